@@ -1,0 +1,205 @@
+"""The words of the house: one declaration each, from which its Arrow schema is derived.
+
+Batches of these travel between rooms, never one object per call. No record here holds text of a prompt or an answer,
+and identifiers are 64-bit keyed hashes (SipHash-2-4 under the provider's key). Nothing is imported but the
+standard library and Arrow's types.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+import pyarrow as pa
+
+Hash = NewType("Hash", int)
+"A keyed 64-bit hash of an identifier or of a piece of wording, as a signed 64-bit integer."
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An input record that could not be used. Never quotes the record: it may hold a customer's text."""
+
+    file: str
+    "The file as the user named it."
+    line: int | None
+    "Line (text formats) or row (Parquet), from 1; None when the whole file is meant."
+    reason: str
+    "Why, and which column; no value from the record."
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is kept of one call: hashes, counts and scores, no text."""
+
+    call: Hash
+    "Keyed hash of call_id."
+    ts: int
+    "Microseconds since 1970, UTC."
+    account: Hash
+    "Keyed hash of the account."
+    org: Hash
+    "Keyed hash of the organisation: `org`, else a mail domain that is not free mail, else the account itself."
+    org_known: bool
+    "True when `org` comes from the log's `org` or mail domain, False when the account stands for itself."
+    session: Hash | None
+    "Conversation."
+    end_user: Hash | None
+    "The caller's end user."
+    key: Hash | None
+    "API key."
+    ip: Hash | None
+    "Client address."
+    net: Hash | None
+    "Network of the address: /24 of IPv4, /48 of IPv6."
+    user_agent: Hash | None
+    "User-Agent."
+    headers: Hash | None
+    "Header-set fingerprint."
+    payment: Hash | None
+    "Payment instrument."
+    program: str | None
+    "Declared programme."
+    path: str | None
+    "Access pathway."
+    model: str
+    "Model asked for."
+    plan: str | None
+    "Plan of the account."
+    signup_ts: int | None
+    "Registration time, microseconds."
+    client_seen: bool | None
+    "Official client's telemetry was seen."
+    turns: int | None
+    "Messages in the request."
+    tools: int | None
+    "Tools offered."
+    input_tokens: int | None
+    "Tokens of the request."
+    output_tokens: int | None
+    "Tokens of the answer."
+    reasoning_tokens: int | None
+    "Tokens of hidden reasoning."
+    reasoning_out: Hash | None
+    "Encrypted reasoning issued."
+    reasoning_in: list[int] | None
+    "Encrypted reasoning replayed."
+    prompt: Hash | None
+    "Keyed hash of the normalised prompt: equal prompts have equal hashes. None where no content is kept."
+    prompt_tokens: int | None
+    "Words (or ideographs) of the prompt, counted by the sketch."
+    response_tokens: int | None
+    "Words (or ideographs) of the answer, counted by the sketch."
+    wordings: list[int] | None
+    "Winnowed shingles of system prompt and prompt, in order of appearance, each once. None: no content."
+    terms: list[int] | None
+    "The smallest hashes of the distinct words of the prompt: a consistent sample of what it is about."
+    asked: int | None
+    "Bits of elicitation families asked for (see sketch.lexicon); None: no content."
+    delivered: int | None
+    "Bits of elicitation families that the answer delivers; None: no answer text."
+    capability: int | None
+    "Code of the capability asked for (sketch.lexicon.CAPABILITIES); None: no content."
+    script: int | None
+    "Code of the prompt's main writing system (sketch.lexicon.SCRIPTS); for reports only, never a feature."
+
+
+_ARROW: dict[object, pa.DataType] = {
+    Hash: pa.int64(),
+    int: pa.int64(),
+    str: pa.string(),
+    bool: pa.bool_(),
+    float: pa.float64(),
+    list[int]: pa.list_(pa.int64()),
+    list[str]: pa.list_(pa.string()),
+}
+
+
+def arrow_schema(record: type) -> pa.Schema:
+    """The Arrow schema of a record: one field per attribute, nullable exactly where `None` is allowed."""
+    hints = typing.get_type_hints(record)
+    fields = []
+    for each in dataclasses.fields(record):
+        hint = hints[each.name]
+        nullable = isinstance(hint, types.UnionType)
+        if nullable:
+            (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
+        fields.append(pa.field(each.name, _ARROW[hint], nullable=nullable))
+    return pa.schema(fields)
+
+
+MARKS: pa.Schema = arrow_schema(Marks)
+"Arrow schema of a batch of marks."
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one detector says about one cluster."""
+
+    name: str
+    "The detector."
+    value: float
+    "The measured value, in the detector's unit."
+    unit: str
+    "Unit of the value."
+    benign_low: float | None
+    "5th percentile of the reference organisations, None without a reference."
+    benign_high: float | None
+    "95th percentile of the reference organisations."
+    log10_e: float | None
+    "Evidence against innocence (e-value, base 10); None for signals that grade and do not decide."
+    fires: bool
+    "Whether the value lies beyond what is benign."
+    factor: str
+    "Which purpose factor it belongs to: volume, concentration, coordination or timeline."
+    atlas: str
+    "MITRE ATLAS technique."
+    text: str
+    "One sentence: what was observed."
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A cluster with evidence, told so that a person can check it. Field by field as campaigns.jsonl has it."""
+
+    campaign: str
+    "Stable id: hex of the keyed hash of its earliest member."
+    verdict: str
+    "alert, review or watch."
+    log10_e: float
+    "Evidence, base 10."
+    q: float
+    "False-discovery rate at this rank."
+    p_floor: float
+    "Least p that this log and its history could have shown."
+    conditions: dict[str, Any]
+    "tied, strangers, replay, exculpations, purpose."
+    accounts: list[int]
+    "Keyed hashes of the members (a door turns them into the log's own ids)."
+    calls: int
+    "Core calls of the members."
+    first_ts: int
+    "First core call."
+    last_ts: int
+    "Last core call."
+    factors: dict[str, dict[str, list[str]]]
+    "The four purpose factors, each with `observed` and `inferred`."
+    signals: list[dict[str, Any]]
+    "What each detector says."
+    ties: list[dict[str, Any]]
+    "What joins the accounts, with counts."
+    alternatives: list[dict[str, Any]]
+    "Innocent explanations, each with what speaks for and against it."
+    models: dict[str, float]
+    "Shares of calls by model."
+    capabilities: dict[str, float]
+    "What is being taken, in shares of calls."
+    volume: dict[str, Any] = field(default_factory=dict)
+    "start_ts, bucket_us and calls per bucket, for the report's chart."
+    languages: dict[str, float] = field(default_factory=dict)
+    "Shares of calls by writing system; for the report only."
+    members: list[dict[str, Any]] = field(default_factory=list)
+    "Per account: account, log10_e, calls (the rows of accounts.parquet)."
