@@ -124,9 +124,9 @@ def arrow_schema(record: type) -> pa.Schema:
     fields = []
     for each in dataclasses.fields(record):
         hint = hints[each.name]
-        nullable = isinstance(hint, types.UnionType)
+        nullable = typing.get_origin(hint) in (types.UnionType, typing.Union)
         if nullable:
-            (hint,) = (part for part in typing.get_args(hint) if part is not types.NoneType)
+            (hint,) = (part for part in typing.get_args(hint) if part is not type(None))
         fields.append(pa.field(each.name, _ARROW[hint], nullable=nullable))
     return pa.schema(fields)
 
