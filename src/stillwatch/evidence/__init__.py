@@ -1,0 +1,1 @@
+"""Statistics that every judge shares: e-values, exact tails, false-discovery control."""

@@ -1,0 +1,90 @@
+"""What earlier scans left: their organisations' exposure, and the wordings that each used again.
+
+Mergeable: the union of the rows, each (wording, unit) and each unit once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.linking.traffic import Ints, Traffic
+
+ALPHABETS = 3
+"Alphabets in which exposure is counted apart (the lowest three bits of a wording say which)."
+
+FULL = 30
+"Calls from which an organisation counts as fully exposed; below, in proportion."
+
+
+@dataclass(frozen=True)
+class History:
+    """Reference organisations and the wordings they carry."""
+
+    units: Ints
+    "Name of each reference unit, ascending."
+    calls: Ints
+    "(units, ALPHABETS): calls of each unit with a wording in that alphabet."
+    wording: Ints
+    "Wording of each reuse pair, ascending."
+    pair_unit: Ints
+    "Unit name of each reuse pair."
+    replays: int
+    "Units whose reasoning was replayed by, or that replayed reasoning of, an unrelated unit."
+
+    @property
+    def known(self) -> bool:
+        """Whether there is any reference at all."""
+        return len(self.units) > 0
+
+    def before(self, wordings: Ints) -> Ints:
+        """How many reference units used each wording again."""
+        return np.searchsorted(self.wording, wordings, "right") - np.searchsorted(self.wording, wordings, "left")
+
+
+NOTHING = History(np.zeros(0, np.int64), np.zeros((0, ALPHABETS), np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
+"No history."
+
+
+def exposure_table(traffic: Traffic) -> pa.Table:
+    """Per unit: its name and its calls with a wording in each alphabet."""
+    offsets, values = traffic.wordings
+    call = np.repeat(np.arange(traffic.calls), np.diff(offsets))
+    unit = traffic.unit[traffic.account]
+    columns: dict[str, Ints] = {"unit": traffic.unit_hash}
+    for alphabet in range(ALPHABETS):
+        has = np.zeros(traffic.calls, np.bool_)
+        has[call[(values & 7) == alphabet]] = True
+        columns[f"calls_{alphabet}"] = np.bincount(unit[has], minlength=traffic.units).astype(np.int64)
+    return pa.table(columns)
+
+
+def merge(exposures: list[pa.Table], pairs: list[pa.Table], replays: int) -> History:
+    """One history from the tables of several scans, in any order."""
+    if not exposures:
+        return NOTHING
+    both = pa.concat_tables(exposures)
+    units, inverse = np.unique(both["unit"].to_numpy(), return_inverse=True)
+    calls = np.zeros((len(units), ALPHABETS), np.int64)
+    for alphabet in range(ALPHABETS):
+        np.add.at(calls[:, alphabet], inverse, both[f"calls_{alphabet}"].to_numpy())
+    rows = pa.concat_tables(pairs)
+    distinct = np.unique(np.stack([rows["wording"].to_numpy(), rows["unit"].to_numpy()]), axis=1)
+    return History(units, calls, distinct[0], distinct[1], replays)
+
+
+def share_now(now: Ints, history: History) -> list[float]:
+    """Today's share of the exposure, by alphabet; 1 where the history never saw the alphabet.
+
+    The larger of two shares counts, by organisations (fully exposed from FULL calls on) and by calls, so the more
+    cautious of the two ways to count how often an innocent wording had the chance to be used.
+    """
+    shares = []
+    for alphabet in range(ALPHABETS):
+        today, before = now[:, alphabet], history.calls[:, alphabet]
+        by_unit = np.minimum(today, FULL).sum(), np.minimum(before, FULL).sum()
+        by_call = today.sum(), before.sum()
+        shares.append(max((t / (t + b) if b else 1.0) for t, b in (by_unit, by_call)))
+    return shares

@@ -1,0 +1,1 @@
+"""Text to marks: compiled, pure, seeded kernels over Arrow buffers."""
