@@ -203,3 +203,31 @@ class Campaign:
     "Shares of calls by writing system; for the report only."
     members: list[dict[str, Any]] = field(default_factory=list)
     "Per account: account, log10_e, calls (the rows of accounts.parquet)."
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Accounts joined by keys, and the calls that carry what joins them. Arrays index the log's canonical order."""
+
+    name: int
+    "The smallest wording or digest that formed it: stable under any order of the log."
+    accounts: Any
+    "Account codes, ascending (int64 array)."
+    calls: Any
+    "Core calls, ascending (int64 array)."
+    strangers: int
+    "Unrelated organisations among its members, counted conservatively."
+    family: Any
+    "Family of each wording (int64 array); wordings of one family are one template piece."
+    now: Any
+    "Unrelated organisations that use each wording again in this log."
+    before: Any
+    "Reference organisations that use each wording again."
+    share: Any
+    "Today's share of the exposure in each wording's alphabet, 0..1 (float array)."
+    replaying: int
+    "Unrelated organisations among its members that are at an end of a replay between strangers."
+    carried: Any
+    "(accounts, families): whether the account has two core calls of that family (bool array)."
+    ties: tuple[tuple[str, int, int, float | None], ...]
+    "What joins the members: (tie, keys, accounts, accounts expected of a group of this size or None)."

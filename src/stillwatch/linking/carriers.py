@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from stillwatch.linking.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic
 
 _jit = njit(cache=True, nogil=True)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.linking.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic
 
 ALPHABETS = 3
 "Alphabets in which exposure is counted apart (the lowest three bits of a wording say which)."
@@ -31,8 +31,6 @@ class History:
     "Wording of each reuse pair, ascending."
     pair_unit: Ints
     "Unit name of each reuse pair."
-    replays: int
-    "Units whose reasoning was replayed by, or that replayed reasoning of, an unrelated unit."
 
     @property
     def known(self) -> bool:
@@ -44,7 +42,7 @@ class History:
         return np.searchsorted(self.wording, wordings, "right") - np.searchsorted(self.wording, wordings, "left")
 
 
-NOTHING = History(np.zeros(0, np.int64), np.zeros((0, ALPHABETS), np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
+NOTHING = History(np.zeros(0, np.int64), np.zeros((0, ALPHABETS), np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
 "No history."
 
 
@@ -61,7 +59,7 @@ def exposure_table(traffic: Traffic) -> pa.Table:
     return pa.table(columns)
 
 
-def merge(exposures: list[pa.Table], pairs: list[pa.Table], replays: int) -> History:
+def merge(exposures: list[pa.Table], pairs: list[pa.Table]) -> History:
     """One history from the tables of several scans, in any order."""
     if not exposures:
         return NOTHING
@@ -72,7 +70,7 @@ def merge(exposures: list[pa.Table], pairs: list[pa.Table], replays: int) -> His
         np.add.at(calls[:, alphabet], inverse, both[f"calls_{alphabet}"].to_numpy())
     rows = pa.concat_tables(pairs)
     distinct = np.unique(np.stack([rows["wording"].to_numpy(), rows["unit"].to_numpy()]), axis=1)
-    return History(units, calls, distinct[0], distinct[1], replays)
+    return History(units, calls, distinct[0], distinct[1])
 
 
 def share_now(now: Ints, history: History) -> list[float]:

@@ -1,0 +1,84 @@
+"""Verdicts: what the exact evidence allows, downgraded by what speaks for innocence and by what could not be examined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillwatch.campaigns.exculpations import Exculpation, exculpations
+from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
+from stillwatch.records import Evidence
+
+LADDER = ("alert", "review", "watch")
+"Verdicts, strongest first."
+
+SAME_CASE = 0.5
+"Share of the smaller cluster's accounts from which two clusters are one case."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A cluster with its verdict and the reasons for it."""
+
+    weighed: Weighed
+    "Evidence."
+    verdict: str
+    "alert, review or watch."
+    exculpations: list[Exculpation]
+    "Tried explanations."
+    evidence: list[Evidence]
+    "What the detectors say."
+    purpose: str
+    "strong, some or open."
+    values: Mapping[str, float | None]
+    "Features."
+    reasons: list[str]
+    "Why the verdict is not higher."
+
+
+def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:
+    """Grade of what speaks of purpose: strong (two detectors), some (one), open (none)."""
+    count = sum(each.fires and each.name in speaking for each in evidence)
+    return "strong" if count >= 2 else "some" if count == 1 else "open"
+
+
+def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[Evidence], speaking: frozenset[str]) -> Judged:
+    """The verdict on one cluster that is worth a look."""
+    tried = exculpations(weighed.cluster, values)
+    purpose = purpose_of(evidence, speaking)
+    step = 0 if weighed.q <= ALERT else 1 if weighed.q <= REVIEW else 2
+    reasons = []
+    if weighed.q_replay <= ALERT:
+        # No innocent is known to replay strangers' reasoning: this sign stands alone.
+        return Judged(weighed, LADDER[0], tried, evidence, purpose, values, reasons)
+    for each in tried:
+        if each.found:
+            step += 1
+            reasons.append(f"{each.name}: {each.text}")
+    if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
+        step = 1
+        reasons.append("dealing could not be examined, so a person has to look")
+    if step == 0 and purpose == "open":
+        step = 1
+        reasons.append("coordinated, purpose open: nothing says what the answers are for")
+    return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
+
+
+def cases(judged: list[Judged]) -> list[list[Judged]]:
+    """Clusters of one case together: same verdict, and most of the smaller one's accounts in common. Strongest first."""
+    order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.weighed.q, -each.weighed.log10_e, each.weighed.cluster.name))
+    made: list[list[Judged]] = []
+    for each in order:
+        mine = each.weighed.cluster.accounts
+        for case in made:
+            if case[0].verdict != each.verdict:
+                continue
+            theirs = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
+            if len(np.intersect1d(mine, theirs)) >= SAME_CASE * min(len(mine), len(theirs)):
+                case.append(each)
+                break
+        else:
+            made.append([each])
+    return made

@@ -1,0 +1,210 @@
+"""A case told so that a person can check it: observed apart from inferred, four factors, alternatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+
+from stillwatch.campaigns.judge import LADDER, Judged
+from stillwatch.evidence.strangers import log10_mean
+from stillwatch.records import Campaign
+from stillwatch.traffic import Ints, Traffic, codes, strangers
+
+FACTORS = {"volume": "volume_and_coordination", "concentration": "concentration", "coordination": "coordinated_accounts", "timeline": "development_timeline"}
+"Detectors' factor -> the factor's name in a case (US bill H.R. 8283)."
+
+BUCKETS = 96
+"Bars of the volume chart, at most."
+
+BUCKET_STEPS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
+"Widths of a bar, seconds."
+
+INFERENCES = {
+    "volume": "Even load without rest suggests a pool behind one scheduler rather than independent users.",
+    "concentration": "Requests this narrow suit the training of a model on that capability.",
+    "coordination": "Accounts without a visible relation act for one job.",
+}
+"What is inferred when a factor's detector fires."
+
+ALTERNATIVES = {
+    "evaluation suite, exercise or release-day benchmark": "the same public list",
+    "application, framework or prompt library used by unrelated customers": "a business of their own",
+    "product of one maker": "a product",
+    "wording that was already in use": "an earlier user",
+    "one organisation or reseller with many accounts": "an openly common identity",
+}
+"Innocent explanation -> the exculpation that tries it."
+
+
+def _shares(names: Sequence[str], labels: Ints) -> dict[str, float]:
+    values, counts = np.unique(labels, return_counts=True)
+    order = np.lexsort((values, -counts))
+    return {names[int(values[i])]: round(float(counts[i] / counts.sum()), 6) for i in order}
+
+
+def volume(ts: Ints) -> dict[str, Any]:
+    """Calls over time in at most BUCKETS bars of a round width, aligned to UTC."""
+    span = int(ts.max() - ts.min()) + 1
+    width = next((s for s in BUCKET_STEPS if span / (s * 1_000_000) <= BUCKETS - 1), BUCKET_STEPS[-1]) * 1_000_000
+    start = int(ts.min()) // width * width
+    return {"start_ts": start, "bucket_us": width, "calls": np.bincount((ts - start) // width).tolist()}
+
+
+def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
+    lead = case[0]
+    weighed, cluster = lead.weighed, lead.weighed.cluster
+    before = int(np.median(cluster.before)) if len(cluster.before) else 0
+    share = round(float(cluster.share.min()), 6) if len(cluster.share) else None
+    told = {
+        "strong": "What is asked for fits the making of training data in two ways.",
+        "some": "One sign says what the answers may be for.",
+        "open": "Coordinated, purpose open.",
+    }
+    if weighed.strangers is None:
+        text = "Cannot decide by wording: no history to tell new wordings from old ones, or too few strangers."
+    else:
+        text = f"{unrelated} unrelated organisations use the same wording again and again; in the reference, {before} did."
+    ends = max((one.weighed.cluster.replaying for one in case), default=0)
+    replay = None
+    if weighed.replay is not None:
+        replay = {
+            "log10_e": round(weighed.replay, 4),
+            "strangers": ends,
+            "text": f"{ends} unrelated organisations stand at an end of a replay of encrypted reasoning. Assumed: among innocents three such"
+            " organisations are rarer than one group in a hundred, and each further one ten times rarer.",
+        }
+    return {
+        "tied": {
+            "text": "; ".join(tie["text"] for tie in _ties(case)) or "shared wording only",
+            "accounts": len(cluster.accounts),
+            "keys": sum(keys for _, keys, _, _ in cluster.ties),
+        },
+        "strangers": {
+            "log10_e": None if weighed.strangers is None else round(weighed.strangers, 4),
+            "strangers": unrelated,
+            "history_carriers": before,
+            "share_of_exposure": share,
+            "text": text,
+        },
+        "replay": replay,
+        "exculpations": [
+            {"name": e.name, "found": e.found, "value": None if e.value is None else round(e.value, 4), "threshold": e.threshold, "text": e.text}
+            for e in lead.exculpations
+        ],
+        "purpose": {"grade": lead.purpose, "text": " ".join([told[lead.purpose], *lead.reasons])},
+    }
+
+
+def _ties(case: list[Judged]) -> list[dict[str, Any]]:
+    families = sum(int(one.weighed.cluster.family.max(initial=-1)) + 1 for one in case)
+    wordings = sum(len(one.weighed.cluster.family) for one in case)
+    members = len(np.unique(np.concatenate([one.weighed.cluster.accounts for one in case])))
+    told: list[dict[str, Any]] = []
+    if families:
+        text = f"{members} accounts use {families} pieces of template ({wordings} marks) again in other prompts"
+        told.append({"kind": "template", "keys": families, "accounts": members, "expected": None, "text": text})
+    for name, keys, accounts, expected in case[0].weighed.cluster.ties:
+        if expected is not None and accounts <= 2 * expected:
+            continue
+        usual = "" if expected is None else f", where a random group of this size would show {expected:.1f}"
+        told.append({
+            "kind": name, "keys": keys, "accounts": accounts, "expected": None if expected is None else round(expected, 4),
+            "text": f"{accounts} accounts share {keys} {name} key{'s' if keys != 1 else ''}{usual}",
+        })  # fmt: skip
+    return told
+
+
+def _factors(case: list[Judged], calls: int, accounts: int, unrelated: int, days: float) -> dict[str, dict[str, list[str]]]:
+    factors: dict[str, dict[str, list[str]]] = {name: {"observed": [], "inferred": []} for name in FACTORS.values()}
+    factors["volume_and_coordination"]["observed"].append(f"{calls} core calls by {accounts} accounts over {days:.1f} days")
+    factors["coordinated_accounts"]["observed"].append(f"{unrelated} organisations without a visible relation among {accounts} accounts")
+    for tie in _ties(case):
+        factors["coordinated_accounts"]["observed"].append(tie["text"])
+    for each in case[0].evidence:
+        factors[FACTORS[each.factor]]["observed"].append(each.text)
+        if each.fires and (line := INFERENCES.get(each.factor)) and line not in factors[FACTORS[each.factor]]["inferred"]:
+            factors[FACTORS[each.factor]]["inferred"].append(line)
+    factors["development_timeline"]["observed"].append("not examined: the log carries no dated releases of other models")
+    return factors
+
+
+def _alternatives(lead: Judged) -> list[dict[str, Any]]:
+    tried = {each.name: each for each in lead.exculpations}
+    told = []
+    for name, exculpation in ALTERNATIVES.items():
+        each = tried[exculpation]
+        told.append({"name": name, "for": [each.text] if each.found else [], "against": [each.text] if each.found is False else []})
+    judges = next((each for each in lead.evidence if each.name == "reasoning elicitation"), None)
+    for_audit = [judges.text] if judges is not None and judges.fires else []
+    told.append({
+        "name": "audit, explainability or permitted synthetic data", "for": for_audit,
+        "against": ["No programme is declared, and strangers share the wording."],
+    })  # fmt: skip
+    return told
+
+
+def tell(case: list[Judged], traffic: Traffic, names: Mapping[str, Sequence[str]]) -> Campaign:
+    """One campaign of one or more clusters, the strongest first. `names`: capabilities and scripts by code."""
+    lead = case[0]
+    accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
+    calls: Ints = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
+    ts = traffic.ts[calls]
+    unrelated = strangers(traffic, accounts)
+    first = np.lexsort((traffic.accounts[traffic.account[calls]], ts))[0]
+    earliest = int(traffic.accounts[traffic.account[calls[first]]])
+    models = pc.fill_null(traffic.column("model"), "").combine_chunks().take(calls).dictionary_encode()
+    capability, capabilities = codes(traffic.column("capability").combine_chunks().take(calls))
+    script, scripts = codes(traffic.column("script").combine_chunks().take(calls))
+    counts = np.bincount(traffic.account[calls], minlength=len(traffic.accounts))[accounts]
+    return Campaign(
+        campaign=f"{earliest & (2**64 - 1):016x}",
+        verdict=lead.verdict,
+        log10_e=round(lead.weighed.log10_e, 4),
+        q=round(max(one.weighed.q for one in case[:1]), 8),
+        p_floor=float(f"{lead.weighed.p_floor:.3e}"),
+        conditions=_conditions(case, unrelated),
+        accounts=[int(traffic.accounts[a]) for a in accounts],
+        calls=len(calls),
+        first_ts=int(ts.min()),
+        last_ts=int(ts.max()),
+        factors=_factors(case, len(calls), len(accounts), unrelated, (int(ts.max()) - int(ts.min())) / 86_400e6),
+        signals=[
+            {
+                "name": e.name, "value": round(e.value, 6), "unit": e.unit, "benign_low": e.benign_low, "benign_high": e.benign_high,
+                "log10_e": e.log10_e, "fires": e.fires, "factor": e.factor, "atlas": e.atlas, "text": e.text,
+            }
+            for e in lead.evidence
+        ],
+        ties=_ties(case),
+        alternatives=_alternatives(lead),
+        models=_shares(models.dictionary.to_pylist(), models.indices.to_numpy().astype(np.int64)),
+        capabilities=_shares([names["capabilities"][int(c)] for c in capabilities], capability[capability >= 0]),
+        volume=volume(ts),
+        languages=_shares([names["scripts"][int(c)] for c in scripts], script[script >= 0]),
+        members=[
+            {"account": int(traffic.accounts[a]), "log10_e": round(_of_member(case, int(a)), 4), "calls": int(n)}
+            for a, n in zip(accounts, counts, strict=True)
+        ],
+    )  # fmt: skip
+
+
+def _of_member(case: list[Judged], account: int) -> float:
+    """Evidence that the account stands in: of the families that it carries, and of its cluster's replays."""
+    have: list[float] = []
+    for one in case:
+        at = int(np.searchsorted(one.weighed.cluster.accounts, account))
+        if at == len(one.weighed.cluster.accounts) or one.weighed.cluster.accounts[at] != account:
+            continue
+        if one.weighed.strangers is not None:
+            have += [e for e, carries in zip(one.weighed.families, one.weighed.cluster.carried[at], strict=True) if carries]
+        if one.weighed.replay is not None:
+            have.append(one.weighed.replay)
+    return log10_mean(have) if have else 0.0
+
+
+def ranked(campaigns: list[Campaign]) -> list[Campaign]:
+    """Strongest first: by verdict, then evidence, then id."""
+    return sorted(campaigns, key=lambda each: (LADDER.index(each.verdict), -each.log10_e, each.campaign))

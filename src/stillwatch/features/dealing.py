@@ -1,0 +1,162 @@
+"""Whether one job is dealt out over a cluster's members, or each does business of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.sparse import csr_matrix, diags
+
+from stillwatch.features.declare import Feature, Floats, Groups
+from stillwatch.features.slots import Slots, conversations, slots
+from stillwatch.traffic import NONE, Ints, Traffic
+
+OTHERS = 16
+"Members that each call is compared with."
+
+
+def _each(groups: Groups) -> Iterator[tuple[int, Ints, Ints]]:
+    """(group, core calls, accounts) of every group of at least three units."""
+    limits = np.searchsorted(groups.label, np.arange(groups.count + 1))
+    for group in range(groups.count):
+        core = groups.calls[limits[group] : limits[group + 1]]
+        accounts = np.unique(groups.traffic.account[core])
+        if len(np.unique(groups.traffic.unit[accounts])) >= 3:
+            yield group, core, accounts
+
+
+def shared_slots(groups: Groups) -> Floats:
+    """Share of a unit's distinct jobs that another unit of the group has as well, averaged over units.
+
+    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list.
+    """
+    out = np.full(groups.count, np.nan)
+    for group, core, accounts in _each(groups):
+        traffic = groups.traffic
+        found = slots(traffic, core, accounts)
+        jobs: dict[tuple[int, ...], set[int]] = {}
+        mine: dict[int, set[tuple[int, ...]]] = {}
+        for call, is_core, job in zip(found.call.tolist(), found.core.tolist(), found.smallest, strict=True):
+            if is_core and len(job) >= 2:
+                unit = int(traffic.unit[traffic.account[call]])
+                jobs.setdefault(job, set()).add(unit)
+                mine.setdefault(unit, set()).add(job)
+        by_slot = [float(np.mean([len(jobs[job]) > 1 for job in have])) for have in mine.values()]
+        if len(mine) >= 3:
+            out[group] = max(float(np.mean(by_slot)), _shared_prompts(traffic, core))
+    return out
+
+
+def _shared_prompts(traffic: Traffic, core: Ints) -> float:
+    """The same by whole prompts: exact, over all core calls, but blind to one job in two wrappers."""
+    known = core[traffic.prompt[core] != NONE]
+    prompt, unit = np.unique(np.stack([traffic.prompt[known], traffic.unit[traffic.account[known]]]), axis=1)
+    _, inverse, units = np.unique(prompt, return_inverse=True, return_counts=True)
+    _, owner = np.unique(unit, return_inverse=True)
+    shared = np.bincount(owner, weights=units[inverse] > 1) / np.bincount(owner)
+    return float(shared.mean()) if len(shared) else 0.0
+
+
+def _own_business(traffic: Traffic, found: Slots, talk: Ints) -> float:
+    """See `own_business`; one group."""
+    account = traffic.account[found.call]
+    who, row_owner = np.unique(account, return_inverse=True)
+    conversation, row_talk = np.unique(talk[found.call], return_inverse=True)
+    rows = len(account)
+    one = np.ones(rows)
+    profile = csr_matrix((one, (row_owner, np.arange(rows))), shape=(len(who), rows)) @ found.weights
+    spoken = csr_matrix((one, (row_talk, np.arange(rows))), shape=(len(conversation), rows)) @ found.weights
+    # One conversation of every account is left out of its profile, as the call's own is: equal footing.
+    first = np.full(len(who), rows)
+    np.minimum.at(first, row_owner, np.arange(rows))
+    others = profile - spoken[row_talk[first]]
+    chosen = np.flatnonzero(found.core & (np.asarray(found.weights.getnnz(axis=1)) >= 2))
+    rest = profile[row_owner[chosen]] - spoken[row_talk[chosen]]
+    size = np.asarray(rest.multiply(rest).sum(axis=1)).ravel()
+    chosen, rest, size = chosen[size > 1e-9], rest[size > 1e-9], size[size > 1e-9]
+    length = np.asarray(others.multiply(others).sum(axis=1)).ravel()
+    usable = np.flatnonzero(length > 1e-9)
+    if len(chosen) < 8 or len(usable) < 3:
+        return float("nan")
+    calls = found.weights[chosen]
+    own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
+    others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
+    unit = traffic.unit[who]
+    nearer = np.zeros(len(chosen))
+    tried = np.zeros(len(chosen))
+    place = np.searchsorted(usable, row_owner[chosen])
+    step = max(1, len(usable) // (OTHERS + 1))
+    for k in range(1, OTHERS + 1):
+        pick = (place + k * step) % len(usable)
+        stranger = unit[usable[pick]] != unit[row_owner[chosen]]
+        theirs = np.asarray(calls.multiply(others[pick]).sum(axis=1)).ravel()
+        nearer += stranger * ((own > theirs + 1e-12) + 0.5 * (np.abs(own - theirs) <= 1e-12))
+        tried += stranger
+    scored = tried > 0
+    owners, index = np.unique(unit[row_owner[chosen[scored]]], return_inverse=True)
+    score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
+    return float(score.mean()) if len(owners) >= 3 else float("nan")
+
+
+def own_business(groups: Groups) -> Floats:
+    """Probability that a core call is nearer to its account's other conversations than to another member's.
+
+    .5 when the members are interchangeable hands of one job, towards 1 when each has a business of its own. Nearness
+    is the cosine of slot terms weighted by rarity; the same conversation never counts, so a job of several turns is
+    not its own alibi. A job dealt out by topic is near 1 too, unless the members have other traffic.
+    """
+    out = np.full(groups.count, np.nan)
+    talk = conversations(groups.traffic) if groups.count else np.zeros(0, np.int64)
+    for group, core, accounts in _each(groups):
+        out[group] = _own_business(groups.traffic, slots(groups.traffic, core, accounts), talk)
+    return out
+
+
+def all_traffic(groups: Groups) -> Floats:
+    """Share of all its accounts' calls that are the group's (the median over accounts)."""
+    out = np.full(groups.count, np.nan)
+    size = np.diff(groups.traffic.starts)
+    for group, core, accounts in _each(groups):
+        inside = np.bincount(groups.traffic.account[core], minlength=len(size))[accounts]
+        out[group] = float(np.median(inside / size[accounts]))
+    return out
+
+
+def conversations_continue(groups: Groups) -> Floats:
+    """Share of a group's conversations with more than one call, or whose requests carry earlier turns."""
+    talk = conversations(groups.traffic)[groups.calls]
+    turns = groups.traffic.column("turns").fill_null(1).to_numpy()[groups.calls]
+    label, _ = groups.distinct(talk)
+    key = groups.label * np.int64(groups.traffic.calls + 1) + talk
+    distinct, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
+    longest = np.zeros(len(distinct))
+    np.maximum.at(longest, inverse, turns)
+    going_on = (counts > 1) & (longest > 2)
+    whole = np.bincount(label, minlength=groups.count)
+    return np.divide(np.bincount(label, weights=going_on, minlength=groups.count), whole, out=np.full(groups.count, np.nan), where=whole > 0)
+
+
+def _rows(shared: bool) -> list[dict[str, object]]:
+    return [
+        {"account": account, "ts": i * 10**10, "prompt": i, "terms": [1, 2, *(1000 * (i if shared else 20 + account) + j for j in range(6)), 50_000 + i]}
+        for account in range(6)
+        for i in range(16)
+    ]
+
+
+_TALKS = [{"account": 1, "session": 1, "turns": 1}, {"account": 1, "session": 1, "turns": 3}, {"account": 1, "session": 2, "turns": 1}]
+
+FEATURES = (
+    Feature(
+        "shared_slots", "share of jobs", "a list dealt out, hardly ever the same job twice", "all work through one public list", ("terms",), shared_slots, (_rows(True), 1.0), clusters_only=True
+    ),
+    Feature(
+        "own_business", "probability", "below or at .5: members are interchangeable", "each has a business of its own", ("terms",), own_business, (_rows(False), 1.0), clusters_only=True
+    ),
+    Feature(
+        "all_traffic", "share of calls", "the template is a sideline", "the template is all that the accounts do", ("wordings",), all_traffic, (_rows(True), 1.0), clusters_only=True
+    ),
+    Feature(
+        "conversations_continue", "share of conversations", "every request stands alone", "answers are answered", ("turns",), conversations_continue, (_TALKS, 0.5)
+    ),
+)  # fmt: skip

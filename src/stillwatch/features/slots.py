@@ -1,0 +1,88 @@
+"""What stands in a template's slots: the terms of each core call without those of the template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from stillwatch.traffic import Ints, Traffic
+
+IN_TEMPLATE = 0.2
+"Share of the units in whose core calls a term stands from which it belongs to the template."
+
+MOST_CALLS = 24
+"Core calls of an account that are looked at, chosen by hash of the prompt; as many of its other calls."
+
+PAUSE = 30 * 60 * 1_000_000
+"Calls of an account without a session id are one conversation until it pauses this long."
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Slot terms of sampled calls of a group's accounts."""
+
+    call: Ints
+    "The call of each row."
+    core: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    "Whether it is a core call of the group."
+    weights: csr_matrix
+    "Rows x terms, weighted by rarity, each row of length 1 (or empty)."
+    smallest: list[tuple[int, ...]]
+    "The four smallest slot terms of each row: equal for equal slots in whatever wrapper."
+
+
+def conversations(traffic: Traffic) -> Ints:
+    """A label for each call's conversation: the session where known, else calls without a long pause."""
+    session = traffic.column("session")
+    known = np.asarray(session.is_valid())
+    account = traffic.account
+    gap = np.ones(traffic.calls, np.bool_)
+    gap[1:] = (account[1:] != account[:-1]) | (traffic.ts[1:] - traffic.ts[:-1] > PAUSE)
+    run = np.cumsum(gap)
+    values = session.fill_null(0).to_numpy()
+    label = np.where(known, values, run)
+    _, out = np.unique(np.stack([account, known.astype(np.int64), label]), axis=1, return_inverse=True)
+    return np.asarray(out).ravel().astype(np.int64)
+
+
+def _sample(traffic: Traffic, calls: Ints) -> Ints:
+    """At most MOST_CALLS of each account's calls, those with the smallest prompt hashes.
+
+    Chosen by what is asked, not by the call: two accounts that work through one list keep the same prompts.
+    """
+    name = traffic.column("call").to_numpy()[calls]
+    order = np.lexsort((name, traffic.prompt[calls], traffic.account[calls]))
+    owner = traffic.account[calls][order]
+    first = np.searchsorted(owner, owner, "left")
+    return np.sort(calls[order[np.arange(len(owner)) - first < MOST_CALLS]])
+
+
+def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
+    """Slot terms of a sample of the accounts' core calls and of their other calls."""
+    is_core = np.zeros(traffic.calls, np.bool_)
+    is_core[core] = True
+    starts = traffic.starts
+    mine = np.concatenate([np.arange(starts[a], starts[a + 1]) for a in accounts]) if len(accounts) else np.zeros(0, np.int64)
+    rows = np.concatenate([_sample(traffic, mine[is_core[mine]]), _sample(traffic, mine[~is_core[mine]])])
+    offsets, values = traffic.terms
+    counts = offsets[rows + 1] - offsets[rows]
+    at = np.repeat(np.arange(len(rows)), counts)
+    position = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(offsets[rows], counts)
+    terms, column = np.unique(values[position], return_inverse=True)
+    unit = traffic.unit[traffic.account[rows]]
+    in_core = is_core[rows]
+    carried = np.unique(np.stack([column[in_core[at]], unit[at][in_core[at]]]), axis=1)
+    spread = np.bincount(carried[0], minlength=len(terms)) / max(1, len(np.unique(unit[in_core])))
+    # Not "in most calls": where each unit has a business of its own, only what all units say is the template's.
+    calls_with = np.bincount(column[in_core[at]], minlength=len(terms)) / max(1, int(in_core.sum()))
+    template = (spread >= IN_TEMPLATE) & (calls_with >= IN_TEMPLATE / 2)
+    keep = ~template[column]
+    at, column = at[keep], column[keep]
+    rarity = np.log1p(len(rows) / np.maximum(1, np.bincount(column, minlength=len(terms))))
+    matrix = csr_matrix((rarity[column], (at, column)), shape=(len(rows), len(terms)))
+    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    matrix = csr_matrix(matrix.multiply(1.0 / np.maximum(length, 1e-12)[:, None]))
+    ordered = np.split(terms[column], np.cumsum(np.bincount(at, minlength=len(rows)))[:-1]) if len(rows) else []
+    return Slots(rows, in_core, matrix, [tuple(sorted(part.tolist())[:4]) for part in ordered])

@@ -1,0 +1,211 @@
+"""The story: a log goes in, campaigns come out. The only place that knows the order of the rooms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch import results
+from stillwatch.campaigns import judge, tell, weigh
+from stillwatch.detectors.declare import Range, every_detector, evidence
+from stillwatch.drill import compose, scenario
+from stillwatch.engines import local
+from stillwatch.errors import UserError
+from stillwatch.evidence.placebo import Placebo, placebo
+from stillwatch.features.declare import Groups, columns, every_feature
+from stillwatch.intake import mapping as maps
+from stillwatch.intake.mark import accounts as account_names
+from stillwatch.intake.mark import mark
+from stillwatch.intake.read import read
+from stillwatch.linking import clusters as linking
+from stillwatch.linking.carriers import pairs_table
+from stillwatch.linking.declare import every_tie
+from stillwatch.linking.history import History, exposure_table, merge
+from stillwatch.records import Campaign, Rejected
+from stillwatch.sketch import lexicon
+from stillwatch.store import keys, names, scans, states
+from stillwatch.traffic import Traffic
+
+Progress = Callable[[str, int], None]
+Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
+Reject = Callable[[Rejected], None]
+
+LEAST_CALLS = 20
+"Calls from which an organisation's features count in the benign range."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the examination of one log found."""
+
+    campaigns: list[Campaign]
+    "Strongest first."
+    tested: int
+    "Clusters tested."
+    off: dict[str, list[str]]
+    "Detectors and ties that could not run -> the columns they lack."
+    detectors: list[str]
+    "All detectors."
+    placebo: Placebo
+    "The same method on organisations dealt at random to today and before."
+    kept: states.States
+    "What later scans may use."
+
+
+def watch(
+    logs: Sequence[str],
+    out: Path,
+    *,
+    history: Sequence[str] = (),
+    mapping: Path | None = None,
+    key: Path | None = None,
+    pseudonymous: bool = False,
+    progress: Progress | None = None,
+    render: Render | None = None,
+) -> dict[str, Any]:
+    """Scan logs and write the results to `out`, whole or not at all.
+
+    Args: log files, folders or globs; earlier scans or logs as reference; a column mapping; the hashing key's file.
+    Returns: the object of summary.json. Raises: UserError for what the user can mend.
+    """
+    began = time.monotonic()
+    step = progress or (lambda name, count: None)
+    mapped = None if mapping is None else maps.load(mapping)
+    with scans.publish(Path(out), "scan") as staging:
+        secret = keys.load_or_create(key)
+        reference = _reference(history, secret, mapped, step)
+        with results.Rejections(staging) as rejected:
+            log = _gather(logs, secret, mapped, rejected, lambda count: step("reading", count))
+        if log is None:
+            raise UserError(rejected.advice(), ", ".join(logs), "describe the columns with --map FILE, or see the formats in the manual")
+        found = examine(log, reference, step)
+        step("writing", 0)
+        accounts = log.traffic.accounts
+        scan = blake2b(log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
+        names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
+        told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
+        summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
+        summary["parameters"] = {"logs": list(logs), "history": list(history), "pseudonymous": pseudonymous}
+        summary["key_fingerprint"] = keys.fingerprint(secret)
+        results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
+        states.write(staging, found.kept, keys.fingerprint(secret))
+        if render is not None:
+            (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
+    return summary
+
+
+def examine(log: local.Gathered, reference: "Reference", step: Progress) -> Found:
+    """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
+    traffic = log.traffic
+    ties, features, detectors = every_tie(), every_feature(), every_detector()
+    tie_off = local.off({name: tie.reads for name, tie in ties.items()}, log.present)
+    step("linking", 0)
+    edges = {name: tie.edges(traffic) for name, tie in ties.items() if name not in tie_off}
+    linked = linking.link(traffic, edges, reference.history)
+    step("weighing", len(linked.clusters))
+    weighed = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.tested))
+    missing = frozenset(name for feature in features.values() for name in feature.reads if name not in log.present)
+    label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
+    calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
+    values = columns(Groups(traffic, calls, label, len(weighed)), list(features.values()), missing)
+    kept = states.States(_organisations(traffic, missing), pairs_table(linked.carriers, traffic))
+    ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
+    speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
+    judged = []
+    for at, each in enumerate(weighed):
+        mine = {name: column[at] for name, column in values.items()}
+        said = [seen for detector in detectors.values() if (seen := evidence(detector, mine, ranges)) is not None]
+        judged.append(judge.judge(each, mine, said, speaking))
+    step("telling", len(judged))
+    words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
+    campaigns = tell.ranked([tell.tell(case, traffic, words) for case in judge.cases(judged)])
+    columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
+    off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
+    return Found(campaigns, len(linked.clusters), off, list(detectors), _placebo(kept, reference), kept)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Earlier traffic of the same provider."""
+
+    history: History
+    "Exposure and wordings."
+    organisations: pa.Table | None
+    "Features of the reference organisations; None without history."
+    kept: list[states.States]
+    "The states it was made of."
+
+
+def _gather(logs: Sequence[str], secret: bytes, mapped: maps.Mapping | None, reject: Reject, progress: Callable[[int], None] | None) -> local.Gathered | None:
+    return local.gather(read(logs, mapped, reject), mark, account_names, secret, progress)
+
+
+def _reference(sources: Sequence[str], secret: bytes, mapped: maps.Mapping | None, step: Progress) -> Reference:
+    """Earlier scans by their kept states, earlier logs by reading them now."""
+    kept = []
+    for source in sources:
+        if scans.is_scan(Path(source)):
+            kept.append(states.read(Path(source), keys.fingerprint(secret)))
+            continue
+        log = _gather([source], secret, mapped, lambda rejected: None, lambda count: step("reading history", count))
+        if log is None:
+            raise UserError("no usable record", source, "name an earlier scan's folder or a log that `stillwatch scan` reads")
+        missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
+        kept.append(states.States(_organisations(log.traffic, missing), pairs_table(linking.carriers(log.traffic), log.traffic)))
+    exposure = [each.organisations.select([n for n in each.organisations.column_names if n == "unit" or n.startswith("calls_")]) for each in kept]
+    history = merge(exposure, [each.wordings for each in kept])
+    organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
+    return Reference(history, organisations, kept)
+
+
+def _organisations(traffic: Traffic, missing: frozenset[str]) -> pa.Table:
+    """Every organisation's exposure and features, as a later scan's reference."""
+    unit = traffic.unit[traffic.account]
+    order = np.argsort(unit, kind="stable")
+    features = [feature for feature in every_feature().values() if not feature.clusters_only]
+    values = columns(Groups(traffic, order, unit[order], traffic.units), features, missing)
+    table = exposure_table(traffic)
+    for name, column in values.items():
+        table = table.append_column(name, pa.array(column, pa.float64()))
+    return table
+
+
+def _ranges(organisations: pa.Table) -> Mapping[str, Range]:
+    """5th and 95th percentile of every feature among organisations with enough calls."""
+    enough = organisations.filter(pa.compute.greater_equal(organisations["calls"], LEAST_CALLS))
+    ranges = {}
+    for feature in every_feature().values():
+        if feature.clusters_only or feature.name not in enough.column_names:
+            continue
+        known = enough[feature.name].drop_null().to_numpy()
+        if len(known) >= LEAST_CALLS:
+            low, high = np.percentile(known, [5, 95])
+            ranges[feature.name] = Range(round(float(low), 6), round(float(high), 6))
+    return ranges
+
+
+def _placebo(kept: states.States, reference: Reference) -> Placebo:
+    """The test of strangers on organisations dealt at random to today and before."""
+    if not reference.kept:
+        return placebo(np.zeros(0, np.int64), np.zeros(0, np.int64), 0.5)
+    pairs = [kept.wordings, *(each.wordings for each in reference.kept)]
+    now, before = kept.organisations.num_rows, len(reference.history.units)
+    wording = np.concatenate([each["wording"].to_numpy() for each in pairs])
+    unit = np.concatenate([each["unit"].to_numpy() for each in pairs])
+    return placebo(wording, unit, now / (now + before))
+
+
+def rehearse(
+    name: str, out: Path, *, corpora: Path | None = None, seed: int | None = None, calls: int | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Make a drill's log with the truth beside it. Returns what was planted, with every stated assumption."""
+    chosen = scenario.load(name).with_overrides(seed=seed, calls=calls)
+    (progress or (lambda step, count: None))("composing", 0)
+    return compose.write(compose.compose(chosen, corpora), Path(out))

@@ -1,0 +1,75 @@
+"""What a tie is: one reason to join accounts, declared in one file under ties/ and found by walking that package."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from stillwatch.traffic import Ints, Traffic
+
+
+@dataclass(frozen=True)
+class Joins:
+    """A case: these calls, in which the tie must join exactly `together`."""
+
+    calls: Sequence[dict[str, Any]]
+    "Rows of marks; columns left out are null (see `traffic.from_rows`)."
+    together: frozenset[int]
+    "Accounts that must share a key."
+
+
+@dataclass(frozen=True)
+class KeepsApart:
+    """A case: these calls, in which the tie must join nobody; `why` names the innocent look-alike."""
+
+    calls: Sequence[dict[str, Any]]
+    "Rows of marks."
+    why: str
+    "The innocent look-alike."
+
+
+@dataclass(frozen=True)
+class Tie:
+    """One reason to join accounts. Edges stay bipartite: (account, key), never account pairs."""
+
+    name: str
+    "As reports call it."
+    reads: tuple[str, ...]
+    "Columns of the marks; where one is wholly null the tie is off."
+    edges: Callable[[Traffic], tuple[Ints, Ints]]
+    "(account codes, keys) with the sharing that is to be expected taken out."
+    core: Callable[[Traffic, Ints], Ints] | None
+    "The calls that carry a tie among the given accounts; None: the tie marks accounts, not calls."
+    why: str
+    "What it sees."
+    lookalike: str
+    "Who looks the same without guilt, and how it is kept apart."
+    blind_spot: str
+    "What it cannot see."
+    cases: tuple[Joins | KeepsApart, ...]
+    "Cases of both sides."
+
+
+def every_tie(package: str = "stillwatch.linking.ties") -> dict[str, Tie]:
+    """All ties of a package by name, in order of name: every module under it declares one as `TIE`."""
+    folder = importlib.import_module(package)
+    found = {}
+    for module in pkgutil.iter_modules(folder.__path__, package + "."):
+        tie: Tie = importlib.import_module(module.name).TIE
+        found[tie.name] = tie
+    return dict(sorted(found.items()))
+
+
+def among_strangers(traffic: Traffic, account: Ints, key: Ints, least: int, most_share: float) -> tuple[Ints, Ints]:
+    """Edges whose key joins at least `least` units but at most `most_share` of all: neither one firm's nor everybody's."""
+    pairs = np.unique(np.stack([key, traffic.unit[account]]), axis=1)
+    keys, units = np.unique(pairs[0], return_counts=True)
+    wanted = keys[(units >= least) & (units <= max(least, most_share * traffic.units))]
+    keep = np.isin(key, wanted)
+    edges = np.unique(np.stack([account[keep], key[keep]]), axis=1)
+    return edges[0], edges[1]

@@ -1,0 +1,55 @@
+"""Accounts registered in one batch: more sign-ups in a few minutes than the log's own rate explains."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.compute as pc
+from scipy.stats import poisson
+
+from stillwatch.linking.declare import Joins, KeepsApart, Tie
+from stillwatch.traffic import Ints, Traffic
+
+WINDOW = 10 * 60 * 1_000_000
+"Sign-ups within ten minutes are one batch."
+
+TAIL = 1e-6
+"Largest Poisson tail of a batch under the rate of the day around it."
+
+
+def edges(traffic: Traffic) -> tuple[Ints, Ints]:
+    """Accounts of different units whose ten-minute window holds far more sign-ups than its day would make by chance."""
+    column = traffic.column("signup_ts")
+    signup = pc.fill_null(column, -1).to_numpy()
+    when = np.full(len(traffic.accounts), -1)
+    np.maximum.at(when, traffic.account, signup)
+    account = np.flatnonzero(when >= 0)
+    # One sign-up a unit and window: a firm that registers its staff at one sitting is one event.
+    events = np.unique(np.stack([when[account] // WINDOW, traffic.unit[account]]), axis=1)
+    window, count = np.unique(events[0], return_counts=True)
+    windows_a_day = 86_400_000_000 // WINDOW
+    day, in_day = np.unique(window // windows_a_day, return_inverse=True)
+    rest = np.bincount(in_day, weights=count)[in_day] - count
+    rate = np.maximum(rest, 1) / (windows_a_day - 1)
+    batch = window[(count >= 4) & (poisson.sf(count - 1, rate) < TAIL)]
+    keep = np.isin(when[account] // WINDOW, batch)
+    return account[keep], (when[account] // WINDOW)[keep]
+
+
+_MINUTE = 60_000_000
+
+TIE = Tie(
+    name="registration",
+    reads=("signup_ts",),
+    edges=edges,
+    core=None,
+    why="Accounts of unrelated organisations were registered within minutes of each other, far above the day's rate.",
+    lookalike="a class or a firm that signs up together: one organisation counts once; a launch day raises the day's rate",
+    blind_spot="accounts bought at different times, or aged before use",
+    cases=(
+        Joins([{"account": i, "signup_ts": 10**12 * 1_600 + i * _MINUTE // 10} for i in range(8)], frozenset(range(8))),
+        KeepsApart(
+            [{"account": i, "signup_ts": 10**12 * 1_600 + i * 97 * _MINUTE} for i in range(12)], "customers who come one by one"
+        ),
+        KeepsApart([{"account": i, "org": 5, "signup_ts": 10**12 * 1_600 + i * _MINUTE // 10} for i in range(8)], "one firm's staff"),
+    ),
+)

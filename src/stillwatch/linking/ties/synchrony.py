@@ -1,0 +1,69 @@
+"""Accounts of unrelated organisations that are active in the same minutes again and again (after SynchroTrap, CCS 2014)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers
+from stillwatch.traffic import Ints, Traffic
+
+SLOT = 2 * 60 * 1_000_000
+"Two calls in the same two minutes are in step."
+
+LEAST_SLOTS = 6
+"Fewest active slots of an account for its pattern to say anything."
+
+BANDS = 8
+"Bands of two min-hashes each: accounts with 80 % of their slots in common share one with probability .99, with 20 % .28."
+
+LEAST, MOST_SHARE = 4, 0.05
+
+
+def _hashed(slots: Ints, seed: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    mixed = (slots.astype(np.uint64) ^ np.uint64(seed << 40)) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def edges(traffic: Traffic) -> tuple[Ints, Ints]:
+    """Edges to bands of the min-hash signature of the slots in which an account is active."""
+    pairs = np.unique(np.stack([traffic.account, traffic.ts // SLOT]), axis=1)
+    busy = np.bincount(pairs[0], minlength=len(traffic.accounts))
+    pairs = pairs[:, busy[pairs[0]] >= LEAST_SLOTS]
+    who, first = np.unique(pairs[0], return_index=True)
+    if not len(who):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    accounts, keys = [], []
+    for band in range(BANDS):
+        one = np.minimum.reduceat(_hashed(pairs[1], 2 * band + 1), first)
+        two = np.minimum.reduceat(_hashed(pairs[1], 2 * band + 2), first)
+        key = ((one ^ (two << np.uint64(1))) & ~np.uint64(15) | np.uint64(band)).view(np.int64)
+        account, kept = among_strangers(traffic, who, key, LEAST, MOST_SHARE)
+        accounts.append(account)
+        keys.append(kept)
+    return np.concatenate(accounts), np.concatenate(keys)
+
+
+def _calls(accounts: range, in_step: bool) -> list[dict[str, int]]:
+    own = [0 if in_step else account for account in accounts]
+    return [
+        {"account": account, "ts": (mine * 7919 + slot * 104_729 * (mine + 3)) % 50_000 * SLOT}
+        for account, mine in zip(accounts, own, strict=True)
+        for slot in range(12)
+    ]
+
+
+TIE = Tie(
+    name="synchrony",
+    reads=("ts",),
+    edges=edges,
+    core=None,
+    why="Accounts of unrelated organisations are active in the same minutes, time after time.",
+    lookalike="schedulers that start on the hour, and everybody at busy times: patterns that many organisations share are taken out",
+    blind_spot="jittered or human-shaped timing",
+    cases=(
+        Joins(_calls(range(5), True) + _calls(range(5, 120), False), frozenset(range(5))),
+        KeepsApart(_calls(range(60), False), "customers who work at times of their own"),
+    ),
+)

@@ -1,0 +1,124 @@
+"""What a scan leaves in its folder, file by file."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch import __version__
+from stillwatch.records import Campaign, Rejected
+
+if TYPE_CHECKING:
+    from stillwatch.engines.local import Gathered
+    from stillwatch.flow import Found, Reference
+
+Names = Mapping[int, str] | None
+"Keyed hash -> the log's own account id; None leaves the hashes (--pseudonymous)."
+
+
+class Rejections:
+    """rejected.jsonl, written as the records come, and the counts of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.count = 0
+        self._first: Rejected | None = None
+        self._file = (folder / "rejected.jsonl").open("wb")
+
+    def __call__(self, rejected: Rejected) -> None:
+        """Note one record that could not be used."""
+        self._first = self._first or rejected
+        self.count += getattr(rejected, "count", 1)
+        self._file.write(orjson.dumps({"file": rejected.file, "line": rejected.line, "reason": rejected.reason}) + b"\\n")
+
+    def __enter__(self) -> Rejections:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._file.close()
+
+    def advice(self) -> str:
+        """One line for a log without a usable record."""
+        if self._first is None:
+            return "no record"
+        where = f"{self._first.file} line {self._first.line}" if self._first.line else self._first.file
+        return f"no usable record ({self.count} rejected; the first, {where}: {self._first.reason})"
+
+
+def _name(account: int, names: Names) -> str:
+    return f"{account & (2**64 - 1):016x}" if names is None else names[account]
+
+
+def line(campaign: Campaign, names: Names) -> dict[str, Any]:
+    """A campaign as a line of campaigns.jsonl: accounts under the log's own names, sorted."""
+    told = asdict(campaign)
+    del told["members"]
+    told["accounts"] = sorted(_name(account, names) for account in campaign.accounts)
+    return told
+
+
+def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejections, seconds: float) -> dict[str, Any]:
+    """summary.json, but for the parameters."""
+    verdicts = Counter(campaign.verdict for campaign in found.campaigns)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    placebo = found.placebo
+    return {
+        "calls_read": log.read,
+        "calls_rejected": rejected.count,
+        "calls_duplicate": log.duplicates,
+        "accounts": len(log.traffic.accounts),
+        "organisations": log.traffic.units,
+        "reference_organisations": len(reference.history.units),
+        "clusters_tested": found.tested,
+        "alerts": verdicts["alert"],
+        "reviews": verdicts["review"],
+        "watches": verdicts["watch"],
+        "detectors": {name: {"off": found.off[name]} if name in found.off else "on" for name in found.detectors},
+        "ties": {name.removeprefix("tie: "): {"off": lack} for name, lack in found.off.items() if name.startswith("tie: ")},
+        "placebo": {
+            "rounds": placebo.rounds,
+            "alerts": placebo.alerts,
+            "reviews": placebo.reviews,
+            "text": f"{placebo.wordings} wordings, organisations dealt at random to today and before, {placebo.rounds} times"
+            if placebo.rounds
+            else "not run: it needs a history",
+        },
+        "cannot_decide": None if reference.history.known else NO_HISTORY,
+        "seconds": round(seconds, 3),
+        "peak_bytes": peak,
+        "versions": {"stillwatch": __version__, "python": platform.python_version(), "pyarrow": pa.__version__},
+        "first_ts": int(log.traffic.ts.min()),
+        "last_ts": int(log.traffic.ts.max()),
+    }
+
+
+NO_HISTORY = (
+    "Without history a new wording cannot be told from an old one: only reasoning replayed between strangers can give a verdict. "
+    "Pass --history with earlier scans or logs of the same provider."
+)
+
+
+def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], names: Names, summarised: dict[str, Any]) -> None:
+    """campaigns.jsonl, accounts.parquet and summary.json."""
+    with (folder / "campaigns.jsonl").open("wb") as file:
+        for row in told:
+            file.write(orjson.dumps(row) + b"\\n")
+    rows = [
+        {"account": _name(member["account"], names), "campaign": campaign.campaign, "log10_e": member["log10_e"], "calls": member["calls"]}
+        for campaign in campaigns
+        for member in campaign.members
+    ]
+    rows.sort(key=lambda row: (row["campaign"], row["account"]))
+    schema = pa.schema([("account", pa.string()), ("campaign", pa.string()), ("log10_e", pa.float64()), ("calls", pa.int64())])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "accounts.parquet")
+    (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\\n")
