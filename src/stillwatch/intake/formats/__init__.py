@@ -1,0 +1,1 @@
+"""One file a log format: a declaration (`FORMAT`), how it reads, its cases."""

@@ -1,0 +1,119 @@
+"""JSON Lines -> objects with their line numbers, in runs of about a batch; broken lines are rejected on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+
+from stillwatch.calls import SCHEMA
+from stillwatch.intake import columns
+from stillwatch.intake.columns import BYTES, ROWS, Column
+from stillwatch.intake.mapping import Mapping
+from stillwatch.intake.stream import LONGEST, Source, blocks, lines
+from stillwatch.intake.times import moment
+from stillwatch.records import Rejected
+
+Reject = Callable[[Rejected], None]
+Run = tuple[npt.NDArray[np.int64], list[dict[str, Any]]]
+"Line numbers, and the objects on them."
+
+OVERLONG = f"the line is longer than {LONGEST // 2**20} MiB"
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """The object on a line. Raises `Unusable` with the reason."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise columns.Unusable(_reason(error.msg)) from None
+    if not isinstance(record, dict):
+        raise columns.Unusable("the line is JSON, but not an object")
+    return record
+
+
+def _reason(message: str) -> str:
+    if "UTF-8" in message:
+        return "the line is not valid UTF-8"
+    if "depth" in message or "recursion" in message:
+        return "the JSON is nested too deeply"
+    if "end of" in message or "EOF" in message:
+        return "the JSON breaks off"
+    return "the line is not valid JSON"
+
+
+def objects(source: Source, once: Collection[str], reject: Reject) -> Iterator[Run]:
+    """Runs of objects. A line that names a field of `once` twice is ambiguous and therefore rejected."""
+    marks = tuple(b'"' + name.encode() + b'"' for name in once)
+    numbers: list[int] = []
+    records: list[dict[str, Any]] = []
+    size = 0
+    for first, run in lines(blocks(source, lambda reason: reject(Rejected(source.name, None, reason)))):
+        for number, line in enumerate(run, first):
+            if line is None:
+                reject(Rejected(source.name, number, OVERLONG))
+                continue
+            try:
+                record = parsed(line)
+                if any(line.count(mark) > 1 for mark in marks):
+                    _refuse_repeats(line, once)
+            except columns.Unusable as error:
+                if line.strip():
+                    reject(Rejected(source.name, number, str(error)))
+                continue
+            numbers.append(number)
+            records.append(record)
+            size += len(line)
+            if len(records) >= ROWS or size >= BYTES:
+                yield np.array(numbers, np.int64), records
+                numbers, records, size = [], [], 0
+    if records:
+        yield np.array(numbers, np.int64), records
+
+
+def _refuse_repeats(line: bytes, once: Collection[str]) -> None:
+    names: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        names[:] = [name for name, _ in pairs]
+
+    try:
+        json.loads(line, object_pairs_hook=note)  # the outermost object is noted last
+    except RecursionError:
+        raise columns.Unusable("the JSON is nested too deeply") from None
+    for name in once:
+        if names.count(name) > 1:
+            raise columns.Unusable(f"{name} is given twice")
+
+
+def batch(source: Source, run: Run, mapping: Mapping, reject: Reject) -> pa.RecordBatch:
+    """A run of flat objects as LogCalls, under the map's names."""
+    numbers, records = run
+    made: dict[str, Column] = {}
+    for name in SCHEMA.names:
+        theirs = mapping.columns.get(name)
+        if theirs is None:
+            continue
+        values = [record.get(theirs) for record in records]
+        made[name] = mapped(name, values, mapping)
+    return columns.batch(source.name, made, numbers, reject)
+
+
+def mapped(name: str, values: list[Any], mapping: Mapping) -> Column:
+    """A column of JSON values, as the map says that they are to be understood."""
+    unit = mapping.units.get(name)
+    if unit is not None:
+        # What is no moment in this unit stays as it is, and is rejected as the wrong type.
+        values = [_or_text(each, moment(each, unit)) for each in values]
+    elif mapping.loose and SCHEMA.field(name).type == columns.TEXT:
+        values = [str(each) if type(each) is int else each for each in values]
+    return columns.from_values(name, values)
+
+
+def _or_text(given: Any, made: int | None) -> Any:
+    return made if made is not None or given is None else "?"

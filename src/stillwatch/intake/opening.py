@@ -1,0 +1,105 @@
+"""A first look at a file: its container and the names in it, from which formats recognise themselves."""
+
+from __future__ import annotations
+
+import csv
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.errors import UserError
+from stillwatch.intake.columns import Unusable
+from stillwatch.intake.declare import Opening
+from stillwatch.intake.jsonlines import parsed
+from stillwatch.intake.stream import Source, blocks, compression, lines
+
+RECORDS = 100
+"Objects that are looked at."
+
+FAR = 64 * 2**20
+"Bytes after which the search for a first object ends: a log may begin with rubbish."
+
+MOST_PARQUET = 2 * 2**30
+"Largest Parquet file that is unpacked from gzip or zstd: it must lie in memory whole, its index stands at the end."
+
+
+def look(source: Source) -> Opening:
+    """What the first bytes, lines and names of a file are. Raises UserError when it cannot be opened."""
+    if compression(source) is None and not source.path.stat().st_size:
+        return Opening("empty")
+    reasons: list[str] = []
+    head = next(blocks(source, reasons.append), b"")
+    if not head.strip():
+        rest = b"".join(block.strip() for block in blocks(source, reasons.append)) if head else b""
+        if not rest:
+            return Opening("damaged", reason=reasons[0]) if reasons else Opening("empty")
+    if head.startswith(b"PAR1"):
+        return _parquet(source)
+    return _text(source)
+
+
+def parquet(source: Source) -> pq.ParquetFile:
+    """The file opened as Parquet; a compressed one is unpacked in memory. Raises pa.ArrowException or OSError when damaged."""
+    if compression(source) is None:
+        return pq.ParquetFile(str(source.path), memory_map=False)
+    parts, size = [], 0
+    for block in blocks(source, lambda _: None):
+        size += len(block)
+        if size > MOST_PARQUET:
+            raise UserError("a compressed Parquet file of more than 2 GiB", source.name, "unpack it first")
+        parts.append(block)
+    return pq.ParquetFile(pa.BufferReader(b"".join(parts)))
+
+
+def _parquet(source: Source) -> Opening:
+    try:
+        with parquet(source) as file:
+            return Opening("parquet", tuple(file.schema_arrow.names))
+    except (pa.ArrowException, OSError):
+        return Opening("damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read")
+
+
+def _text(source: Source) -> Opening:
+    records: list[dict[str, object]] = []
+    first: bytes | None = None
+    passed = 0
+    for _, run in lines(blocks(source, lambda _: None)):
+        for line in run:
+            if line is None or not line.strip():
+                continue
+            passed += len(line)
+            first = first if first is not None else line.strip()
+            try:
+                records.append(parsed(line))
+            except Unusable:
+                pass
+            if len(records) == RECORDS:
+                break
+        if len(records) == RECORDS or passed > FAR:
+            break
+    if records:
+        return Opening("json", tuple(dict.fromkeys(name for record in records for name in record)), tuple(records))
+    if first is None or first.startswith(b"{"):
+        return Opening("json")
+    if first.startswith(b"["):
+        return Opening("array")
+    try:
+        header = first.decode("utf-8")
+    except UnicodeDecodeError:
+        return Opening("binary")
+    if "\0" in header:
+        return Opening("binary")
+    return Opening("text", cells(header, delimiter(header)))
+
+
+def delimiter(header: str) -> str:
+    """Comma, unless another usual one cuts the header into more names."""
+    return max(",;\t|", key=lambda each: len(cells(header, each)))
+
+
+def cells(line: str, by: str) -> tuple[str, ...]:
+    """The cells of a header."""
+    try:
+        return tuple(cell.strip() for cell in next(csv.reader([line], delimiter=by)))
+    except (csv.Error, StopIteration):
+        return ()
