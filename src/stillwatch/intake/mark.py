@@ -1,0 +1,100 @@
+"""LogCalls -> marks: identifiers become keyed hashes, texts become sketches, and here text ends."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.intake.freemail import free
+from stillwatch.records import MARKS
+from stillwatch.sketch import text
+from stillwatch.sketch.identifiers import hash_column, hash_lists, hash_strings
+
+_HASHED = {
+    "call": "call_id",
+    "account": "account",
+    "session": "session",
+    "end_user": "end_user",
+    "key": "key",
+    "user_agent": "user_agent",
+    "headers": "headers",
+    "payment": "payment",
+}
+"Mark -> the call's column that it is the hash of, each under a domain of the mark's name."
+
+_REASONING = "reasoning"
+"One domain for reasoning issued and replayed, so that the two meet."
+
+
+def mark(batch: pa.RecordBatch, key: bytes) -> pa.RecordBatch:
+    """Marks of a batch of calls, row by row, in the schema `records.MARKS`. `key`: 32 bytes.
+
+    `org` is the log's own organisation, else the mail domain where that is not free mail, else the account itself
+    (`org_known` is false then); the three never meet, for each is hashed under a domain of its own.
+    """
+    made: dict[str, pa.Array] = {ours: hash_column(batch.column(theirs), key, ours) for ours, theirs in _HASHED.items()}
+    made["ip"], made["net"] = _addresses(batch.column("ip"), key)
+    made["org"], made["org_known"] = _organisations(batch, made["account"], key)
+    made["reasoning_out"] = hash_column(batch.column("reasoning_out"), key, _REASONING)
+    made["reasoning_in"] = hash_lists(batch.column("reasoning_in"), key, _REASONING)
+    made |= text.sketch(batch.column("system"), batch.column("prompt"), batch.column("response"), key)
+    for name in MARKS.names:
+        if name not in made:
+            made[name] = batch.column(name)
+    return pa.RecordBatch.from_arrays([made[name].cast(MARKS.field(name).type) for name in MARKS.names], schema=MARKS)
+
+
+def accounts(batch: pa.RecordBatch, key: bytes) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """The distinct accounts of a batch: keyed hashes as `mark` makes them, and the log's own ids beside them."""
+    names = pc.unique(batch.column("account"))
+    return hash_strings(names, key, "account"), names
+
+
+def _each(column: pa.Array, made: Callable[[str], str | None]) -> pa.Array:
+    """A text made of each text, worked out once for each distinct value."""
+    coded = column.dictionary_encode()
+    values = [None if value is None else made(value) for value in coded.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(coded.indices, pa.array(values, pa.string())).dictionary_decode()
+
+
+def _addresses(column: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array]:
+    return hash_column(_each(column, _address), key, "ip"), hash_column(_each(column, _network), key, "net")
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return None  # already pseudonymised: still an identifier, but no network
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _address(text: str) -> str:
+    """One spelling for each address; anything else as it is."""
+    address = _parsed(text)
+    return text if address is None else address.compressed
+
+
+def _network(text: str) -> str | None:
+    address = _parsed(text)
+    if address is None:
+        return None
+    return str(ipaddress.ip_network((address.packed, 24 if address.version == 4 else 48), strict=False))
+
+
+def _domain(text: str) -> str | None:
+    """The mail domain that stands for an organisation, None for free mail and for what is no domain."""
+    domain = text.strip().rstrip(".").lower().rpartition("@")[2]
+    return domain if "." in domain and not free(domain) else None
+
+
+def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array]:
+    told = hash_column(batch.column("org"), key, "org")
+    mail = hash_column(_each(batch.column("email_domain"), _domain), key, "org by mail")
+    known = pc.coalesce(told, mail)
+    return pc.coalesce(known, account), known.is_valid()
