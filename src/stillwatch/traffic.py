@@ -45,7 +45,7 @@ def merged(groups: int, left: Ints, right: Ints) -> Ints:
     _, first = np.unique(labels, return_index=True)
     order = np.empty(len(first), np.int64)
     order[np.argsort(first, kind="stable")] = np.arange(len(first))
-    return order[labels].astype(np.int64)
+    return np.asarray(order[labels], np.int64)
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ class Traffic:
     @cached_property
     def calls(self) -> int:
         """Number of calls."""
-        return self.marks.num_rows
+        return int(self.marks.num_rows)
 
     @cached_property
     def ts(self) -> Ints:
         """Time of each call, microseconds."""
-        return self.column("ts").to_numpy()
+        return np.asarray(self.column("ts").to_numpy(), np.int64)
 
     @cached_property
     def _accounts(self) -> tuple[Ints, Ints]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from stillwatch.records import Cluster
 
-PUBLIC_LIST = 0.3
+PUBLIC_LIST, PLAINLY_PUBLIC = 0.3, 0.5
 "Share of a member's jobs found at another member: campaigns deal (0 to .2), public lists overlap (.7 to 1)."
 
-OWN_BUSINESS = 0.65
+OWN_BUSINESS, PLAINLY_OWN = 0.65, 0.75
 "Probability that a member's own other work is nearer to its next prompt than a stranger's: .5 for interchangeable hands."
 
 ALL_TRAFFIC, CONTINUES = 0.9, 0.4
@@ -39,13 +39,15 @@ class Exculpation:
     "From where on it holds."
     text: str
     "One sentence."
+    steps: int
+    "By how many verdicts it downgrades: 0 not found, 1 found, 2 found plainly."
 
 
-def _above(name: str, value: float | None, threshold: float, holds: str, fails: str) -> Exculpation:
+def _above(name: str, value: float | None, threshold: float, holds: str, fails: str, plainly: float = 2.0) -> Exculpation:
     if value is None:
-        return Exculpation(name, None, None, threshold, "Could not be examined: the log lacks what it needs.")
+        return Exculpation(name, None, None, threshold, "Could not be examined: the log lacks what it needs.", 0)
     found = value >= threshold
-    return Exculpation(name, found, value, threshold, (holds if found else fails).format(value=value))
+    return Exculpation(name, found, value, threshold, (holds if found else fails).format(value=value), int(found) + int(value >= plainly))
 
 
 def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[Exculpation]:
@@ -59,11 +61,13 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "the same public list", values.get("shared_slots"), PUBLIC_LIST,
             "{value:.0%} of a member's jobs are found at other members, as when all work through one suite or exercise.",
             "Only {value:.0%} of a member's jobs are found at another member: not one public list.",
+            PLAINLY_PUBLIC,
         ),
         _above(
             "a business of their own", values.get("own_business"), OWN_BUSINESS,
             "A member's own other work tells its next prompt from a stranger's with probability {value:.2f}: each minds its own business.",
             "A member's own other work is no guide to its next prompt (probability {value:.2f}, where .50 is chance).",
+            PLAINLY_OWN,
         ),
         _above(
             "a product", product, CONTINUES,

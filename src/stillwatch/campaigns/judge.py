@@ -49,13 +49,13 @@ def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[E
     tried = exculpations(weighed.cluster, values)
     purpose = purpose_of(evidence, speaking)
     step = 0 if weighed.q <= ALERT else 1 if weighed.q <= REVIEW else 2
-    reasons = []
+    reasons: list[str] = []
     if weighed.q_replay <= ALERT:
         # No innocent is known to replay strangers' reasoning: this sign stands alone.
         return Judged(weighed, LADDER[0], tried, evidence, purpose, values, reasons)
     for each in tried:
         if each.found:
-            step += 1
+            step += each.steps
             reasons.append(f"{each.name}: {each.text}")
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1

@@ -22,7 +22,7 @@ def top_capability(groups: Groups) -> Floats:
     np.add.at(counts, (groups.label[known], rows[known]), 1)
     total = counts.sum(axis=1)
     named = np.where(values[None, :] == OTHER, 0.0, counts).max(axis=1)
-    return np.divide(named, total, out=np.full(groups.count, np.nan), where=total > 0)
+    return np.asarray(np.divide(named, total, out=np.full(groups.count, np.nan), where=total > 0), np.float64)
 
 
 FEATURES = (

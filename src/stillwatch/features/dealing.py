@@ -133,7 +133,8 @@ def conversations_continue(groups: Groups) -> Floats:
     np.maximum.at(longest, inverse, turns)
     going_on = (counts > 1) & (longest > 2)
     whole = np.bincount(label, minlength=groups.count)
-    return np.divide(np.bincount(label, weights=going_on, minlength=groups.count), whole, out=np.full(groups.count, np.nan), where=whole > 0)
+    share = np.divide(np.bincount(label, weights=going_on, minlength=groups.count), whole, out=np.full(groups.count, np.nan), where=whole > 0)
+    return np.asarray(share, np.float64)
 
 
 def _rows(shared: bool) -> list[dict[str, object]]:

@@ -31,13 +31,13 @@ class Groups:
 
     def total(self, values: Any) -> Floats:
         """Sum over the rows of each group."""
-        return np.bincount(self.label, weights=np.asarray(values, np.float64), minlength=self.count)
+        return np.asarray(np.bincount(self.label, weights=np.asarray(values, np.float64), minlength=self.count), np.float64)
 
     def share(self, flags: Any, of: Any = None) -> Floats:
         """Share of each group's rows (of those marked `of`) that are flagged; NaN where there is no such row."""
         of = np.ones(len(self.label), np.bool_) if of is None else of
         whole = self.total(of)
-        return np.divide(self.total(flags & of), whole, out=np.full(self.count, np.nan), where=whole > 0)
+        return np.asarray(np.divide(self.total(flags & of), whole, out=np.full(self.count, np.nan), where=whole > 0), np.float64)
 
     def distinct(self, *columns: Ints) -> tuple[Ints, ...]:
         """Distinct rows of (label, *columns)."""

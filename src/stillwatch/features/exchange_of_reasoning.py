@@ -25,7 +25,7 @@ def replays(groups: Groups) -> Floats:
     return np.bincount([g for g, _ in counted], minlength=groups.count).astype(np.float64)
 
 
-_ROWS = [{"account": 1, "reasoning_out": 5}, {"account": 2, "org": 2, "reasoning_in": [5]}, {"account": 1, "reasoning_in": [5]}]
+_ROWS: list[dict[str, object]] = [{"account": 1, "reasoning_out": 5}, {"account": 2, "org": 2, "reasoning_in": [5]}, {"account": 1, "reasoning_in": [5]}]
 
 FEATURES = (
     Feature(

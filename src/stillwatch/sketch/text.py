@@ -53,8 +53,7 @@ def _table(key: bytes) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
     groups.append((kernels.STEP_BIT, lexicon.STEPS))
     groups.append((kernels.VERDICT_BIT, lexicon.VERDICTS))
     groups.append((kernels.TAG_BIT, lexicon.TAGS))
-    for name, words in lexicon.TOPICS.items():
-        groups.append((kernels.TOPIC_BIT + lexicon.CAPABILITIES.index(name), words))
+    groups += [(kernels.TOPIC_BIT + lexicon.CAPABILITIES.index(name), words) for name, words in lexicon.TOPICS.items()]
     size = 1 << 13
     slots, bits = np.zeros(size, np.uint64), np.zeros(size, np.int64)
     for bit, words in groups:
