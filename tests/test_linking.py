@@ -1,0 +1,120 @@
+"""Accounts to clusters, on small traffic with known structure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stillwatch.linking.carriers import carriers, pairs_table
+from stillwatch.linking.clusters import communities, link
+from stillwatch.linking.declare import every_tie
+from stillwatch.linking.history import NOTHING, History, exposure_table, merge, share_now
+from stillwatch.traffic import Traffic, from_rows, strangers
+
+TEMPLATE = [8 * i for i in range(1, 9)]
+"Wordings of a template (lowest three bits: alphabet 0)."
+
+
+def _calls(account: int, count: int = 4, wordings: list[int] | None = None, **rest: Any) -> list[dict[str, Any]]:
+    """Calls of one account, each with the wordings and a slot of its own."""
+    words = TEMPLATE if wordings is None else wordings
+    return [
+        {
+            "call": account * 1000 + i, "account": account, "org": account, "ts": account * 7919 + i * 10**9, "prompt": account * 1000 + i,
+            "wordings": [*words, 8 * (10**6 + account * 1000 + i)], **rest,
+        }
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def _bystanders(start: int, count: int) -> list[dict[str, Any]]:
+    return [row for account in range(start, start + count) for row in _calls(account, 3, [8 * (5000 + account)])]
+
+
+def _history(rows: list[dict[str, Any]]) -> History:
+    traffic = from_rows(rows)
+    return merge([exposure_table(traffic)], [pairs_table(carriers(traffic), traffic)])
+
+
+def _linked(rows: list[dict[str, Any]], history: History = NOTHING) -> tuple[Traffic, list[Any], float]:
+    traffic = from_rows(rows)
+    edges = {name: tie.edges(traffic) for name, tie in every_tie().items()}
+    found = link(traffic, edges, history)
+    return traffic, found.clusters, found.tested
+
+
+CAMPAIGN = [row for account in range(20) for row in _calls(account)]
+
+
+def test_accounts_that_use_one_template_again_are_one_cluster() -> None:
+    traffic, (cluster,), _ = _linked(CAMPAIGN + _bystanders(100, 40))
+    assert traffic.accounts[cluster.accounts].tolist() == list(range(20))
+    assert len(cluster.calls) == 80 and cluster.strangers == 20
+    assert set(cluster.now.tolist()) == {20} and set(cluster.before.tolist()) == {0}
+
+
+def test_the_same_prompt_again_is_not_reuse() -> None:
+    rows = [{**row, "prompt": row["account"]} for row in CAMPAIGN]
+    assert _linked(rows + _bystanders(100, 40))[1] == []
+
+
+def test_history_counts_earlier_organisations_that_used_the_wording_again() -> None:
+    earlier = [row for account in range(500, 506) for row in _calls(account)] + _bystanders(600, 60)
+    _, (cluster,), tested = _linked(CAMPAIGN + _bystanders(100, 40), _history(earlier))
+    assert set(cluster.before.tolist()) == {6}
+    assert 0 < cluster.share.max() < 1 and tested >= 1
+
+
+def test_history_is_the_union_of_scans_in_any_order() -> None:
+    one, two = from_rows(_bystanders(0, 30) + CAMPAIGN), from_rows(_bystanders(10, 40))
+    exposures = [exposure_table(one), exposure_table(two)]
+    pairs = [pairs_table(carriers(one), one), pairs_table(carriers(two), two)]
+    there, back = merge(exposures, pairs), merge(exposures[::-1], pairs[::-1])
+    assert there.units.tolist() == back.units.tolist() and there.calls.tolist() == back.calls.tolist()
+    assert there.wording.tolist() == back.wording.tolist() and there.pair_unit.tolist() == back.pair_unit.tolist()
+
+
+def test_an_alphabet_that_the_history_never_saw_gives_no_evidence() -> None:
+    rows = [{**row, "wordings": [w | 1 for w in row["wordings"]]} for row in CAMPAIGN]
+    shares = share_now(np.array([[0, 80, 0]]), _history(_bystanders(600, 60)))
+    assert shares[1] == 1.0
+    _, (cluster,), _ = _linked(rows + _bystanders(100, 40), _history(_bystanders(600, 60)))
+    assert set(cluster.share.tolist()) == {1.0}
+
+
+@pytest.mark.parametrize(("column", "value"), [("org", 77), ("payment", 5)])
+def test_one_firm_or_one_payer_is_one_stranger(column: str, value: int) -> None:
+    rows = [{**row, column: value} for row in CAMPAIGN] + _bystanders(100, 40)
+    traffic = from_rows(rows)
+    assert strangers(traffic, np.arange(20)) == 1
+
+
+def test_accounts_behind_one_address_count_once() -> None:
+    traffic = from_rows([{**row, "ip": row["account"] // 5} for row in CAMPAIGN])
+    assert strangers(traffic, np.arange(20)) == 4
+
+
+def test_replays_between_strangers_make_a_cluster_without_any_wording() -> None:
+    rows = [
+        {"call": account * 10 + k, "account": account, "org": account, "ts": k, "reasoning_out": account if k == 0 else None, "reasoning_in": [(account + 1) % 6] if k else None}
+        for account in range(6)
+        for k in range(2)
+    ]  # fmt: skip
+    _, (cluster,), _ = _linked(rows)
+    assert cluster.replaying == 6 and len(cluster.accounts) == 6
+
+
+def test_order_of_the_log_changes_nothing() -> None:
+    rows = CAMPAIGN + _bystanders(100, 40)
+    (one,), (two,) = _linked(rows)[1], _linked(rows[::-1])[1]
+    for name in ("name", "strangers", "replaying", "ties"):
+        assert getattr(one, name) == getattr(two, name)
+    for name in ("accounts", "calls", "family", "now", "before", "share", "carried"):
+        assert getattr(one, name).tolist() == getattr(two, name).tolist()
+
+
+def test_communities_join_keys_with_common_accounts_and_no_others() -> None:
+    keys = [np.arange(0, 50), np.arange(5, 55), np.arange(40, 400), np.arange(390, 800)]
+    assert communities(keys, 1000) == [[0, 1], [2], [3]]
