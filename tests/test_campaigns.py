@@ -1,0 +1,109 @@
+"""Evidence to verdicts, and the case that is told."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stillwatch.campaigns.judge import cases, judge
+from stillwatch.campaigns.tell import volume
+from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_look
+from stillwatch.records import Cluster, Evidence
+
+SPEAKING = frozenset({"reasoning elicitation", "capability concentration"})
+DEALT = {"shared_slots": 0.02, "own_business": 0.5, "all_traffic": 1.0, "conversations_continue": 0.0}
+PURPOSE = [
+    Evidence(name, 0.9, "share", 0.0, 0.4, None, True, "concentration", "AML.T0024.002", "observed") for name in sorted(SPEAKING)
+]  # fmt: skip
+
+
+def cluster(strangers: int = 30, before: int = 0, share: float = 0.4, replaying: int = 0, start: int = 0, wordings: int = 8) -> Cluster:
+    return Cluster(
+        name=start, accounts=np.arange(start, start + strangers), calls=np.arange(start, start + 2 * strangers), strangers=strangers,
+        family=np.zeros(wordings, np.int64), now=np.full(wordings, strangers), before=np.full(wordings, before), share=np.full(wordings, share),
+        replaying=replaying, carried=np.ones((strangers, 1), np.bool_), ties=(),
+    )  # fmt: skip
+
+
+def _weighed(**rest: Any) -> Weighed:
+    (found,) = weigh([cluster(**rest)], 1000.0)
+    return found
+
+
+def _verdict(values: dict[str, float | None] | None = None, evidence: list[Evidence] | None = None, **rest: Any) -> str:
+    return judge(_weighed(**rest), DEALT if values is None else values, PURPOSE if evidence is None else evidence, SPEAKING).verdict
+
+
+def test_a_dealt_job_among_strangers_is_an_alert() -> None:
+    assert _verdict() == "alert"
+
+
+def test_more_strangers_are_more_evidence_and_earlier_users_are_less() -> None:
+    assert _weighed(strangers=40).log10_e > _weighed(strangers=30).log10_e > _weighed(strangers=30, before=5).log10_e
+
+
+def test_without_history_wording_gives_no_verdict() -> None:
+    found = _weighed(share=1.0)
+    assert found.strangers is None and found.q == 1.0 and found.p_floor == 1.0
+    assert worth_a_look([found]) == []
+
+
+def test_replay_stands_alone_even_without_history_and_against_exculpations() -> None:
+    innocent_looks = {"shared_slots": 0.9, "own_business": 0.9, "all_traffic": 1.0, "conversations_continue": 1.0}
+    assert _verdict(innocent_looks, [], share=1.0, replaying=12) == "alert"
+    assert replay_log10_e(2) is None, "a moved conversation is not a campaign"
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        ({"shared_slots": 0.35}, "review"),
+        ({"shared_slots": 0.9}, "watch"),
+        ({"own_business": 0.7}, "review"),
+        ({"own_business": 0.9}, "watch"),
+        ({"conversations_continue": 0.8}, "review"),
+        ({"shared_slots": 0.35, "own_business": 0.7}, "watch"),
+        ({"own_business": None}, "review"),
+    ],
+)
+def test_exculpations_downgrade(changed: dict[str, float | None], verdict: str) -> None:
+    assert _verdict({**DEALT, **changed}) == verdict
+
+
+def test_purpose_open_is_at_most_a_review() -> None:
+    silent = [replace(each, fires=False) for each in PURPOSE]
+    assert _verdict(evidence=silent) == "review"
+    assert _verdict(evidence=[PURPOSE[0], silent[1]]) == "alert"
+
+
+def test_an_earlier_user_speaks_for_innocence() -> None:
+    found = judge(_weighed(strangers=60, before=2), DEALT, PURPOSE, SPEAKING)
+    assert found.verdict == "review" and any("earlier user" in reason for reason in found.reasons)
+
+
+def test_many_tested_clusters_raise_the_bar() -> None:
+    (few,), (many,) = weigh([cluster(strangers=9)], 10.0), weigh([cluster(strangers=9)], 1e6)
+    assert few.q <= 0.01 < 0.10 < many.q
+
+
+def test_clusters_of_the_same_accounts_and_verdict_are_one_case() -> None:
+    one, two, other = (judge(each, DEALT, PURPOSE, SPEAKING) for each in weigh([cluster(), cluster(), cluster(start=100)], 1000.0))
+    made = cases([one, two, other])
+    assert sorted(len(case) for case in made) == [1, 2]
+    assert len(cases([one, replace(two, verdict="watch")])) == 2, "a weaker cluster never rides on a stronger one"
+
+
+def test_p_floor_is_the_least_p_that_its_carriers_could_show() -> None:
+    assert math.isclose(_weighed(strangers=10, share=0.5).p_floor, 0.5**10)
+
+
+def test_volume_buckets_hold_every_call_and_are_few() -> None:
+    rng = np.random.default_rng(1)
+    for span in (1, 10**6, 10**11, 10**13, 10**15):
+        ts = np.sort(rng.integers(0, span, 500)) + 1_700_000_000_000_000
+        told = volume(ts)
+        assert sum(told["calls"]) == 500 and len(told["calls"]) <= 97 and told["start_ts"] <= ts[0]
