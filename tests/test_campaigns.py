@@ -103,7 +103,7 @@ def test_p_floor_is_the_least_p_that_its_carriers_could_show() -> None:
 
 def test_volume_buckets_hold_every_call_and_are_few() -> None:
     rng = np.random.default_rng(1)
-    for span in (1, 10**6, 10**11, 10**13, 10**15):
+    for span in (1, 10**6, 10**11, 10**13, 10**14):
         ts = np.sort(rng.integers(0, span, 500)) + 1_700_000_000_000_000
         told = volume(ts)
         assert sum(told["calls"]) == 500 and len(told["calls"]) <= 97 and told["start_ts"] <= ts[0]

@@ -76,11 +76,10 @@ def weigh(clusters: list[Cluster], tested: float) -> list[Weighed]:
         total = log10_mean([*have, *[-math.inf] * (2 - len(have))]) if have else -math.inf
         parts.append((strangers, families, replay, total))
     long = [int(np.bincount(cluster.family).max(initial=0)) >= LONG for cluster in clusters]
-    n_long = max(1, sum(long))
-    n_short = max(1, len(long) - sum(long))
-    weights = [tested / 2 / (n_long if is_long else n_short) for is_long in long]
-    cap = [min(weight, tested) for weight in weights]
-    q = q_values([part[3] for part in parts], tested, cap)
+    # Half of the budget for each kind, shared out as the kinds stand among the clusters: weights average 1.
+    of_kind = [max(1, sum(other is kind for other in long)) for kind in long]
+    weights = [len(long) / 2 / count for count in of_kind]
+    q = q_values([part[3] for part in parts], tested, weights)
     q_replay = q_values([-math.inf if part[2] is None else part[2] - math.log10(2) for part in parts], tested)
     out = []
     for cluster, part, one, other in zip(clusters, parts, q, q_replay, strict=True):
