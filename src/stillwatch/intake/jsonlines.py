@@ -42,6 +42,8 @@ def _reason(message: str) -> str:
         return "the line is not valid UTF-8"
     if "depth" in message or "recursion" in message:
         return "the JSON is nested too deeply"
+    if "infinity" in message:
+        return "a number is beyond what can be held"
     if "end of" in message or "EOF" in message:
         return "the JSON breaks off"
     return "the line is not valid JSON"

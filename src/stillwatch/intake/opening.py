@@ -56,7 +56,9 @@ def _parquet(source: Source) -> Opening:
         with parquet(source) as file:
             return Opening("parquet", tuple(file.schema_arrow.names))
     except (pa.ArrowException, OSError):
-        return Opening("damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read")
+        return Opening(
+            "damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read"
+        )
 
 
 def _text(source: Source) -> Opening:
@@ -77,6 +79,9 @@ def _text(source: Source) -> Opening:
                 break
         if len(records) == RECORDS or passed > FAR:
             break
+    # Of an array that is spread over lines only the last line is an object: others end in a comma.
+    if first == b"[" and len(records) < 2:
+        return Opening("array")
     if records:
         return Opening("json", tuple(dict.fromkeys(name for record in records for name in record)), tuple(records))
     if first is None or first.startswith(b"{"):

@@ -106,7 +106,9 @@ def _expanded(name: str) -> list[str]:
         inside = _usable(os.path.join(folder, file) for folder, _, held in os.walk(name) for file in held)
         inside = [path for path in inside if not _hidden(os.path.relpath(path, name))]
         if not inside:
-            raise UserError("the folder holds no log files", name, "name a folder with Parquet, JSON Lines or CSV files")
+            raise UserError(
+                "the folder holds no log files", name, "name a folder with Parquet, JSON Lines or CSV files"
+            )
         return inside
     if glob.has_magic(name):
         matches = sorted(glob.glob(name, recursive=True))

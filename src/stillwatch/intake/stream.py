@@ -43,7 +43,9 @@ def compression(source: Source) -> str | None:
         with source.path.open("rb") as file:
             head = file.read(4)
     except OSError as error:
-        raise UserError(f"cannot be read ({error.strerror})", source.name, "check the path and its permissions") from error
+        raise UserError(
+            f"cannot be read ({error.strerror})", source.name, "check the path and its permissions"
+        ) from error
     return next((codec for magic, codec in _MAGIC.items() if head.startswith(magic)), None)
 
 
@@ -112,6 +114,8 @@ def lines(parts: Iterable[bytes]) -> Iterator[tuple[int, list[bytes | None]]]:
         run: list[bytes | None] = list(part[:cut].split(b"\n"))
         size += len(run[0] or b"")
         run[0] = b"".join((*held, run[0] or b"")) if size <= LONGEST else None
+        if len(part) > LONGEST:
+            run = [line if line is None or len(line) <= LONGEST else None for line in run]
         yield number, run
         number += len(run)
         held = [part[cut + 1 :]]

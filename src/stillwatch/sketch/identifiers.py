@@ -95,8 +95,8 @@ def _buffers(array: pa.Array) -> tuple[npt.NDArray[np.uint8], Hashes]:
     if not wide and not (pa.types.is_string(array.type) or pa.types.is_binary(array.type)):
         raise TypeError(f"identifiers are strings, not {array.type}")
     _, offsets, data = array.buffers()
-    starts = np.frombuffer(offsets, dtype=np.int64 if wide else np.int32)
-    starts = starts[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    every = np.frombuffer(offsets, dtype=np.int64 if wide else np.int32)
+    starts: Hashes = every[array.offset : array.offset + len(array) + 1].astype(np.int64)
     held = np.frombuffer(data if data is not None and data.size else b"\0", dtype=np.uint8)
     return held, starts
 

@@ -76,7 +76,9 @@ def _allowed(target: Path, marker: str, named: str) -> None:
     if is_scan(target, marker) or not any(target.iterdir()):
         return
     raise UserError(
-        "the folder is not empty and is no earlier result of this command", named, "name a new folder, or empty this one yourself"
+        "the folder is not empty and is no earlier result of this command",
+        named,
+        "name a new folder, or empty this one yourself",
     )
 
 

@@ -208,33 +208,49 @@ FORMAT = Format(
     cases=(
         Reads(
             "quotes, a line break in a cell, empty cells as null, lists as JSON",
-            lambda: _HEADER
-            + b'c1,1750000000000000,a1,m,7,0.5,TRUE,"two\nlines, ""quoted""","[""r1"",""r2""]",red\r\n'
-            + b"c2,1750000000000001,a1,m,8.0,1e-1,0,,,\n",
+            lambda: (
+                _HEADER
+                + b'c1,1750000000000000,a1,m,7,0.5,TRUE,"two\nlines, ""quoted""","[""r1"",""r2""]",red\r\n'
+                + b"c2,1750000000000001,a1,m,8.0,1e-1,0,,,\n"
+            ),
             (
                 {
-                    "call_id": "c1", "ts": 1750000000000000, "account": "a1", "model": "m", "input_tokens": 7,
-                    "temperature": 0.5, "stream": True, "prompt": 'two\nlines, "quoted"', "reasoning_in": ["r1", "r2"],
+                    "call_id": "c1",
+                    "ts": 1750000000000000,
+                    "account": "a1",
+                    "model": "m",
+                    "input_tokens": 7,
+                    "temperature": 0.5,
+                    "stream": True,
+                    "prompt": 'two\nlines, "quoted"',
+                    "reasoning_in": ["r1", "r2"],
                 },
                 {
-                    "call_id": "c2", "ts": 1750000000000001, "account": "a1", "model": "m", "input_tokens": 8,
-                    "temperature": 0.1, "stream": False,
+                    "call_id": "c2",
+                    "ts": 1750000000000001,
+                    "account": "a1",
+                    "model": "m",
+                    "input_tokens": 8,
+                    "temperature": 0.1,
+                    "stream": False,
                 },
             ),
-        ),  # fmt: skip
+        ),
         Rejects(
             "an open quotation mark costs one record, like every other fault",
-            lambda: _HEADER
-            + b"c1,1750000000000000,a1,m,7,0.5,true,p,[],\n"
-            + b'c2,1750000000000000,a1,m,7,0.5,true,"p,[],\n'
-            + b"c3,1750000000000000,a1,m,7,0.5\n"
-            + b"c4,1750000000000000,a1,m,seven,0.5,true,p,[],\n"
-            + b"c5,1750000000000000,a1,m,7,nan,true,p,[],\n"
-            + b"c6,1750000000000000,a1,m,99999999999999999999,1,true,p,[],\n"
-            + b"c7,1750000000000000,a1,m,7,1,maybe,p,[],\n"
-            + b"c8,1750000000000000,a1,m,7,1,true,p,r1,\n"
-            + b"c9,1750000000000000,a1,m,7,1,true,\xff,[],\n"
-            + b"c10,1750000000000000,a1,m,7,1,true,p,[],\n",
+            lambda: (
+                _HEADER
+                + b"c1,1750000000000000,a1,m,7,0.5,true,p,[],\n"
+                + b'c2,1750000000000000,a1,m,7,0.5,true,"p,[],\n'
+                + b"c3,1750000000000000,a1,m,7,0.5\n"
+                + b"c4,1750000000000000,a1,m,seven,0.5,true,p,[],\n"
+                + b"c5,1750000000000000,a1,m,7,nan,true,p,[],\n"
+                + b"c6,1750000000000000,a1,m,99999999999999999999,1,true,p,[],\n"
+                + b"c7,1750000000000000,a1,m,7,1,maybe,p,[],\n"
+                + b"c8,1750000000000000,a1,m,7,1,true,p,r1,\n"
+                + b"c9,1750000000000000,a1,m,7,1,true,\xff,[],\n"
+                + b"c10,1750000000000000,a1,m,7,1,true,p,[],\n"
+            ),
             (
                 (3, OPEN),
                 (4, "the record has more or fewer cells than the header"),

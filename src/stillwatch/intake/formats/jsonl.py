@@ -47,15 +47,23 @@ FORMAT = Format(
     cases=(
         Reads(
             "every type of column, an unknown field left out, the empty text as null",
-            lambda: _GOOD
-            + b',"org":"","temperature":1,"stream":true,"input_tokens":7.0,"reasoning_in":["r1"],"colour":"x"}\n\n',
+            lambda: (
+                _GOOD
+                + b',"org":"","temperature":1,"stream":true,"input_tokens":7.0,"reasoning_in":["r1"],"colour":"x"}\n\n'
+            ),
             (
                 {
-                    "call_id": "c1", "ts": 1750000000000000, "account": "a1", "model": "m", "temperature": 1.0,
-                    "stream": True, "input_tokens": 7, "reasoning_in": ["r1"],
+                    "call_id": "c1",
+                    "ts": 1750000000000000,
+                    "account": "a1",
+                    "model": "m",
+                    "temperature": 1.0,
+                    "stream": True,
+                    "input_tokens": 7,
+                    "reasoning_in": ["r1"],
                 },
             ),
-        ),  # fmt: skip
+        ),
         Rejects(
             "one bad record of each sort between good ones",
             lambda: b"\n".join(

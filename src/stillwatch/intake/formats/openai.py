@@ -117,7 +117,9 @@ def _asked(request: Body) -> Body:
         "system": "\n".join(filter(None, (_text(request.get("instructions")), *systems))) or None,
         "prompt": users[-1] if users else None,
         "turns": sum(role is not None for role, _ in said),
-        "max_tokens": _first(*(request.get(f"max_{name}") for name in ("completion_tokens", "output_tokens", "tokens"))),
+        "max_tokens": _first(
+            *(request.get(f"max_{name}") for name in ("completion_tokens", "output_tokens", "tokens"))
+        ),
         "temperature": request.get("temperature"),
         "n": request.get("n"),
         # The older completions API gives a number of alternatives here.
@@ -207,7 +209,10 @@ _CHAT = {
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "First"},
         {"role": "assistant", "content": "Yes?"},
-        {"role": "user", "content": [{"type": "text", "text": "Second"}, {"type": "image_url", "image_url": {"url": "u"}}]},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Second"}, {"type": "image_url", "image_url": {"url": "u"}}],
+        },
     ],
     "max_completion_tokens": 50,
     "temperature": 0.2,
@@ -223,11 +228,27 @@ _CHAT_ANSWER = {
     "usage": {"prompt_tokens": 12, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 1}},
 }
 _CHAT_CALL = {
-    "call_id": "chatcmpl-1", "ts": 1750000000000000, "account": "a1", "model": "m-1", "endpoint": "/v1/chat/completions",
-    "system": "Be brief.", "prompt": "Second", "turns": 4, "response": "Done", "max_tokens": 50, "temperature": 0.2,
-    "tools": 1, "end_user": "u-1", "logprobs": True, "top_logprobs": 5, "logit_bias": False, "input_tokens": 12,
-    "output_tokens": 3, "reasoning_tokens": 1, "finish": "stop",
-}  # fmt: skip
+    "call_id": "chatcmpl-1",
+    "ts": 1750000000000000,
+    "account": "a1",
+    "model": "m-1",
+    "endpoint": "/v1/chat/completions",
+    "system": "Be brief.",
+    "prompt": "Second",
+    "turns": 4,
+    "response": "Done",
+    "max_tokens": 50,
+    "temperature": 0.2,
+    "tools": 1,
+    "end_user": "u-1",
+    "logprobs": True,
+    "top_logprobs": 5,
+    "logit_bias": False,
+    "input_tokens": 12,
+    "output_tokens": 3,
+    "reasoning_tokens": 1,
+    "finish": "stop",
+}
 
 _RESPONSES = {
     "model": "m-2",
@@ -252,12 +273,29 @@ _RESPONSES_ANSWER = {
     "usage": {"input_tokens": 5, "output_tokens": 2, "output_tokens_details": {"reasoning_tokens": 0}},
 }
 _RESPONSES_CALL = {
-    "call_id": "resp_1", "ts": 1750000001000000, "account": "a2", "model": "m-2", "endpoint": "/v1/responses",
-    "system": "Be kind.", "prompt": "Go on", "turns": 1, "response": "Gone", "max_tokens": 9, "tools": 0,
-    "reasoning_effort": "high", "end_user": "s-1", "session": "conv_1", "logit_bias": False, "input_tokens": 5,
-    "output_tokens": 2, "reasoning_tokens": 0, "finish": "completed", "ip": "192.0.2.1",
-    "reasoning_in": [hashlib.sha256(b"in").hexdigest()], "reasoning_out": hashlib.sha256(b"out").hexdigest(),
-}  # fmt: skip
+    "call_id": "resp_1",
+    "ts": 1750000001000000,
+    "account": "a2",
+    "model": "m-2",
+    "endpoint": "/v1/responses",
+    "system": "Be kind.",
+    "prompt": "Go on",
+    "turns": 1,
+    "response": "Gone",
+    "max_tokens": 9,
+    "tools": 0,
+    "reasoning_effort": "high",
+    "end_user": "s-1",
+    "session": "conv_1",
+    "logit_bias": False,
+    "input_tokens": 5,
+    "output_tokens": 2,
+    "reasoning_tokens": 0,
+    "finish": "completed",
+    "ip": "192.0.2.1",
+    "reasoning_in": [hashlib.sha256(b"in").hexdigest()],
+    "reasoning_out": hashlib.sha256(b"out").hexdigest(),
+}
 
 FORMAT = Format(
     name="OpenAI-compatible JSON Lines",
@@ -284,20 +322,28 @@ FORMAT = Format(
         Reads(
             "the shape of the Batch API; a time in ISO 8601 beside the bodies comes first",
             lambda: _line(
-                id="batch_req_1", custom_id="r-1", account="a1", timestamp="2025-06-15T15:06:40Z", method="POST",
-                url="/v1/chat/completions", body=_CHAT, error=None,
+                id="batch_req_1",
+                custom_id="r-1",
+                account="a1",
+                timestamp="2025-06-15T15:06:40Z",
+                method="POST",
+                url="/v1/chat/completions",
+                body=_CHAT,
+                error=None,
                 response={"status_code": 200, "request_id": "q", "body": {**_CHAT_ANSWER, "created": 1}},
             ),
             ({**_CHAT_CALL, "status": 200},),
-        ),  # fmt: skip
+        ),
         Rejects(
             "no account, no request, a response that is no object, messages that are none",
-            lambda: _line(request=_CHAT, response=_CHAT_ANSWER)
-            + _line(account="a1", response=_CHAT_ANSWER)
-            + _line(account="a1", request=_CHAT, response="Done")
-            + _line(account="a1", request={"messages": 5}, response=_CHAT_ANSWER)
-            + _line(account="a1", request=_CHAT, response={**_CHAT_ANSWER, "usage": {"prompt_tokens": "12"}})
-            + _line(account="a1", request=_CHAT, response=_CHAT_ANSWER),
+            lambda: (
+                _line(request=_CHAT, response=_CHAT_ANSWER)
+                + _line(account="a1", response=_CHAT_ANSWER)
+                + _line(account="a1", request=_CHAT, response="Done")
+                + _line(account="a1", request={"messages": 5}, response=_CHAT_ANSWER)
+                + _line(account="a1", request=_CHAT, response={**_CHAT_ANSWER, "usage": {"prompt_tokens": "12"}})
+                + _line(account="a1", request=_CHAT, response=_CHAT_ANSWER)
+            ),
             (
                 (1, "account is missing or empty"),
                 (2, "no request body with messages, input or prompt"),

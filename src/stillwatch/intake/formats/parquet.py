@@ -54,7 +54,9 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
                 row += len(part)
                 yield columns.batch(source.name, made, numbers, reject)
     except (pa.ArrowException, OSError):
-        reject(Rejected(source.name, None, f"the Parquet file is damaged after row {row - 1}; what came before was used"))
+        reject(
+            Rejected(source.name, None, f"the Parquet file is damaged after row {row - 1}; what came before was used")
+        )
 
 
 def _batches(file: pq.ParquetFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
@@ -110,9 +112,12 @@ def column(name: str, array: pa.Array, mapping: Mapping) -> Column:
 
 def _is_text(kind: pa.DataType) -> bool:
     return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-        or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-    )  # fmt: skip
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_string_view(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
 
 
 def _is_list(kind: pa.DataType) -> bool:
