@@ -76,9 +76,9 @@ def weigh(clusters: list[Cluster], tested: float) -> list[Weighed]:
         total = log10_mean([*have, *[-math.inf] * (2 - len(have))]) if have else -math.inf
         parts.append((strangers, families, replay, total))
     long = [int(np.bincount(cluster.family).max(initial=0)) >= LONG for cluster in clusters]
-    # Half of the budget for each kind, shared out as the kinds stand among the clusters: weights average 1.
+    # Half of the budget for each kind (all for a lone kind), shared out as they stand among the clusters: weights average 1.
     of_kind = [max(1, sum(other is kind for other in long)) for kind in long]
-    weights = [len(long) / 2 / count for count in of_kind]
+    weights = [len(long) / len(set(long)) / count for count in of_kind]
     q = q_values([part[3] for part in parts], tested, weights)
     q_replay = q_values([-math.inf if part[2] is None else part[2] - math.log10(2) for part in parts], tested)
     out = []
