@@ -1,7 +1,7 @@
 """Records that no log should hold: one maker a kind, for every test that needs rubbish in an otherwise good log.
 
-`malformed(kind, rng)` gives one line of JSON Lines (bytes, no newline) that must be rejected whatever surrounds it. `KINDS` are short lines,
-`HUGE` are tens of megabytes long.
+`malformed(kind, rng)` gives one line of JSON Lines (bytes, no newline) that must be rejected whatever surrounds it.
+`KINDS` are short lines, `HUGE` are tens of megabytes long.
 """
 
 from __future__ import annotations

@@ -114,7 +114,9 @@ NAMES = ("call_id", "ts", "account", "model")
 
 def read(source, opening, mapping, reject):
     rows = [line.split() for line in b"".join(blocks(source, print)).decode().splitlines()[1:]]
-    columns = {name: from_values(name, [int(row[at]) if name == "ts" else row[at] for row in rows]) for at, name in enumerate(NAMES)}
+    held = {name: [row[at] for row in rows] for at, name in enumerate(NAMES)}
+    held["ts"] = [int(each) for each in held["ts"]]
+    columns = {name: from_values(name, values) for name, values in held.items()}
     yield batch(source.name, columns, np.arange(2, len(rows) + 2), reject)
 
 FORMAT = Format(

@@ -1,5 +1,7 @@
 """Reading logs: the same calls from every format, rubbish rejected alone, clear words where nothing can be read."""
 
+# ruff: noqa: E501 - errors are one line, however long
+
 from __future__ import annotations
 
 import csv
@@ -20,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from malformed import HUGE, KINDS, SECRET, malformed
 
 from stillwatch.calls import REQUIRED, SCHEMA
 from stillwatch.errors import UserError
@@ -28,7 +31,6 @@ from stillwatch.intake.read import files, read
 from stillwatch.intake.stream import Source, blocks, lines
 from stillwatch.intake.times import moment
 from stillwatch.records import Rejected
-from malformed import HUGE, KINDS, SECRET, malformed
 
 START = 1_750_000_000_000_000
 
@@ -37,7 +39,9 @@ def calls(count: int, seed: int = 1) -> list[dict[str, Any]]:
     """Good calls with every column now known, now unknown."""
     rng = random.Random(seed)
     makers: dict[pa.DataType, Any] = {
-        pa.string(): lambda: rng.choice(["", "a", 'with "marks", and\nbreaks', "ümläut 漢字", "x" * 300]) + str(rng.random()),
+        pa.string(): lambda: (
+            rng.choice(["", "a", 'with "marks", and\nbreaks', "ümläut 漢字", "x" * 300]) + str(rng.random())
+        ),
         pa.int64(): lambda: rng.choice([0, 1, 7, 2**62]),
         pa.float64(): lambda: rng.choice([0.0, 0.25, -1.5, 1e300]),
         pa.bool_(): lambda: rng.random() < 0.5,
@@ -67,7 +71,10 @@ def text(records: list[dict[str, Any]]) -> bytes:
     writer = csv.DictWriter(sink, SCHEMA.names)
     writer.writeheader()
     for each in records:
-        shown = {k: json.dumps(v) if isinstance(v, list) else str(v).lower() if isinstance(v, bool) else v for k, v in each.items()}
+        shown = {
+            k: json.dumps(v) if isinstance(v, list) else str(v).lower() if isinstance(v, bool) else v
+            for k, v in each.items()
+        }
         writer.writerow(shown)
     return sink.getvalue().encode()
 
@@ -233,7 +240,13 @@ def test_line_numbers_run_on_over_blocks() -> None:
 
 FUZZED = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEEDS = [writer(calls(8)) for writer in WRITERS.values()] + [
-    orjson.dumps({"account": "a", "request": {"model": "m", "messages": [{"role": "user", "content": "x"}]}, "response": {"id": "r"}})
+    orjson.dumps(
+        {
+            "account": "a",
+            "request": {"model": "m", "messages": [{"role": "user", "content": "x"}]},
+            "response": {"id": "r"},
+        }
+    )
 ]
 SEEDS += [gzip.compress(seed) for seed in SEEDS] + [pa.compress(seed, "zstd", asbytes=True) for seed in SEEDS]
 
@@ -261,7 +274,11 @@ def test_whatever_the_bytes_only_user_errors_are_raised(data: st.DataObject, see
     max_leaves=25,
 ), where=st.sampled_from(["request", "response", "body", "timestamp", "custom_id"]))  # fmt: skip
 def test_openai_bodies_of_any_shape_are_read_or_rejected(shape: Any, where: str, tmp_path: Path) -> None:
-    good = {"account": "a", "request": {"model": "m", "messages": [{"role": "user", "content": "x"}]}, "response": {"id": "r", "created": 1.75e9}}
+    good = {
+        "account": "a",
+        "request": {"model": "m", "messages": [{"role": "user", "content": "x"}]},
+        "response": {"id": "r", "created": 1.75e9},
+    }
     raw = [orjson.dumps(good), json.dumps({**good, where: shape}).encode()]
     rows, rejected = run(put(tmp_path, "log", b"\n".join(raw)))
     assert len(rows) + len(rejected) == 2 and rows[0]["call_id"] == "r"
@@ -373,7 +390,9 @@ def test_csv_records_after_an_open_quotation_mark_are_kept(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("by", [";", "\t", "|"])
 def test_csv_cut_by_another_mark(by: str, tmp_path: Path) -> None:
-    rows, rejected = run(put(tmp_path, "log.csv", (by.join(REQUIRED) + "\n" + by.join(["c", str(START), "a,b", "m"])).encode()))
+    rows, rejected = run(
+        put(tmp_path, "log.csv", (by.join(REQUIRED) + "\n" + by.join(["c", str(START), "a,b", "m"])).encode())
+    )
     assert rejected == [] and [row["account"] for row in rows] == ["a,b"]
 
 
@@ -394,7 +413,15 @@ def test_a_file_of_no_format_is_told(name: str, data: bytes, said: str, tmp_path
 
 
 def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("b/2.jsonl", "b/1.jsonl", "b/.hidden.jsonl", "b/_SUCCESS", "b/_logs/x.jsonl", "a.jsonl", "a.truth.parquet"):
+    for name in (
+        "b/2.jsonl",
+        "b/1.jsonl",
+        "b/.hidden.jsonl",
+        "b/_SUCCESS",
+        "b/_logs/x.jsonl",
+        "a.jsonl",
+        "a.truth.parquet",
+    ):
         put(tmp_path, name, jsonl(calls(1)))
     (tmp_path / "hollow").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -415,7 +442,11 @@ def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_progress_and_size_of_batches(tmp_path: Path) -> None:
     told: list[int] = []
-    path = put(tmp_path, "log.jsonl", b"".join(b'{"call_id":"%d","ts":%d,"account":"a","model":"m"}\n' % (at, START) for at in range(40_000)))
+    path = put(
+        tmp_path,
+        "log.jsonl",
+        b"".join(b'{"call_id":"%d","ts":%d,"account":"a","model":"m"}\n' % (at, START) for at in range(40_000)),
+    )
     sizes = [batch.num_rows for batch in read([str(path)], None, pytest.fail, told.append)]
     assert sizes == told and sum(sizes) == 40_000 and max(sizes) == columns.ROWS
 

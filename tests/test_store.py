@@ -1,5 +1,7 @@
 """Keys made once and kept closed, names sealed, results whole or absent at any moment of death."""
 
+# ruff: noqa: E501 - errors are one line, however long
+
 from __future__ import annotations
 
 import os

@@ -16,7 +16,7 @@ from stillwatch.intake import columns
 from stillwatch.intake.columns import BYTES, ROWS, Column
 from stillwatch.intake.mapping import Mapping
 from stillwatch.intake.stream import LONGEST, Source, blocks, lines
-from stillwatch.intake.times import moment
+from stillwatch.intake.times import BOUNDS, YEARS, moment
 from stillwatch.records import Rejected
 
 Reject = Callable[[Rejected], None]
@@ -110,12 +110,19 @@ def mapped(name: str, values: list[Any], mapping: Mapping) -> Column:
     """A column of JSON values, as the map says that they are to be understood."""
     unit = mapping.units.get(name)
     if unit is not None:
-        # What is no moment in this unit stays as it is, and is rejected as the wrong type.
-        values = [_or_text(each, moment(each, unit)) for each in values]
-    elif mapping.loose and SCHEMA.field(name).type == columns.TEXT:
+        return _moments(name, values, unit)
+    if mapping.loose and SCHEMA.field(name).type == columns.TEXT:
         values = [str(each) if type(each) is int else each for each in values]
     return columns.from_values(name, values)
 
 
-def _or_text(given: Any, made: int | None) -> Any:
-    return made if made is not None or given is None else "?"
+def _moments(name: str, values: list[Any], unit: str) -> Column:
+    low, high = BOUNDS[name]
+    made = [moment(each, unit) for each in values]
+    kept = [each if each is not None and low <= each < high else None for each in made]
+    strange = np.array([was is not None and now is None for was, now in zip(values, made, strict=True)], np.bool_)
+    outside = np.array([was is not None and now is None for was, now in zip(made, kept, strict=True)], np.bool_)
+    array, faults = columns.from_values(name, kept)
+    said = f'when read in the map\'s unit "{unit}"'
+    told = [(strange, f"{name} is no moment {said}"), (outside, f"{name} lies outside {YEARS[name]} {said}")]
+    return array, [*(fault for fault in told if fault[0].any()), *faults]

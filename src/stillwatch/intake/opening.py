@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 
 import pyarrow as pa
@@ -39,7 +40,10 @@ def look(source: Source) -> Opening:
 
 
 def parquet(source: Source) -> pq.ParquetFile:
-    """The file opened as Parquet; a compressed one is unpacked in memory. Raises pa.ArrowException or OSError when damaged."""
+    """The file opened as Parquet, unpacked in memory where it is compressed.
+
+    Raises pa.ArrowException or OSError when it is damaged.
+    """
     if compression(source) is None:
         return pq.ParquetFile(str(source.path), memory_map=False)
     parts, size = [], 0
@@ -71,10 +75,8 @@ def _text(source: Source) -> Opening:
                 continue
             passed += len(line)
             first = first if first is not None else line.strip()
-            try:
+            with contextlib.suppress(Unusable):
                 records.append(parsed(line))
-            except Unusable:
-                pass
             if len(records) == RECORDS:
                 break
         if len(records) == RECORDS or passed > FAR:

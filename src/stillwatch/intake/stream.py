@@ -102,7 +102,7 @@ def _skip(stream: Any, count: int) -> None:
 
 
 def lines(parts: Iterable[bytes]) -> Iterator[tuple[int, list[bytes | None]]]:
-    """Runs of lines without their newline, with the number of the first; None stands for a line longer than `LONGEST`."""
+    """Runs of lines without their newline, with the number of the first; None is a line longer than `LONGEST`."""
     number, size = 1, 0
     held: list[bytes] = []
     for part in parts:

@@ -17,7 +17,8 @@ def _us(year: int) -> int:
 BOUNDS: dict[str, tuple[int, int]] = {"ts": (_us(2015), _us(2100)), "signup_ts": (_us(1990), _us(2100))}
 "Earliest and latest believable moment of each time column, microseconds; accounts may be older than any API."
 
-_YEARS = {"ts": "2015 to 2100", "signup_ts": "1990 to 2100"}
+YEARS = {"ts": "2015 to 2100", "signup_ts": "1990 to 2100"}
+"`BOUNDS` for people."
 
 
 def outside(name: str, value: int) -> str | None:
@@ -35,7 +36,7 @@ def outside(name: str, value: int) -> str | None:
     for unit, multiplied, divided in (("seconds", 1_000_000, 1), ("milliseconds", 1_000, 1), ("nanoseconds", 1, 1_000)):
         if low <= value * multiplied // divided < high:
             looks = f"; it looks like {unit}"
-    return f"{name} lies outside {_YEARS[name]} when read as microseconds{looks}"
+    return f"{name} lies outside {YEARS[name]} when read as microseconds{looks}"
 
 
 def moment(value: object, unit: str) -> int | None:

@@ -1,9 +1,10 @@
 """Identifiers -> keyed 64-bit hashes, by SipHash-2-4 over Arrow's string buffers.
 
-An account, key or address never travels further than intake: rooms beyond see its hash under the provider's key. SipHash is
-a keyed pseudo-random function made for short inputs (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): without the key a hash can
-neither be computed from an identifier nor be turned back by trying all of them. Every kind of identifier has its own subkey
-(BLAKE2b of the domain's name under the key), so that the same string as an account and as a session gives unrelated hashes.
+An account, key or address never travels further than intake: rooms beyond see its hash under the provider's key.
+SipHash is a keyed pseudo-random function made for short inputs (Aumasson and Bernstein, "SipHash: a fast short-input
+PRF", 2012): without the key a hash can neither be computed from an identifier nor be turned back by trying all of
+them. Every kind of identifier has its own subkey (BLAKE2b of the domain's name under the key), so that the same
+string as an account and as a session gives unrelated hashes.
 
 What it cannot do: 64 bits collide by chance once in about 2**32 different identifiers of one domain.
 """

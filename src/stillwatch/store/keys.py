@@ -66,7 +66,7 @@ def _load(path: Path) -> bytes:
 
 
 def _create(path: Path) -> None:
-    """Writes a new key beside its place and links it there: of two first runs at once, one wins and both use its key."""
+    """Writes a new key and links it into its place: of two first runs at once, one wins and both use its key."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

@@ -1,7 +1,7 @@
 """The map from keyed hashes back to the log's own account ids, sealed beside the key and opened only by a door.
 
-AES-256-GCM under a key that is derived from the hashing key; the scan's id is bound to the seal, so that one scan's names cannot be
-passed off as another's.
+AES-256-GCM under a key that is derived from the hashing key; the scan's id is bound to the seal, so that one scan's
+names cannot be passed off as another's.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ def seal(
     hashes: Sequence[int] | npt.NDArray[np.int64],
     names: Iterable[str] | pa.Array,
 ) -> Path:
-    """Keeps which hash is which account, mode 600, replacing an earlier seal of the same scan whole. Returns the file."""
+    """Keeps which hash is which account, mode 600, and returns the file; an earlier seal of the scan is replaced whole.
+
+    Raises UserError when it cannot be written.
+    """
     path = place(key_path, scan_id)
     held = names if isinstance(names, (pa.Array, pa.ChunkedArray)) else pa.array(list(names), pa.string())
     table = pa.table({"hash": pa.array(np.asarray(hashes, np.int64)), "name": held})
@@ -69,7 +72,10 @@ def seal(
 
 
 def open(key_path: Path | None, key: bytes, scan_id: str) -> dict[int, str]:
-    """Keyed hash -> the log's own account id. Raises UserError when there is no seal, or the key is not the one that made it."""
+    """Keyed hash -> the log's own account id.
+
+    Raises UserError when there is no seal, or the key is not the one that made it.
+    """
     path = place(key_path, scan_id)
     try:
         raw = path.read_bytes()

@@ -1,8 +1,9 @@
 """Result folders that appear whole or not at all.
 
-A result is written in a hidden folder beside its place and moved there by one rename when it is complete; an earlier result is exchanged in
-the same instant. The hidden folder is locked by whoever writes it: a folder that is not locked is left from a run that died, and the
-next run into the same parent clears it away. Its name and its marker say nothing of what is in it.
+A result is written in a hidden folder beside its place and moved there by one rename when it is complete; an earlier
+result is exchanged in the same instant. The hidden folder is locked by whoever writes it: a folder that is not locked
+is left from a run that died, and the next run into the same parent clears it away. Its name and its marker say
+nothing of what is in it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def is_scan(directory: Path, marker: str | None = None) -> bool:
 
 @contextlib.contextmanager
 def publish(directory: Path, marker: str) -> Iterator[Path]:
-    """A folder to write a result of the kind `marker` into; it becomes `directory` when the block ends well, else it goes.
+    """A folder to write a result of the kind `marker` into; it becomes `directory` when the block ends well.
 
     An earlier result of the same kind is replaced whole. Raises UserError before any work when `directory` is anything
     else that is not empty, cannot be made, or is being written by somebody else.
@@ -172,7 +173,7 @@ def _exchanged(one: Path, other: Path) -> bool:
 
 
 def _recover(target: Path) -> None:
-    """A run without atomic exchange may have died between its two renames: then the earlier result goes back to its place."""
+    """Puts an earlier result back in its place when a run without atomic exchange died between its two renames."""
     earlier = _hidden(target, _OLD)
     if not earlier.exists():
         return

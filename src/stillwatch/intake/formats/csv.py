@@ -83,10 +83,11 @@ def _header(source: Source, numbered: Iterator[tuple[int, bytes]]) -> tuple[tupl
 def _rows(
     source: Source, numbered: Iterator[tuple[int, bytes]], by: str, width: int, reject: Reject
 ) -> Iterator[tuple[int, list[str], int]]:
-    """Records with the number of their first line and their length: a record ends at a line's end outside quotation marks.
+    """Records with the number of their first line and their length; they end at a line's end outside quotation marks.
 
-    A mark that is never closed would swallow good records until the next mark in the file. So when a line with an odd number of marks
-    and all that follows up to the next such line do not make a record together, only that first line is given up.
+    A mark that is never closed would swallow good records until the next mark in the file. So when a line with an odd
+    number of marks and all that follows up to the next such line do not make a record together, only that first line
+    is given up.
     """
     ahead: deque[tuple[int, bytes]] = deque()
     while first := ahead.popleft() if ahead else next(numbered, None):
@@ -197,8 +198,9 @@ _HEADER = b"call_id,ts,account,model,input_tokens,temperature,stream,prompt,reas
 
 FORMAT = Format(
     name="CSV",
-    page="A header with the canonical names, then one record a line (a quoted cell may hold line breaks); an empty cell is null, "
-    "a list is JSON in the cell, truth is true/false or 1/0. Comma, semicolon, tab or bar; plain, gzip or zstd.",
+    page="A header with the canonical names, then one record a line (a quoted cell may hold line breaks); an empty "
+    "cell is null, a list is JSON in the cell, truth is true/false or 1/0. Comma, semicolon, tab or bar; plain, gzip "
+    "or zstd.",
     suffix=".csv",
     order=60,
     flat=True,

@@ -14,7 +14,10 @@ from stillwatch.intake.stream import Source
 
 
 def recognises(opening: Opening) -> bool:
-    """Objects with the required columns (one may be wanting: that is then each record's own fault), or no object at all."""
+    """Objects with the required columns, or no object at all.
+
+    One column may be wanting: that is then each record's own fault.
+    """
     if opening.container != "json":
         return False
     counts = [sum(name in record for name in REQUIRED) for record in opening.records]
@@ -37,7 +40,8 @@ _GOOD = b'{"call_id":"c1","ts":1750000000000000,"account":"a1","model":"m"'
 
 FORMAT = Format(
     name="JSON Lines",
-    page="One JSON object a line with the canonical names; plain, gzip or zstd. The empty text is null, unknown fields are left out.",
+    page="One JSON object a line with the canonical names; plain, gzip or zstd. The empty text is null, unknown fields "
+    "are left out.",
     suffix=".jsonl",
     order=50,
     flat=True,

@@ -1,8 +1,8 @@
 """OpenAI-compatible request and response bodies, one pair a line, with what the provider knows beside them.
 
-Fields after OpenAI's API reference (chat completions, completions, responses, batch). Around the two bodies a line carries the
-canonical names (`call_id`, `ts`, `account`, `ip`, ...); the account is never guessed from the bodies, for a body names
-only the caller's own end user.
+Fields after OpenAI's API reference (chat completions, completions, responses, batch). Around the two bodies a line
+carries the canonical names (`call_id`, `ts`, `account`, `ip`, ...); the account is never guessed from the bodies, for
+a body names only the caller's own end user.
 """
 
 from __future__ import annotations
@@ -299,9 +299,10 @@ _RESPONSES_CALL = {
 
 FORMAT = Format(
     name="OpenAI-compatible JSON Lines",
-    page="One object a line with the bodies of a request and its response under `request` and `response` (chat completions, completions or "
-    "the responses API), or in the shape of the Batch API (`custom_id`, `body`, `response.body`). Beside them the canonical names: "
-    "`account` is required, `call_id` falls back on the response's id and `ts` on its time. `user` and `safety_identifier` are the end user.",
+    page="One object a line with the bodies of a request and its response under `request` and `response` (chat "
+    "completions, completions or the responses API), or in the shape of the Batch API (`custom_id`, `body`, "
+    "`response.body`). Beside them the canonical names: `account` is required, `call_id` falls back on the response's "
+    "id and `ts` on its time. `user` and `safety_identifier` are the end user.",
     suffix=".jsonl",
     order=20,
     flat=False,

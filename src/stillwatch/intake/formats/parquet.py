@@ -33,8 +33,8 @@ def fits(opening: Opening) -> bool:
 def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Batches of calls, only the columns that are wanted.
 
-    An optional column of a type that cannot be used is null and is reported once, without a row; in a required column every row is
-    rejected. What lies before a damaged part of the file is used.
+    An optional column of a type that cannot be used is null and is reported once, without a row; in a required column
+    every row is rejected. What lies before a damaged part of the file is used.
     """
     wanted = {ours: theirs for ours, theirs in mapping.columns.items() if theirs in opening.columns}
     for theirs in wanted.values():
@@ -194,8 +194,9 @@ _CALLS = tuple(
 
 FORMAT = Format(
     name="Parquet",
-    page="Columns under the canonical names. Other types are taken where they hold the same values: integers of any width, timestamps, "
-    "dictionaries, large strings, UTF-8 in binary. Packed in gzip or zstd it is unpacked in memory, up to 2 GiB.",
+    page="Columns under the canonical names. Other types are taken where they hold the same values: integers of any "
+    "width, timestamps, dictionaries, large strings, UTF-8 in binary. Packed in gzip or zstd it is unpacked in memory, "
+    "up to 2 GiB.",
     suffix=".parquet",
     order=10,
     flat=True,
