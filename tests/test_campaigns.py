@@ -15,7 +15,7 @@ from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_l
 from stillwatch.records import Cluster, Evidence
 
 SPEAKING = frozenset({"reasoning elicitation", "capability concentration"})
-DEALT = {"shared_slots": 0.02, "own_business": 0.5, "all_traffic": 1.0, "conversations_continue": 0.0}
+DEALT = {"shared_slots": 0.02, "own_business": 0.0, "all_traffic": 1.0, "conversations_continue": 0.0, "slot_size": 12.0, "one_site": 0.02}
 PURPOSE = [
     Evidence(name, 0.9, "share", 0.0, 0.4, None, True, "concentration", "AML.T0024.002", "observed") for name in sorted(SPEAKING)
 ]  # fmt: skip
@@ -63,10 +63,10 @@ def test_replay_stands_alone_even_without_history_and_against_exculpations() -> 
     [
         ({"shared_slots": 0.35}, "review"),
         ({"shared_slots": 0.9}, "watch"),
-        ({"own_business": 0.7}, "review"),
+        ({"own_business": 0.5}, "review"),
         ({"own_business": 0.9}, "watch"),
         ({"conversations_continue": 0.8}, "review"),
-        ({"shared_slots": 0.35, "own_business": 0.7}, "watch"),
+        ({"shared_slots": 0.35, "own_business": 0.5}, "watch"),
         ({"own_business": None}, "review"),
     ],
 )
@@ -94,7 +94,10 @@ def test_clusters_of_the_same_accounts_and_verdict_are_one_case() -> None:
     one, two, other = (judge(each, DEALT, PURPOSE, SPEAKING) for each in weigh([cluster(), cluster(), cluster(start=100)], 1000.0))
     made = cases([one, two, other])
     assert sorted(len(case) for case in made) == [1, 2]
-    assert len(cases([one, replace(two, verdict="watch")])) == 2, "a weaker cluster never rides on a stronger one"
+    (case,) = cases([one, replace(two, verdict="watch")])
+    assert case == [one], "a weaker view of the same accounts adds nothing"
+    wider = replace(two, verdict="watch", weighed=replace(two.weighed, cluster=cluster(strangers=60)))
+    assert len(cases([one, wider])) == 2, "and a wider weak one never rides on the strong one"
 
 
 def test_p_floor_is_the_least_p_that_its_carriers_could_show() -> None:

@@ -12,17 +12,23 @@ from stillwatch.records import Cluster
 PUBLIC_LIST, PLAINLY_PUBLIC = 0.3, 0.5
 "Share of a member's jobs found at another member: campaigns deal (0 to .2), public lists overlap (.7 to 1)."
 
-OWN_BUSINESS, PLAINLY_OWN = 0.65, 0.75
-"Probability that a member's own other work is nearer to its next prompt than a stranger's: .5 for interchangeable hands."
+OWN_BUSINESS, PLAINLY_OWN = 0.4, 0.6
+"How much the slots are each member's own business, as a share of the usual: campaigns lie near 0, customers at .6 to 1."
+
+SIDELINE = 0.3
+"Share of an account's calls up to which a wording is a sideline: a viral prompt; a campaign under heavy cover traffic too."
+
+STOCK_PHRASE = 2.0
+"Terms beside the wording below which there is no job in the slots."
+
+ONE_SITE = 0.3
+"Share of the accounts with one main address from which they sit in one place."
 
 ALL_TRAFFIC, CONTINUES = 0.9, 0.4
 "An application: nearly all of its account's calls, and conversations that go on."
 
 EARLIER = 0.5
 "Share of wordings that a reference organisation already used."
-
-FEW_IDENTITIES = 0.1
-"Strangers per account at which an openly common identity explains the cluster."
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
     covered, goes_on = values.get("all_traffic"), values.get("conversations_continue")
     product = None if covered is None or goes_on is None else (goes_on if covered >= ALL_TRAFFIC else 0.0)
     earlier = float((cluster.before > 0).mean()) if len(cluster.before) and float(cluster.share.min()) < 1.0 else None
-    identities = cluster.strangers / max(1, len(cluster.accounts))
+    size = values.get("slot_size")
     return [
         _above(
             "the same public list", values.get("shared_slots"), PUBLIC_LIST,
@@ -65,9 +71,20 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
         ),
         _above(
             "a business of their own", values.get("own_business"), OWN_BUSINESS,
-            "A member's own other work tells its next prompt from a stranger's with probability {value:.2f}: each minds its own business.",
-            "A member's own other work is no guide to its next prompt (probability {value:.2f}, where .50 is chance).",
+            "What stands in the slots is each member's own business, as plainly as {value:.0%} of its other traffic is.",
+            "What stands in the slots is no member's own business ({value:.0%} of what is usual): the members are interchangeable.",
             PLAINLY_OWN,
+        ),
+        _above(
+            "a sideline", None if covered is None else 1.0 - covered, 1.0 - SIDELINE,
+            "For most members {value:.0%} of the traffic is something else, as with a prompt that goes viral.",
+            "The wording is no sideline: only {value:.0%} of a member's traffic is something else.",
+        ),
+        _above(
+            "a stock phrase", None if size is None else -size, -STOCK_PHRASE + 1e-9,
+            "The wording is nearly all there is: a turn of phrase, without a job in it.",
+            "The wording wraps jobs of its own content.",
+            -STOCK_PHRASE + 1e-9,
         ),
         _above(
             "a product", product, CONTINUES,
@@ -75,13 +92,13 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "The wording is not an application's: conversations do not go on, or the accounts do much else.",
         ),
         _above(
+            "one site", values.get("one_site"), ONE_SITE,
+            "{value:.0%} of the accounts sit behind one address, as a class or an office does.",
+            "The accounts sit in many places (at most {value:.0%} behind one address).",
+        ),
+        _above(
             "an earlier user", earlier, EARLIER,
             "{value:.0%} of the wordings were already used by reference organisations.",
             "Reference organisations used {value:.0%} of the wordings before.",
-        ),
-        _above(
-            "an openly common identity", 1.0 - identities, 1.0 - FEW_IDENTITIES,
-            "Its accounts belong to few organisations, payers or addresses.",
-            "Its accounts show no common organisation or address.",
         ),
     ]  # fmt: skip

@@ -17,6 +17,9 @@ LADDER = ("alert", "review", "watch")
 SAME_CASE = 0.5
 "Share of the smaller cluster's accounts from which two clusters are one case."
 
+PART_OF = 0.8
+"Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -73,12 +76,13 @@ def cases(judged: list[Judged]) -> list[list[Judged]]:
     for each in order:
         mine = each.weighed.cluster.accounts
         for case in made:
-            if case[0].verdict != each.verdict:
-                continue
             theirs = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
-            if len(np.intersect1d(mine, theirs)) >= SAME_CASE * min(len(mine), len(theirs)):
+            common = len(np.intersect1d(mine, theirs))
+            if case[0].verdict == each.verdict and common >= SAME_CASE * min(len(mine), len(theirs)):
                 case.append(each)
                 break
+            if case[0].verdict != each.verdict and common >= PART_OF * len(mine):
+                break  # a weaker view of accounts that already stand in a stronger case
         else:
             made.append([each])
     return made

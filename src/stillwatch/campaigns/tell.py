@@ -34,7 +34,9 @@ ALTERNATIVES = {
     "application, framework or prompt library used by unrelated customers": "a business of their own",
     "product of one maker": "a product",
     "wording that was already in use": "an earlier user",
-    "one organisation or reseller with many accounts": "an openly common identity",
+    "a prompt that went viral": "a sideline",
+    "a common turn of phrase": "a stock phrase",
+    "a class, an office or a reseller behind one address": "one site",
 }
 "Innocent explanation -> the exculpation that tries it."
 

@@ -7,14 +7,14 @@ from stillwatch.detectors.declare import Detector, Fires, Ranges, Seen, Silent, 
 MOST_SHARED = 0.2
 "A job list that is dealt out overlaps by .0 to .2, a public list that all work through by .7 to 1."
 
-INTERCHANGEABLE = 0.6
-"A member's own other work is no better guide to its next prompt than another member's: .5, with room for sampling."
+INTERCHANGEABLE = 0.25
+"How much the slots are each member's own business, as a share of the usual: 0 for interchangeable hands, with room for sampling."
 
 
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when the jobs hardly overlap and the members are interchangeable."""
     shared, own = values["shared_slots"], values["own_business"]
-    text = f"{shared:.0%} of a member's jobs are found at another member, and a member's own work tells its next job from a stranger's with probability {own:.2f}"
+    text = f"{shared:.0%} of a member's jobs are found at another member, and the slots are as much a member's own business as {own:.0%} of its usual traffic"
     return Seen(own, shared <= MOST_SHARED and own <= INTERCHANGEABLE, text)
 
 
@@ -22,7 +22,7 @@ DETECTOR = Detector(
     name="dealt job",
     reads=("shared_slots", "own_business"),
     value="own_business",
-    unit="probability",
+    unit="share of the usual",
     look=look,
     factor="coordination",
     atlas="AML.T0021",
@@ -31,8 +31,8 @@ DETECTOR = Detector(
     lookalike="public suites and exercises (they overlap), apps, frameworks and viral prompts (each user has a business of its own)",
     blind_spot="jobs dealt out by topic, and duplicates put in on purpose",
     cases=(
-        Fires({"shared_slots": 0.02, "own_business": 0.5}, {}),
-        Silent({"shared_slots": 0.9, "own_business": 0.5}, {}, "an evaluation suite that several organisations run"),
+        Fires({"shared_slots": 0.02, "own_business": 0.05}, {}),
+        Silent({"shared_slots": 0.9, "own_business": 0.05}, {}, "an evaluation suite that several organisations run"),
         Silent({"shared_slots": 0.02, "own_business": 0.9}, {}, "a fleet on one framework, each in its own repository"),
     ),
 )

@@ -14,6 +14,13 @@ from stillwatch.traffic import NONE, Ints, Traffic
 OTHERS = 16
 "Members that each call is compared with."
 
+LEAST_CALLS, LEAST_UNITS = 8, 3
+"Fewest calls and units from which members can be compared."
+
+USUAL, LEAST_USUAL, UNCLEAR = 0.9, 0.57, 0.7
+"How well an account's other conversations tell its calls from a stranger's: a clear business (taken where there is no other
+traffic), the least that can be measured against, and what is taken where there is less than that."
+
 
 def _each(groups: Groups) -> Iterator[tuple[int, Ints, Ints]]:
     """(group, core calls, accounts) of every group of at least three units."""
@@ -57,8 +64,8 @@ def _shared_prompts(traffic: Traffic, core: Ints) -> float:
     return float(shared.mean()) if len(shared) else 0.0
 
 
-def _own_business(traffic: Traffic, found: Slots, talk: Ints) -> float:
-    """See `own_business`; one group."""
+def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
+    """Probability that a core (or another) call is nearer to its account's other conversations than to a stranger's."""
     account = traffic.account[found.call]
     who, row_owner = np.unique(account, return_inverse=True)
     conversation, row_talk = np.unique(talk[found.call], return_inverse=True)
@@ -70,20 +77,19 @@ def _own_business(traffic: Traffic, found: Slots, talk: Ints) -> float:
     first = np.full(len(who), rows)
     np.minimum.at(first, row_owner, np.arange(rows))
     others = profile - spoken[row_talk[first]]
-    chosen = np.flatnonzero(found.core & (np.asarray(found.weights.getnnz(axis=1)) >= 2))
+    chosen = np.flatnonzero((found.core == core) & (np.asarray(found.weights.getnnz(axis=1)) >= 2))
     rest = profile[row_owner[chosen]] - spoken[row_talk[chosen]]
     size = np.asarray(rest.multiply(rest).sum(axis=1)).ravel()
     chosen, rest, size = chosen[size > 1e-9], rest[size > 1e-9], size[size > 1e-9]
     length = np.asarray(others.multiply(others).sum(axis=1)).ravel()
     usable = np.flatnonzero(length > 1e-9)
-    if len(chosen) < 8 or len(usable) < 3:
+    if len(chosen) < LEAST_CALLS or len(usable) < LEAST_UNITS:
         return float("nan")
     calls = found.weights[chosen]
     own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
     others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
     unit = traffic.unit[who]
-    nearer = np.zeros(len(chosen))
-    tried = np.zeros(len(chosen))
+    nearer, tried = np.zeros(len(chosen)), np.zeros(len(chosen))
     place = np.searchsorted(usable, row_owner[chosen])
     step = max(1, len(usable) // (OTHERS + 1))
     for k in range(1, OTHERS + 1):
@@ -95,20 +101,45 @@ def _own_business(traffic: Traffic, found: Slots, talk: Ints) -> float:
     scored = tried > 0
     owners, index = np.unique(unit[row_owner[chosen[scored]]], return_inverse=True)
     score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
-    return float(score.mean()) if len(owners) >= 3 else float("nan")
+    return float(score.mean()) if len(owners) >= LEAST_UNITS else float("nan")
 
 
 def own_business(groups: Groups) -> Floats:
-    """Probability that a core call is nearer to its account's other conversations than to another member's.
+    """How much a core call is its account's own business: 0 for interchangeable hands of one job, 1 for business of one's own.
 
-    .5 when the members are interchangeable hands of one job, towards 1 when each has a business of its own. Nearness
-    is the cosine of slot terms weighted by rarity; the same conversation never counts, so a job of several turns is
-    not its own alibi. A job dealt out by topic is near 1 too, unless the members have other traffic.
+    The probability that a core call is nearer to its account's other conversations than to another member's, less the
+    half that chance gives, over the same for the accounts' other traffic (or over the most that is usual, where there is
+    too little of it). Nearness is the cosine of slot terms weighted by rarity; the same conversation never counts, so a
+    job of several turns is not its own alibi. A job dealt out by topic is near 1 too, unless the members have other traffic.
     """
     out = np.full(groups.count, np.nan)
     talk = conversations(groups.traffic) if groups.count else np.zeros(0, np.int64)
     for group, core, accounts in _each(groups):
-        out[group] = _own_business(groups.traffic, slots(groups.traffic, core, accounts), talk)
+        found = slots(groups.traffic, core, accounts)
+        usual = _nearer(groups.traffic, found, talk, core=False)
+        scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
+        out[group] = min(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
+    return out
+
+
+def slot_size(groups: Groups) -> Floats:
+    """Terms in the slots of a core call (the median): what is left of a prompt when the wording is taken away."""
+    out = np.full(groups.count, np.nan)
+    for group, core, accounts in _each(groups):
+        found = slots(groups.traffic, core, accounts)
+        if found.core.any():
+            out[group] = float(np.median(np.asarray(found.weights.getnnz(axis=1))[found.core]))
+    return out
+
+
+def one_site(groups: Groups) -> Floats:
+    """Share of a group's accounts whose main address is one and the same."""
+    out = np.full(groups.count, np.nan)
+    for group, _, accounts in _each(groups):
+        address = groups.traffic.address[accounts]
+        known = address[address != NONE]
+        if len(known) >= LEAST_UNITS:
+            out[group] = np.unique(known, return_counts=True)[1].max() / len(accounts)
     return out
 
 
@@ -152,7 +183,13 @@ FEATURES = (
         "shared_slots", "share of jobs", "a list dealt out, hardly ever the same job twice", "all work through one public list", ("terms",), shared_slots, (_rows(True), 1.0), clusters_only=True
     ),
     Feature(
-        "own_business", "probability", "below or at .5: members are interchangeable", "each has a business of its own", ("terms",), own_business, (_rows(False), 1.0), clusters_only=True
+        "own_business", "share of the usual", "0 or below: members are interchangeable hands", "each minds a business of its own", ("terms",), own_business, (_rows(False), 1.0), clusters_only=True
+    ),
+    Feature(
+        "slot_size", "terms", "the wording is all there is: a stock phrase", "the wording wraps a job", ("terms",), slot_size, (_rows(False), 7.0), clusters_only=True
+    ),
+    Feature(
+        "one_site", "share of accounts", "every account elsewhere", "all behind one address", ("ip",), one_site, ([{**row, "ip": 5} for row in _rows(False)], 1.0), clusters_only=True
     ),
     Feature(
         "all_traffic", "share of calls", "the template is a sideline", "the template is all that the accounts do", ("wordings",), all_traffic, (_rows(True), 1.0), clusters_only=True
