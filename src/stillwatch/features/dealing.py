@@ -18,8 +18,8 @@ LEAST_CALLS, LEAST_UNITS = 8, 3
 "Fewest calls and units from which members can be compared."
 
 USUAL, LEAST_USUAL, UNCLEAR = 0.9, 0.57, 0.7
-"How well an account's other conversations tell its calls from a stranger's: a clear business (taken where there is no other
-traffic), the least that can be measured against, and what is taken where there is less than that."
+"""How well an account's other conversations tell its calls from a stranger's: a clear business (taken where there is no
+other traffic), the least that can be measured against, and what is taken where there is less than that."""
 
 
 def _each(groups: Groups) -> Iterator[tuple[int, Ints, Ints]]:
