@@ -23,6 +23,9 @@ FAR = 64 * 2**20
 MOST_PARQUET = 2 * 2**30
 "Largest Parquet file that is unpacked from gzip or zstd: it must lie in memory whole, its index stands at the end."
 
+BROKEN = (pa.ArrowException, OSError, ValueError)
+"What the Parquet reader raises over a damaged file; names that are not UTF-8 give a bare ValueError."
+
 
 def look(source: Source) -> Opening:
     """What the first bytes, lines and names of a file are. Raises UserError when it cannot be opened."""
@@ -42,7 +45,7 @@ def look(source: Source) -> Opening:
 def parquet(source: Source) -> pq.ParquetFile:
     """The file opened as Parquet, unpacked in memory where it is compressed.
 
-    Raises pa.ArrowException or OSError when it is damaged.
+    Raises one of `BROKEN` when it is damaged.
     """
     if compression(source) is None:
         return pq.ParquetFile(str(source.path), memory_map=False)
@@ -59,7 +62,7 @@ def _parquet(source: Source) -> Opening:
     try:
         with parquet(source) as file:
             return Opening("parquet", tuple(file.schema_arrow.names))
-    except (pa.ArrowException, OSError):
+    except BROKEN:
         return Opening(
             "damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read"
         )

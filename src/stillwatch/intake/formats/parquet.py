@@ -14,7 +14,7 @@ from stillwatch.intake import columns, jsonlines
 from stillwatch.intake.columns import REAL, ROWS, TEXT, TEXTS, TRUTH, WHOLE, Column, Unusable
 from stillwatch.intake.declare import Format, Opening, Reads, Reject, Rejects
 from stillwatch.intake.mapping import Mapping
-from stillwatch.intake.opening import parquet
+from stillwatch.intake.opening import BROKEN, parquet
 from stillwatch.intake.stream import Source
 from stillwatch.intake.times import BOUNDS
 from stillwatch.records import Rejected
@@ -41,31 +41,33 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
         if opening.columns.count(theirs) > 1:
             raise UserError(f'column "{theirs}" stands twice in the file', source.name, "rename one of them")
     row, reported = 1, set[str]()
+    for part in _batches(source, sorted(set(wanted.values())), reject):
+        made: dict[str, Column] = {}
+        for ours, theirs in wanted.items():
+            try:
+                made[ours] = column(ours, part.column(theirs), mapping)
+            except Unusable as error:
+                made[ours] = _unusable(source, ours, str(error), len(part), reported, reject)
+        numbers = np.arange(row, row + len(part), dtype=np.int64)
+        row += len(part)
+        yield columns.batch(source.name, made, numbers, reject)
+
+
+def _batches(source: Source, wanted: list[str], reject: Reject) -> Iterator[pa.RecordBatch]:
+    """The file in pieces, up to where it is damaged."""
+    rows = 0
     try:
         with parquet(source) as file:
-            for part in _batches(file, sorted(set(wanted.values()))):
-                made: dict[str, Column] = {}
-                for ours, theirs in wanted.items():
-                    try:
-                        made[ours] = column(ours, part.column(theirs), mapping)
-                    except Unusable as error:
-                        made[ours] = _unusable(source, ours, str(error), len(part), reported, reject)
-                numbers = np.arange(row, row + len(part), dtype=np.int64)
-                row += len(part)
-                yield columns.batch(source.name, made, numbers, reject)
-    except (pa.ArrowException, OSError):
-        reject(
-            Rejected(source.name, None, f"the Parquet file is damaged after row {row - 1}; what came before was used")
-        )
-
-
-def _batches(file: pq.ParquetFile, wanted: list[str]) -> Iterator[pa.RecordBatch]:
-    for part in file.iter_batches(batch_size=ROWS, columns=wanted):
-        # Very long texts: smaller pieces, so that no column outgrows 32-bit offsets and memory stays level.
-        pieces = max(1, min(len(part), part.nbytes // (8 * columns.BYTES)))
-        step = -(-len(part) // pieces) or 1
-        for start in range(0, len(part), step):
-            yield part.slice(start, step)
+            for part in file.iter_batches(batch_size=ROWS, columns=wanted):
+                # Very long texts: smaller pieces, so that no column outgrows 32-bit offsets and memory stays level.
+                pieces = max(1, min(len(part), part.nbytes // (8 * columns.BYTES)))
+                step = -(-len(part) // pieces) or 1
+                for start in range(0, len(part), step):
+                    yield part.slice(start, step)
+                rows += len(part)
+    except BROKEN:
+        reason = f"the Parquet file is damaged after row {rows}; what came before was used"
+        reject(Rejected(source.name, None, reason))
 
 
 def _unusable(source: Source, name: str, reason: str, rows: int, reported: set[str], reject: Reject) -> Column:
