@@ -1,7 +1,5 @@
 """Keys made once and kept closed, names sealed, results whole or absent at any moment of death."""
 
-# ruff: noqa: E501 - errors are one line, however long
-
 from __future__ import annotations
 
 import os
@@ -158,6 +156,11 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
             fill(stage, "one")
 
 
+FOREIGN = (
+    "the folder is not empty and is no earlier result of this command; name a new folder, or empty this one yourself"
+)
+
+
 def test_an_empty_folder_may_be_used_and_anything_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with scans.publish(tmp_path / "empty", "scan") as stage:
@@ -171,11 +174,11 @@ def test_an_empty_folder_may_be_used_and_anything_else_is_refused(tmp_path: Path
     for name, said in (
         (
             "full",
-            "the folder is not empty and is no earlier result of this command; name a new folder, or empty this one yourself",
+            FOREIGN,
         ),
         (
             "other",
-            "the folder is not empty and is no earlier result of this command; name a new folder, or empty this one yourself",
+            FOREIGN,
         ),
         ("file", "is a file; name a folder that does not exist yet"),
     ):

@@ -33,6 +33,8 @@ class Opening:
     "The first JSON objects."
     reason: str = ""
     "What is wrong with a damaged file."
+    head: bytes = b""
+    "The first bytes of a text or binary file, unpacked: for formats that begin with a signature."
 
 
 @dataclass(frozen=True, slots=True)

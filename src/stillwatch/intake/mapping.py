@@ -107,7 +107,7 @@ def _entry(file: str, text: str, ours: str, given: Any) -> tuple[str, str | None
     if unit is None:
         return given["column"], None
     if ours not in BOUNDS:
-        raise pointed(file, text, "unit", f"{ours} is not a time", "leave out the unit")
+        raise pointed(file, text, ours, f"{ours} is not a time", "leave out the unit")
     if unit not in UNITS and unit != "iso":
         raise pointed(file, text, str(unit), f'unknown unit "{unit}"', "use s, ms, us, ns or iso")
     return given["column"], unit
@@ -121,7 +121,8 @@ def _close(word: str, among: Collection[str]) -> str | None:
 
 def named(columns: Collection[str], most: int = 12) -> str:
     """Column names for an error: the first few, and how many more."""
-    shown = [name if len(name) <= 40 else name[:37] + "..." for name in list(columns)[:most]]
+    # Keys of a JSON object can be anything; what does not look like a name might be somebody's text.
+    shown = [name if re.fullmatch(r"[^\W\d][\w .:/()#%-]{0,39}", name) else "..." for name in list(columns)[:most]]
     more = len(columns) - len(shown)
     return (", ".join(shown) or "none") + (f" and {more} more" if more > 0 else "")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import re
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +16,9 @@ from stillwatch.intake.declare import Opening
 from stillwatch.intake.jsonlines import parsed
 from stillwatch.intake.stream import Source, blocks, compression, lines
 
+HEAD = 4096
+"First bytes that a format may look at."
+
 RECORDS = 100
 "Objects that are looked at."
 
@@ -22,6 +27,9 @@ FAR = 64 * 2**20
 
 MOST_PARQUET = 2 * 2**30
 "Largest Parquet file that is unpacked from gzip or zstd: it must lie in memory whole, its index stands at the end."
+
+NAME = re.compile(r"(?:[^\W\d][\w .:/()#%-]{0,63})?")
+"What a column may be called, for a first line to count as a header; cells may be empty."
 
 BROKEN = (pa.ArrowException, OSError, ValueError)
 "What the Parquet reader raises over a damaged file; names that are not UTF-8 give a bare ValueError."
@@ -39,7 +47,7 @@ def look(source: Source) -> Opening:
             return Opening("damaged", reason=reasons[0]) if reasons else Opening("empty")
     if head.startswith(b"PAR1"):
         return _parquet(source)
-    return _text(source)
+    return replace(_text(source), head=head[:HEAD])
 
 
 def parquet(source: Source) -> pq.ParquetFile:
@@ -99,7 +107,9 @@ def _text(source: Source) -> Opening:
         return Opening("binary")
     if "\0" in header:
         return Opening("binary")
-    return Opening("text", cells(header, delimiter(header)))
+    names = cells(header, delimiter(header))
+    # Without a header the first line is a record, and what stands in it must not reach any message.
+    return Opening("text", names if all(NAME.fullmatch(each) for each in names) and any(names) else ())
 
 
 def delimiter(header: str) -> str:

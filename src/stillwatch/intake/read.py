@@ -82,6 +82,10 @@ def _format(source: Source, opening: Opening, mapping: maps.Mapping | None, know
         if opening.container == "array":
             attempt = "write one object a line (jq -c '.[]' does it)"
         raise UserError(_SAYS[opening.container], source.name, attempt)
+    if opening.container == "text" and not opening.columns:
+        raise UserError(
+            "the first line is not a header that names columns", source.name, "put one on top, or give JSON Lines"
+        )
     lacking = [name for name in REQUIRED if name not in opening.columns]
     raise UserError(
         f"no known log format: columns {maps.named(opening.columns)}; {', '.join(lacking)} not among them",

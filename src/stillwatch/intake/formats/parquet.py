@@ -19,6 +19,9 @@ from stillwatch.intake.stream import Source
 from stillwatch.intake.times import BOUNDS
 from stillwatch.records import Rejected
 
+IDENTIFIERS = ("call_id", "account", "org", "key", "end_user", "session", "upstream_id", "payment", "headers")
+"Columns that may be whole numbers: where a whole column is of one type, its digits are its text."
+
 
 def recognises(opening: Opening) -> bool:
     """Parquet with every required column."""
@@ -92,7 +95,7 @@ def column(name: str, array: pa.Array, mapping: Mapping) -> Column:
         return jsonlines.mapped(name, array.to_pylist(), mapping)
     if pa.types.is_null(given):
         return columns.checked(name, pa.nulls(len(array), kind))
-    if kind == TEXT and mapping.loose and pa.types.is_integer(given):
+    if (name in IDENTIFIERS or (kind == TEXT and mapping.loose)) and pa.types.is_integer(given):
         return columns.checked(name, array.cast(TEXT))
     if kind == TEXT and _is_text(given):
         return _text(name, array)
@@ -197,8 +200,8 @@ _CALLS = tuple(
 FORMAT = Format(
     name="Parquet",
     page="Columns under the canonical names. Other types are taken where they hold the same values: integers of any "
-    "width, timestamps, dictionaries, large strings, UTF-8 in binary. Packed in gzip or zstd it is unpacked in memory, "
-    "up to 2 GiB.",
+    "width, timestamps, dictionaries, large strings, UTF-8 in binary, integers as identifiers. Packed in gzip or "
+    "zstd it is unpacked in memory, up to 2 GiB.",
     suffix=".parquet",
     order=10,
     flat=True,
@@ -211,6 +214,7 @@ FORMAT = Format(
             "other types without loss",
             lambda: _file(
                 call_id=pa.array(["c1", "c2", "c3"], pa.large_string()),
+                org=pa.array([7, None, 8], pa.uint16()),
                 ts=pa.array([1750000000000000] * 3, pa.timestamp("us", "UTC")),
                 account=pa.array([b"a1", b"a2", b"a2"], pa.binary()),
                 model=pa.array(["m"] * 3).dictionary_encode(),
@@ -218,9 +222,9 @@ FORMAT = Format(
                 turns=pa.array([1.0, 1.0, None]),
             ),
             (
-                {**_CALLS[0], "input_tokens": 7, "turns": 1},
+                {**_CALLS[0], "input_tokens": 7, "turns": 1, "org": "7"},
                 {**_CALLS[1], "turns": 1},
-                {**_CALLS[2], "input_tokens": 7},
+                {**_CALLS[2], "input_tokens": 7, "org": "8"},
             ),
         ),
         Rejects(
