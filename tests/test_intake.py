@@ -409,12 +409,12 @@ def test_a_required_parquet_column_of_another_type_rejects_every_row(tmp_path: P
 
 def test_csv_records_after_an_open_quotation_mark_are_kept(tmp_path: Path) -> None:
     head = ",".join(REQUIRED) + ",prompt\n"
-    body = [f'c{at},{START},a,m,"says ""{at}""\nin two lines"\n' for at in range(6)]
+    body = [f'c{at},{START},a,m,"says ""{at}""\n\nin three lines"\n' for at in range(6)]
     body[3] = f'c3,{START},a,m,"never closed\n'
     rows, rejected = run(put(tmp_path, "log.csv", (head + "".join(body)).encode()))
     assert [row["call_id"] for row in rows] == ["c0", "c1", "c2", "c4", "c5"]
-    assert rows[1]["prompt"] == 'says "1"\nin two lines'
-    assert [(each.line, each.reason) for each in rejected] == [(8, "a quotation mark is left open")]
+    assert rows[1]["prompt"] == 'says "1"\n\nin three lines'
+    assert [(each.line, each.reason) for each in rejected] == [(11, "a quotation mark is left open")]
 
 
 @pytest.mark.parametrize("by", [";", "\t", "|"])
@@ -473,9 +473,11 @@ def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "b/_logs/x.jsonl",
         "a.jsonl",
         "a.truth.parquet",
+        "b/out/x.jsonl",
     ):
         put(tmp_path, name, jsonl(calls(1)))
     (tmp_path / "hollow").mkdir()
+    put(tmp_path, "b/out/.stillwatch", b"scan")
     monkeypatch.chdir(tmp_path)
     assert [each.name for each in files(["b", "a.jsonl"])] == ["a.jsonl", "b/1.jsonl", "b/2.jsonl"]
     assert [each.name for each in files(["*", "a.jsonl", "./a.jsonl"])] == ["a.jsonl"]

@@ -30,7 +30,7 @@ class Opening:
     columns: tuple[str, ...] = ()
     "Names seen: Parquet columns, keys of the first JSON objects, cells of a text's first line."
     records: tuple[dict[str, Any], ...] = ()
-    "The first JSON objects."
+    "The first JSON objects; only there while formats are asked."
     reason: str = ""
     "What is wrong with a damaged file."
     head: bytes = b""

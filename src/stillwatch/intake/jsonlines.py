@@ -23,6 +23,12 @@ Reject = Callable[[Rejected], None]
 Run = tuple[npt.NDArray[np.int64], list[dict[str, Any]]]
 "Line numbers, and the objects on them."
 
+Shape = Callable[[dict[str, Any]], dict[str, Any]]
+"What is kept of an object."
+
+WIDE = 2 * 2**20
+"A line of so many bytes ends its run: as objects it may take twenty times the memory."
+
 OVERLONG = f"the line is longer than {LONGEST // 2**20} MiB"
 
 
@@ -49,8 +55,12 @@ def _reason(message: str) -> str:
     return "the line is not valid JSON"
 
 
-def objects(source: Source, once: Collection[str], reject: Reject) -> Iterator[Run]:
-    """Runs of objects. A line that names a field of `once` twice is ambiguous and therefore rejected."""
+def objects(source: Source, once: Collection[str], shape: Shape, reject: Reject) -> Iterator[Run]:
+    """Runs of objects in the shape that the format gives them; what `shape` raises as `Unusable` is rejected.
+
+    A line that names a field of `once` twice is ambiguous and therefore rejected. Objects are shaped line by line, so
+    that what a format does not want is not held until the run is full.
+    """
     marks = tuple(b'"' + name.encode() + b'"' for name in once)
     numbers: list[int] = []
     records: list[dict[str, Any]] = []
@@ -61,7 +71,7 @@ def objects(source: Source, once: Collection[str], reject: Reject) -> Iterator[R
                 reject(Rejected(source.name, number, OVERLONG))
                 continue
             try:
-                record = parsed(line)
+                record = shape(parsed(line))
                 if any(line.count(mark) > 1 for mark in marks):
                     _refuse_repeats(line, once)
             except columns.Unusable as error:
@@ -71,7 +81,7 @@ def objects(source: Source, once: Collection[str], reject: Reject) -> Iterator[R
             numbers.append(number)
             records.append(record)
             size += len(line)
-            if len(records) >= ROWS or size >= BYTES:
+            if len(records) >= ROWS or size >= BYTES or len(line) >= WIDE:
                 yield np.array(numbers, np.int64), records
                 numbers, records, size = [], [], 0
     if records:

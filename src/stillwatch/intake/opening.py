@@ -22,6 +22,9 @@ HEAD = 4096
 RECORDS = 100
 "Objects that are looked at."
 
+ENOUGH = 2 * 2**20
+"Bytes after which no further object is looked at."
+
 FAR = 64 * 2**20
 "Bytes after which the search for a first object ends: a log may begin with rubbish."
 
@@ -88,9 +91,9 @@ def _text(source: Source) -> Opening:
             first = first if first is not None else line.strip()
             with contextlib.suppress(Unusable):
                 records.append(parsed(line))
-            if len(records) == RECORDS:
+            if len(records) == RECORDS or (records and passed > ENOUGH):
                 break
-        if len(records) == RECORDS or passed > FAR:
+        if len(records) == RECORDS or passed > (ENOUGH if records else FAR):
             break
     # Of an array that is spread over lines only the last line is an object: others end in a comma.
     if first == b"[" and len(records) < 2:

@@ -6,6 +6,7 @@ import difflib
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,9 @@ from stillwatch.records import Rejected
 
 TRUTH = ".truth.parquet"
 "End of the name of the truth that a drill writes beside its log: in folders and globs it is passed over."
+
+RESULT = ".stillwatch"
+"File by which a folder of results is known: inside a folder of logs it is passed over."
 
 _SAYS = {
     "binary": "not a log that is known: binary",
@@ -41,13 +45,12 @@ def read(
     files and empty files go to `reject`.
     """
     known = tuple(formats) if formats is not None else found()
-    plan = [(source, opening, _format(source, opening, mapping, known)) for source, opening in _looked(sources)]
-    return _read(plan, mapping or maps.CANONICAL, reject, progress)
-
-
-def _looked(sources: Sequence[str]) -> Iterator[tuple[Source, Opening]]:
+    plan = []
     for source in files(sources):
-        yield source, look(source)
+        opening = look(source)
+        chosen = _format(source, opening, mapping, known)
+        plan.append((source, replace(opening, records=()), chosen))  # a thousand files' first records would weigh
+    return _read(plan, mapping or maps.CANONICAL, reject, progress)
 
 
 def _read(
@@ -107,7 +110,7 @@ def _expanded(name: str) -> list[str]:
     if os.path.isfile(name):
         return [name]
     if os.path.isdir(name):
-        inside = _usable(os.path.join(folder, file) for folder, _, held in os.walk(name) for file in held)
+        inside = _usable(_walked(name))
         inside = [path for path in inside if not _hidden(os.path.relpath(path, name))]
         if not inside:
             raise UserError(
@@ -127,6 +130,14 @@ def _expanded(name: str) -> list[str]:
         raise UserError("neither a file nor a folder", name, "write the log to a file first")
     near = difflib.get_close_matches(os.path.basename(name), _neighbours(name), n=1)
     raise UserError("no such file or folder", name, f'did you mean "{near[0]}"?' if near else "check the path")
+
+
+def _walked(name: str) -> Iterator[str]:
+    for folder, below, held in os.walk(name):
+        if RESULT in held:
+            below.clear()  # what an earlier scan wrote is no log
+        else:
+            yield from (os.path.join(folder, file) for file in held)
 
 
 def _usable(paths: Iterator[str]) -> list[str]:

@@ -66,12 +66,14 @@ def _numbered(source: Source, reject: Reject) -> Iterator[tuple[int, bytes]]:
         for number, line in enumerate(run, first):
             if line is None:
                 reject(Rejected(source.name, number, jsonlines.OVERLONG))
-            elif line.strip():
+            else:
                 yield number, line.removesuffix(b"\r")
 
 
 def _header(source: Source, numbered: Iterator[tuple[int, bytes]]) -> tuple[tuple[str, ...], str]:
-    line = next(numbered)[1].decode("utf-8")  # seen and found to be text when the format was recognised
+    line = next(line for _, line in numbered if line.strip()).decode(
+        "utf-8"
+    )  # seen and found to be text when the format was recognised
     by = delimiter(line)
     header = cells(line, by)
     for name in header:
@@ -92,6 +94,8 @@ def _rows(
     ahead: deque[tuple[int, bytes]] = deque()
     while first := ahead.popleft() if ahead else next(numbered, None):
         number, record = first
+        if not record.strip():
+            continue
         try:
             if record.count(b'"') % 2:
                 record, row = _spanning(record, ahead, numbered, by, width)
@@ -114,7 +118,6 @@ def _spanning(
             if more is None:
                 break
             ahead.append(more)
-        # A blank line inside a cell is lost: lines come without them, and a mark of a text does not feel it.
         parts.append(ahead[at][1])
         size += len(parts[-1])
         if size > LONGEST:

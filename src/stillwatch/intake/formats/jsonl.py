@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -32,7 +33,12 @@ def fits(opening: Opening) -> bool:
 def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Batches of calls; unknown fields stay out, absent ones are null."""
     once = [mapping.columns[name] for name in REQUIRED]
-    for run in jsonlines.objects(source, once, reject):
+    wanted = frozenset(mapping.columns.values())
+
+    def shape(record: dict[str, Any]) -> dict[str, Any]:
+        return record if record.keys() <= wanted else {name: record[name] for name in record.keys() & wanted}
+
+    for run in jsonlines.objects(source, once, shape, reject):
         yield jsonlines.batch(source, run, mapping, reject)
 
 

@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -22,7 +21,6 @@ from stillwatch.intake.declare import Format, Opening, Reads, Reject, Rejects, n
 from stillwatch.intake.mapping import CANONICAL, Mapping
 from stillwatch.intake.stream import Source
 from stillwatch.intake.times import moment
-from stillwatch.records import Rejected
 
 Body = dict[str, Any]
 
@@ -36,17 +34,8 @@ def recognises(opening: Opening) -> bool:
 
 def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Batches of calls."""
-    for numbers, records in jsonlines.objects(source, REQUIRED, reject):
-        kept: list[int] = []
-        calls: list[Body] = []
-        for number, record in zip(numbers.tolist(), records, strict=True):
-            try:
-                calls.append(call(record))
-            except Unusable as error:
-                reject(Rejected(source.name, number, str(error)))
-                continue
-            kept.append(number)
-        yield jsonlines.batch(source, (np.array(kept, np.int64), calls), CANONICAL, reject)
+    for run in jsonlines.objects(source, REQUIRED, call, reject):
+        yield jsonlines.batch(source, run, CANONICAL, reject)
 
 
 def call(line: Body) -> Body:
