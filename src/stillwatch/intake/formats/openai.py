@@ -105,7 +105,7 @@ def _asked(request: Body) -> Body:
     return {
         "system": "\n".join(filter(None, (_text(request.get("instructions")), *systems))) or None,
         "prompt": users[-1] if users else None,
-        "turns": sum(role is not None for role, _ in said),
+        "turns": sum(role is not None for role, _ in said) or None,
         "max_tokens": _first(
             *(request.get(f"max_{name}") for name in ("completion_tokens", "output_tokens", "tokens"))
         ),
@@ -138,6 +138,8 @@ def _turns(request: Body) -> list[Body]:
         raise Unusable("the request's messages are not a list")
     if given and all(isinstance(each, str) for each in given):
         return [{"role": "user", "content": "\n".join(given)}]
+    if "prompt" in request and all(isinstance(each, (int, list)) for each in given):
+        return []  # tokens instead of text: the call counts, its content is unknown
     if not all(isinstance(each, dict) for each in given):
         raise Unusable("the request's messages are not objects")
     return given
@@ -323,6 +325,33 @@ FORMAT = Format(
                 response={"status_code": 200, "request_id": "q", "body": {**_CHAT_ANSWER, "created": 1}},
             ),
             ({**_CHAT_CALL, "status": 200},),
+        ),
+        Reads(
+            "the older completions, asked in tokens: content unknown",
+            lambda: _line(
+                account="a1",
+                request={"model": "m-0", "prompt": [1, 2], "logprobs": 3},
+                response={
+                    "id": "cmpl-1",
+                    "created": 1750000000,
+                    "choices": [{"text": "Yes", "finish_reason": "length"}],
+                },
+            ),
+            (
+                {
+                    "call_id": "cmpl-1",
+                    "ts": 1750000000000000,
+                    "account": "a1",
+                    "model": "m-0",
+                    "endpoint": "/v1/completions",
+                    "logprobs": True,
+                    "top_logprobs": 3,
+                    "logit_bias": False,
+                    "tools": 0,
+                    "response": "Yes",
+                    "finish": "length",
+                },
+            ),
         ),
         Rejects(
             "no account, no request, a response that is no object, messages that are none",
