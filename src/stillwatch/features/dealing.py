@@ -118,7 +118,7 @@ def own_business(groups: Groups) -> Floats:
         found = slots(groups.traffic, core, accounts)
         usual = _nearer(groups.traffic, found, talk, core=False)
         scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
-        out[group] = min(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
+        out[group] = np.minimum(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
     return out
 
 

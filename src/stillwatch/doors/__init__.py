@@ -1,0 +1,1 @@
+"""Doors: parse, build, call the flow, print."""

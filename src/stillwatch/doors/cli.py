@@ -1,0 +1,165 @@
+"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake, 1 our fault."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import get_completion_class
+
+from stillwatch import __version__
+from stillwatch.doors import words
+from stillwatch.doors.progress import Progress
+from stillwatch.errors import StillwatchError, UserError
+
+# numba and pyarrow take half a second to import: what needs them is imported inside the commands, so that help is quick.
+
+as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
+
+
+class _Guarded(click.Group):
+    """Every error is one line and an exit code, whoever raised it."""
+
+    def main(self, *args: Any, **rest: Any) -> Any:
+        """Run, and turn what goes wrong into advice."""
+        in_json = "--json" in (args[0] if args and args[0] is not None else sys.argv[1:])
+        try:
+            code = super().main(*args, **{**rest, "standalone_mode": False})
+        except click.exceptions.Exit as done:
+            code = done.exit_code
+        except click.ClickException as error:
+            code = _fail(_usage(error), in_json, 2)
+        except UserError as error:
+            code = _fail(error, in_json, 2)
+        except StillwatchError as error:
+            code = _fail(error, in_json, 1)
+        except (KeyboardInterrupt, click.exceptions.Abort):
+            code = 130
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        except OSError as error:
+            # A full disk, a folder without permission: the machine's state, named by the system's own words.
+            code = _fail(UserError(error.strerror or "cannot be used", str(error.filename or ""), "check the path and its permissions"), in_json, 2)
+        except Exception as error:  # the door is where an unforeseen error becomes one line
+            if os.environ.get("STILLWATCH_TRACEBACK") == "1":
+                raise
+            what = f"unexpected {type(error).__name__}"
+            code = _fail(StillwatchError(what, "", "set STILLWATCH_TRACEBACK=1 and report what it shows"), in_json, 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: click.ClickException) -> UserError:
+    """A usage error of click as one line with a suggestion."""
+    if isinstance(error, click.NoSuchOption):
+        near = difflib.get_close_matches(error.option_name, error.possibilities or [], 1)
+        return UserError(f"no such option: {error.option_name}", "", f"did you mean {near[0]}?" if near else "see --help")
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context is not None else ""
+    message = error.format_message().rstrip(".").replace("\n", " ")
+    attempt = "see --help"
+    if isinstance(context, click.Context) and isinstance(context.command, click.Group) and "No such command" in message:
+        near = difflib.get_close_matches(message.split("'")[1], context.command.list_commands(context), 1)
+        attempt = f"did you mean {near[0]}?" if near else f"commands: {', '.join(context.command.list_commands(context))}"
+    return UserError(message[0].lower() + message[1:], where, attempt)
+
+
+def _fail(error: StillwatchError, in_json: bool, code: int) -> int:
+    if in_json:
+        click.echo(json.dumps({"error": {"what": error.what, "where": error.where, "try": error.attempt}}))
+    else:
+        click.echo(f"stillwatch: {error}", err=True)
+    return code
+
+
+def _run(work: Callable[[Progress], Any], json_: bool) -> Any:
+    progress = Progress(quiet=json_)
+    try:
+        return work(progress)
+    finally:
+        progress.close()
+
+
+@click.group(cls=_Guarded, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="stillwatch", message="%(prog)s %(version)s")
+def main() -> None:
+    """Finds adversarial distillation of language models in API logs."""
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the results appear, whole or not at all.")
+@click.option("--history", multiple=True, metavar="DIR", help="Earlier scan, or log, of the same provider as reference; may be repeated.")
+@click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
+@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key; made on first use. Default: in the user's configuration folder.")
+@click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
+@as_json
+def scan(logs: tuple[str, ...], out: Path, history: tuple[str, ...], mapping: Path | None, key: Path | None, pseudonymous: bool, json_: bool) -> None:
+    """Read logs (files, folders, globs) and write the campaigns found in them to DIR.
+
+    Formats are found by themselves: canonical Parquet, JSON Lines and CSV, OpenAI-compatible request/response JSON
+    Lines; plain, gzip or zstd. Any other flat log: --map.
+    """
+    from stillwatch import flow
+    from stillwatch.doors.report import page
+
+    summary = _run(
+        lambda progress: flow.watch(
+            logs, out, history=history, mapping=mapping, key=key, pseudonymous=pseudonymous, progress=progress, render=page.render
+        ),
+        json_,
+    )
+    campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
+    click.echo(json.dumps(summary) if json_ else words.scanned(summary, campaigns, out))
+
+
+@main.command()
+@click.argument("scenario")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="LOG", help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv.")
+@click.option("--corpora", type=click.Path(path_type=Path), metavar="DIR", help="Draw texts from this folder of corpora instead of the built-in one.")
+@click.option("--seed", type=int, help="Seed; the same seed gives the same log.")
+@click.option("--calls", type=click.IntRange(1), help="Calls to make.")
+@as_json
+def drill(scenario: str, out: Path, corpora: Path | None, seed: int | None, calls: int | None, json_: bool) -> None:
+    """Make a log with documented campaigns planted into benign traffic, and the truth beside it.
+
+    SCENARIO is a built-in name (O-SEP, A-JUN, A-FEB-DS, mixed, benign, history, demo) or a TOML file.
+    """
+    from stillwatch import flow
+
+    planted = _run(lambda progress: flow.rehearse(scenario, out, corpora=corpora, seed=seed, calls=calls, progress=progress), json_)
+    click.echo(json.dumps(planted) if json_ else words.drilled(planted))
+
+
+@main.command()
+@click.option("--out", default=Path("out/demo"), type=click.Path(path_type=Path), metavar="DIR", show_default=True, help="Where the demo's files go.")
+@as_json
+def demo(out: Path, json_: bool) -> None:
+    """The main job on a log made on the spot: innocents of many kinds, three planted campaigns."""
+    from stillwatch.doors import demo as door
+
+    summary = _run(lambda progress: door.run(out, progress), json_)
+    if json_:
+        click.echo(json.dumps(summary))
+        return
+    click.echo(words.drilled(summary["planted"]))
+    campaigns = [json.loads(line) for line in (out / "scan" / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
+    click.echo(words.scanned(summary, campaigns, out / "scan"))
+    click.echo(words.compared(summary["compared"]))
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@as_json
+def completion(shell: str, json_: bool) -> None:
+    """Print the completion script for a shell; source it from the shell's start-up file."""
+    kind = get_completion_class(shell)
+    assert kind is not None  # the choice above lists only shells that click knows
+    source = kind(main, {}, "stillwatch", "_STILLWATCH_COMPLETE").source()
+    click.echo(json.dumps({"shell": shell, "script": source}) if json_ else source)

@@ -1,0 +1,50 @@
+"""What the command line says to a person: short summaries, one line an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], out: Path) -> str:
+    """The outcome of a scan in a few lines."""
+    lines = [
+        f"{summary['calls_read']:,} calls read, {summary['calls_rejected']:,} rejected, {summary['calls_duplicate']:,} duplicate; "
+        f"{summary['accounts']:,} accounts of {summary['organisations']:,} organisations, {summary['reference_organisations']:,} in the reference",
+        f"{summary['alerts']} alerts, {summary['reviews']} reviews, {summary['watches']} watches among {summary['clusters_tested']:,} clusters",
+    ]
+    for campaign in campaigns[:10]:
+        lines.append(
+            f"  {campaign['verdict']:6}  {campaign['campaign']}  {len(campaign['accounts']):,} accounts, {campaign['calls']:,} calls, "
+            f"10^{campaign['log10_e']:.0f} to 1, q {campaign['q']:.1g}"
+        )
+    if len(campaigns) > 10:
+        lines.append(f"  and {len(campaigns) - 10} more in campaigns.jsonl")
+    off = [f"{name} (no {', '.join(state['off'])})" for name, state in summary["detectors"].items() if state != "on"]
+    if off:
+        lines.append("off: " + "; ".join(off))
+    if summary["cannot_decide"]:
+        lines.append(str(summary["cannot_decide"]))
+    lines.append(f"report: {out / 'report.html'}")
+    return "\n".join(lines)
+
+
+def drilled(planted: Mapping[str, Any]) -> str:
+    """What a drill planted, with every assumption."""
+    lines = [f"{planted['calls']:,} calls of {planted['accounts']:,} accounts: {planted['log']}, truth: {planted['truth']}"]
+    for campaign in planted["campaigns"]:
+        lines.append(
+            f"  {campaign['id']}: {campaign['calls']:,} calls, {campaign['accounts']:,} accounts; cut by: "
+            + ", ".join(f"{name} x {factor:.4g}" for name, factor in campaign["factors"].items())
+        )
+        lines += [f"    assumed: {line}" for line in campaign["assumptions"]]
+    return "\n".join(lines)
+
+
+def compared(found: Mapping[str, Any]) -> str:
+    """The demo's comparison of the scan with the truth."""
+    lines = [
+        f"  {name}: {verdict['verdict'] or 'missed'}, {verdict['found']} of {verdict['accounts']} accounts" for name, verdict in found["campaigns"].items()
+    ]
+    return "\n".join(["compared with the truth:", *lines, f"  innocent accounts in any alert or review: {found['innocents']}"])

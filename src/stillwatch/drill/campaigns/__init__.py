@@ -1,0 +1,1 @@
+"""Documented campaigns, one file each."""

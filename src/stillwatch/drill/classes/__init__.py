@@ -1,0 +1,1 @@
+"""Benign classes, one file each: who looks like a campaign without guilt."""

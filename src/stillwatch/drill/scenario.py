@@ -1,0 +1,131 @@
+"""A scenario: how many calls, of which classes, with which campaigns, under which seed. Built-in ones are files of scenarios/."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from stillwatch.drill.declare import every_campaign, every_class
+from stillwatch.errors import UserError
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One campaign of a scenario."""
+
+    id: str
+    "The campaign's id, as in the list of disclosures."
+    share: float
+    "Share of all calls, 0..1."
+    cover: float = 0.0
+    "Share of the campaign accounts' calls that are ordinary use, 0..0.95."
+    infrastructure: bool | None = None
+    "Whether its accounts share infrastructure; None: as the disclosure says."
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A log to be made."""
+
+    name: str
+    "Its name."
+    calls: int = 20_000
+    "Calls of the whole log."
+    seed: int = 1
+    "Seed of everything."
+    split: str = "a"
+    "Which half of the corpora's sources it draws from, `a` or `b`: a log and its history use different ones."
+    days: float = 2.0
+    "Length of the log."
+    start: int = 1_767_225_600
+    "First second of the log, UTC."
+    least_calls: int = 0
+    "Fewest calls of an organisation (history that has seen enough of each)."
+    benign: dict[str, float] = dataclasses.field(default_factory=dict)
+    "Benign class -> weight; empty: every class with the weight it declares."
+    campaigns: tuple[Planted, ...] = ()
+    "What is planted."
+    artefact: bool = False
+    "Plant a tell-tale on purpose, so that a test of artefacts can be tested."
+
+    def with_overrides(self, seed: int | None = None, calls: int | None = None) -> Scenario:
+        """The same scenario with another seed or size."""
+        changed = {name: value for name, value in (("seed", seed), ("calls", calls)) if value is not None}
+        return dataclasses.replace(self, **changed)  # type: ignore[arg-type]
+
+
+def built_in() -> list[str]:
+    """Names of the scenarios that ship with the program; a campaign's id is one too."""
+    here = files("stillwatch.drill") / "scenarios"
+    return sorted({each.name[:-5] for each in here.iterdir() if each.name.endswith(".toml")} | set(every_campaign()))
+
+
+def load(name: str) -> Scenario:
+    """A built-in scenario by name, or one from a TOML file.
+
+    Raises: UserError with the place and a suggestion where a word is unknown or a value of the wrong kind.
+    """
+    if name in every_campaign():
+        return Scenario(name, calls=20_000, campaigns=(Planted(name, 0.15),))
+    packaged = files("stillwatch.drill") / "scenarios" / f"{name}.toml"
+    if "/" not in name and packaged.is_file():
+        return parse(packaged.read_text(encoding="utf-8"), name)
+    path = Path(name)
+    if not path.is_file():
+        near = difflib.get_close_matches(name, built_in(), 1, 0.4)
+        raise UserError("no such scenario", name, f"did you mean {near[0]}?" if near else f"built in: {', '.join(built_in())}; or name a TOML file")
+    try:
+        return parse(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError("is not UTF-8 text", str(path), "save it as UTF-8") from error
+
+
+def parse(text: str, where: str) -> Scenario:
+    """A scenario from TOML."""
+    try:
+        told = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"is not TOML: {error}", where, "see docs/reference for an example") from error
+    benign = _known(told.pop("benign", {}), tuple(every_class()), text, where)
+    campaigns = []
+    for each in told.pop("campaigns", []):
+        row = _known(each, tuple(f.name for f in dataclasses.fields(Planted)), text, where)
+        if row.get("id") not in every_campaign():
+            _unknown(str(row.get("id")), tuple(every_campaign()), text, where)
+        campaigns.append(_made(Planted, row, where))
+    fields = _known(told, tuple(f.name for f in dataclasses.fields(Scenario)), text, where)
+    return _made(Scenario, {"name": Path(where).stem, **fields, "benign": benign, "campaigns": tuple(campaigns)}, where)
+
+
+def _made(kind: type, row: dict[str, Any], where: str) -> Any:
+    for field in dataclasses.fields(kind):
+        value = row.get(field.name)
+        wanted = {"int": int, "float": (int, float), "str": str, "bool": bool}.get(str(field.type).split(" ")[0])
+        if value is not None and wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and wanted is not bool)):  # type: ignore[arg-type]
+            raise UserError(f"{field.name} must be {field.type}", where, "mend the value")
+    try:
+        return kind(**row)
+    except TypeError as error:
+        raise UserError(f"incomplete: {str(error).split('argument: ')[-1]} is missing", where, "add it") from error
+
+
+def _known(row: Any, names: tuple[str, ...], text: str, where: str) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise UserError("a table is expected", where, "see docs/reference for an example")
+    for name in row:
+        if name not in names:
+            _unknown(name, names, text, where)
+    return row
+
+
+def _unknown(name: str, names: tuple[str, ...], text: str, where: str) -> None:
+    """Raise for an unknown word, pointing at it."""
+    line = next((i for i, content in enumerate(text.splitlines(), 1) if name in content), 1)
+    column = text.splitlines()[line - 1].find(name) + 1 if text else 1
+    near = difflib.get_close_matches(name, names, 1)
+    raise UserError(f"unknown name {name!r} (line {line}, column {column})", where, f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}")
