@@ -39,7 +39,7 @@ class Rejections:
         """Note one record that could not be used."""
         self._first = self._first or rejected
         self.count += getattr(rejected, "count", 1)
-        self._file.write(orjson.dumps({"file": rejected.file, "line": rejected.line, "reason": rejected.reason}) + b"\\n")
+        self._file.write(orjson.dumps({"file": rejected.file, "line": rejected.line, "reason": rejected.reason}) + b"\n")
 
     def __enter__(self) -> Rejections:
         return self
@@ -112,7 +112,7 @@ def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], n
     """campaigns.jsonl, accounts.parquet and summary.json."""
     with (folder / "campaigns.jsonl").open("wb") as file:
         for row in told:
-            file.write(orjson.dumps(row) + b"\\n")
+            file.write(orjson.dumps(row) + b"\n")
     rows = [
         {"account": _name(member["account"], names), "campaign": campaign.campaign, "log10_e": member["log10_e"], "calls": member["calls"]}
         for campaign in campaigns
@@ -121,4 +121,4 @@ def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], n
     rows.sort(key=lambda row: (row["campaign"], row["account"]))
     schema = pa.schema([("account", pa.string()), ("campaign", pa.string()), ("log10_e", pa.float64()), ("calls", pa.int64())])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "accounts.parquet")
-    (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\\n")
+    (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\n")
