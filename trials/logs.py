@@ -1,6 +1,6 @@
 """Make the measurement logs: mixed (three campaigns), benign, and one history from other seeds and sources.
 
-    python trials/logs.py --corpora DIR --out DIR [--seeds 5] [--benign 10]
+    python trials/logs.py --corpora DIR --out DIR [--first 1] [--seeds 5] [--benign 10]
 
 Logs that exist are kept.
 """
@@ -28,14 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", type=Path)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=1, help="first seed of the mixed logs; benign ones start at 100 more")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--benign", type=int, default=10)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     make("history", None, args.out / "history.parquet", args.corpora)
-    for seed in range(1, args.seeds + 1):
+    for seed in range(args.first, args.first + args.seeds):
         make("mixed", seed, args.out / f"mixed-{seed}.parquet", args.corpora)
-    for seed in range(101, 101 + args.benign):
+    for seed in range(args.first + 100, args.first + 100 + args.benign):
         make("benign", seed, args.out / f"benign-{seed}.parquet", args.corpora)
 
 

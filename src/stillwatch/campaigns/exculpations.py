@@ -9,25 +9,25 @@ import numpy as np
 
 from stillwatch.records import Cluster
 
-PUBLIC_LIST, PLAINLY_PUBLIC = 0.3, 0.5
+PUBLIC_LIST = (0.2, 0.5)
 "Share of a member's jobs found at another member: campaigns deal (0 to .2), public lists overlap (.7 to 1)."
 
-OWN_BUSINESS, PLAINLY_OWN = 0.4, 0.6
-"How much the slots are each member's own business, as a share of the usual: campaigns lie near 0, customers at .6 to 1."
+OWN_BUSINESS = (0.3, 0.6)
+"How much the slots are each member's own business, as a share of the usual: campaigns stay below .4, customers lie at .6 to 1.1."
 
-SIDELINE = 0.3
-"Share of an account's calls up to which a wording is a sideline: a viral prompt; a campaign under heavy cover traffic too."
+SIDELINE = (0.55, 0.75)
+"Share of an account's other calls from which a wording is a sideline: a viral prompt; a campaign under heavy cover traffic too."
 
-STOCK_PHRASE = 2.0
-"Terms beside the wording below which there is no job in the slots."
+STOCK_PHRASE = (-5.0, -2.0)
+"Terms beside the wording (negated): with two or fewer there is no job in the slots."
 
-ONE_SITE = 0.3
+ALL_TRAFFIC, CONTINUES = 0.9, (0.2, 0.4)
+"An application: nearly all of its accounts' calls, and a share of conversations that go on."
+
+ONE_SITE = (0.2, 0.4)
 "Share of the accounts with one main address from which they sit in one place."
 
-ALL_TRAFFIC, CONTINUES = 0.9, 0.4
-"An application: nearly all of its account's calls, and conversations that go on."
-
-EARLIER = 0.5
+EARLIER = (0.3, 0.7)
 "Share of wordings that a reference organisation already used."
 
 
@@ -45,15 +45,19 @@ class Exculpation:
     "From where on it holds."
     text: str
     "One sentence."
-    steps: int
-    "By how many verdicts it downgrades: 0 not found, 1 found, 2 found plainly."
+    steps: float
+    "By how much of a verdict it downgrades, 0 to 2; partial ones add up."
 
 
-def _above(name: str, value: float | None, threshold: float, holds: str, fails: str, plainly: float = 2.0) -> Exculpation:
+def _graded(name: str, value: float | None, ramp: tuple[float, float], most: float, holds: str, fails: str) -> Exculpation:
+    """Nothing up to the ramp's start, `most` steps from its end on; found from its middle on."""
+    low, high = ramp
+    middle = (low + high) / 2
     if value is None:
-        return Exculpation(name, None, None, threshold, "Could not be examined: the log lacks what it needs.", 0)
-    found = value >= threshold
-    return Exculpation(name, found, value, threshold, (holds if found else fails).format(value=value), int(found) + int(value >= plainly))
+        return Exculpation(name, None, None, middle, "Could not be examined: the log lacks what it needs.", 0.0)
+    found = value >= middle
+    steps = most * min(1.0, max(0.0, (value - low) / (high - low)))
+    return Exculpation(name, found, value, middle, (holds if found else fails).format(value=value), steps)
 
 
 def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[Exculpation]:
@@ -63,41 +67,38 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
     earlier = float((cluster.before > 0).mean()) if len(cluster.before) and float(cluster.share.min()) < 1.0 else None
     size = values.get("slot_size")
     return [
-        _above(
-            "the same public list", values.get("shared_slots"), PUBLIC_LIST,
+        _graded(
+            "the same public list", values.get("shared_slots"), PUBLIC_LIST, 2.0,
             "{value:.0%} of a member's jobs are found at other members, as when all work through one suite or exercise.",
             "Only {value:.0%} of a member's jobs are found at another member: not one public list.",
-            PLAINLY_PUBLIC,
         ),
-        _above(
-            "a business of their own", values.get("own_business"), OWN_BUSINESS,
+        _graded(
+            "a business of their own", values.get("own_business"), OWN_BUSINESS, 2.0,
             "What stands in the slots is each member's own business, as plainly as {value:.0%} of its other traffic is.",
             "What stands in the slots is no member's own business ({value:.0%} of what is usual): the members are interchangeable.",
-            PLAINLY_OWN,
         ),
-        _above(
-            "a sideline", None if covered is None else 1.0 - covered, 1.0 - SIDELINE,
+        _graded(
+            "a sideline", None if covered is None else 1.0 - covered, SIDELINE, 1.0,
             "For most members {value:.0%} of the traffic is something else, as with a prompt that goes viral.",
             "The wording is no sideline: only {value:.0%} of a member's traffic is something else.",
         ),
-        _above(
-            "a stock phrase", None if size is None else -size, -STOCK_PHRASE + 1e-9,
+        _graded(
+            "a stock phrase", None if size is None else -size, STOCK_PHRASE, 2.0,
             "The wording is nearly all there is: a turn of phrase, without a job in it.",
             "The wording wraps jobs of its own content.",
-            -STOCK_PHRASE + 1e-9,
         ),
-        _above(
-            "a product", product, CONTINUES,
+        _graded(
+            "a product", product, CONTINUES, 1.0,
             "The wording fills nearly all of its accounts' traffic and {value:.0%} of the conversations go on, as in an application.",
             "The wording is not an application's: conversations do not go on, or the accounts do much else.",
         ),
-        _above(
-            "one site", values.get("one_site"), ONE_SITE,
+        _graded(
+            "one site", values.get("one_site"), ONE_SITE, 1.0,
             "{value:.0%} of the accounts sit behind one address, as a class or an office does.",
             "The accounts sit in many places (at most {value:.0%} behind one address).",
         ),
-        _above(
-            "an earlier user", earlier, EARLIER,
+        _graded(
+            "an earlier user", earlier, EARLIER, 1.0,
             "{value:.0%} of the wordings were already used by reference organisations.",
             "Reference organisations used {value:.0%} of the wordings before.",
         ),

@@ -56,10 +56,9 @@ def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[E
     if weighed.q_replay <= ALERT:
         # No innocent is known to replay strangers' reasoning: this sign stands alone.
         return Judged(weighed, LADDER[0], tried, evidence, purpose, values, reasons)
-    for each in tried:
-        if each.found:
-            step += each.steps
-            reasons.append(f"{each.name}: {each.text}")
+    # Partial explanations add up: a wording that is half a public list and half each member's own business is innocent enough.
+    step += round(sum(each.steps for each in tried))
+    reasons += [f"{each.name}: {each.text}" for each in tried if each.found]
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1
         reasons.append("dealing could not be examined, so a person has to look")

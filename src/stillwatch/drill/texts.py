@@ -109,17 +109,19 @@ class Texts:
         return " ".join(grammar.expand(rng.choice(words["docs"]["patterns"]), rng, fill) for _ in range(rng.randrange(2, 9)))
 
     def repository(self, rng: Random) -> str:
-        """The name of a repository, which is a topic of `work`."""
-        return rng.choice(sorted(self._pool("agents"))) if self._corpora else f"{rng.choice(list(self.language['en']['topics']))}/{grammar.coined(rng, 2)}"
+        """A repository: the topic of its `work`, and a name of its own."""
+        topics = sorted(self._pool("agents")) if self._corpora else list(self.language["en"]["topics"])
+        return f"{rng.choice(topics)}/{grammar.coined(rng, 2)}"
 
     def work(self, rng: Random, repository: str) -> str:
         """One turn of agent work in a repository: a task, or a tool's output."""
-        if self._corpora:
-            return rng.choice(self._drawn("agents", rng, repository))[:LONGEST]
         words, (topic, name) = self.language["en"], repository.split("/")
         fill = {**self.fills(rng, words, topic), "name": [name, f"{name}_{topic}"], "house": [name]}
-        parts = [grammar.expand(rng.choice(words["tasks"]["patterns"]), rng, fill)]
-        local = Random(name)  # files and identifiers of a repository are its own
+        if self._corpora:
+            parts = [rng.choice(self._drawn("agents", rng, topic))[:LONGEST]]
+        else:
+            parts = [grammar.expand(rng.choice(words["tasks"]["patterns"]), rng, fill)]
+        local = Random(name)  # files and identifiers of a repository are its own, whatever the material
         names = [f"{name}/{grammar.coined(local, 1)}_{grammar.coined(local, 1)}.py" for _ in range(12)]
         parts += [f"{rng.choice(names)}:{rng.randrange(900)}: {grammar.expand(rng.choice(words['answer']['code']), rng, fill)}" for _ in range(rng.randrange(6))]
         return "\n".join(parts)

@@ -21,8 +21,11 @@ from stillwatch.linking.ties import replay
 from stillwatch.records import Cluster
 from stillwatch.traffic import Ints, Traffic, merged, strangers
 
-IN_COMMON = 0.35
-"Jaccard index of the accounts of two keys from which they may be one cluster's."
+IN_COMMON = 0.6
+"Jaccard index of the accounts of two keys from which they may be one cluster's: a turn of phrase that two campaigns share joins neither."
+
+CARRIES = 0.3
+"Share of the families that the well-connected members carry which a member must carry: fewer, and it was swept in."
 
 SEEDED = 0.3
 "Share of a family's accounts at an end of a replay from which the family belongs to the replay."
@@ -110,13 +113,19 @@ def _facts(edges: Edges, accounts: Ints, total: int) -> list[tuple[str, int, int
     return facts
 
 
+def _pruned(accounts: Ints, parts: list[Family]) -> Ints:
+    """Without the accounts that carry far fewer of the families than the members usually do."""
+    carried = np.sum([np.isin(accounts, part.accounts) for part in parts], axis=0) if parts else np.zeros(len(accounts))
+    return accounts[carried >= CARRIES * np.quantile(carried, 0.75)] if len(accounts) else accounts
+
+
 def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges: Edges, history: History, shares: list[float]) -> Cluster | None:
     """One cluster from its families and its replays; None when fewer than LEAST_ACCOUNTS accounts or strangers are left."""
     calls = np.unique(np.concatenate([part.calls for part in parts])) if parts else np.zeros(0, np.int64)
     pairs = np.unique(np.stack([traffic.account[calls], traffic.prompt[calls]]), axis=1)
     who, prompts = np.unique(pairs[0], return_counts=True)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
-    accounts = np.union1d(who[prompts >= 2], ends)
+    accounts = np.union1d(_pruned(who[prompts >= 2], parts), ends)
     if len(accounts) < LEAST_ACCOUNTS:
         return None
     calls = calls[np.isin(traffic.account[calls], accounts)]
