@@ -57,7 +57,7 @@ def _graded(name: str, value: float | None, ramp: tuple[float, float], most: flo
         return Exculpation(name, None, None, middle, "Could not be examined: the log lacks what it needs.", 0.0)
     found = value >= middle
     steps = most * min(1.0, max(0.0, (value - low) / (high - low)))
-    return Exculpation(name, found, value, middle, (holds if found else fails).format(value=value), steps)
+    return Exculpation(name, found, value, middle, (holds if found else fails).format(value=max(value, 0.0)), steps)
 
 
 def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[Exculpation]:

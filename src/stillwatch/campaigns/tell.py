@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,7 +58,9 @@ def volume(ts: Ints) -> dict[str, Any]:
 
 def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
     lead = case[0]
-    weighed, cluster = lead.weighed, lead.weighed.cluster
+    # The leading cluster may be one of replays alone: what wording says is told from the case's strongest cluster by wording.
+    weighed = max((one.weighed for one in case), key=lambda one: -math.inf if one.strangers is None else one.strangers)
+    cluster = weighed.cluster
     before = int(np.median(cluster.before)) if len(cluster.before) else 0
     share = round(float(cluster.share.min()), 6) if len(cluster.share) else None
     told = {
@@ -71,9 +74,10 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
         text = f"{unrelated} unrelated organisations use the same wording again and again; in the reference, {before} did."
     ends = max((one.weighed.cluster.replaying for one in case), default=0)
     replay = None
-    if weighed.replay is not None:
+    replays = [one.weighed.replay for one in case if one.weighed.replay is not None]
+    if replays:
         replay = {
-            "log10_e": round(weighed.replay, 4),
+            "log10_e": round(max(replays), 4),
             "strangers": ends,
             "text": f"{ends} unrelated organisations stand at an end of a replay of encrypted reasoning. Assumed: among innocents three such"
             " organisations are rarer than one group in a hundred, and each further one ten times rarer.",
@@ -81,8 +85,8 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
     return {
         "tied": {
             "text": "; ".join(tie["text"] for tie in _ties(case)) or "shared wording only",
-            "accounts": len(cluster.accounts),
-            "keys": sum(keys for _, keys, _, _ in cluster.ties),
+            "accounts": len(np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))),
+            "keys": sum(keys for one in case for _, keys, _, _ in one.weighed.cluster.ties),
         },
         "strangers": {
             "log10_e": None if weighed.strangers is None else round(weighed.strangers, 4),

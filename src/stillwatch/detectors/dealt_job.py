@@ -14,7 +14,7 @@ INTERCHANGEABLE = 0.25
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when the jobs hardly overlap and the members are interchangeable."""
     shared, own = values["shared_slots"], values["own_business"]
-    text = f"{shared:.0%} of a member's jobs are found at another member, and the slots are as much a member's own business as {own:.0%} of its usual traffic"
+    text = f"{shared:.0%} of a member's jobs are found at another member, and the slots are as much a member's own business as {max(own, 0.0):.0%} of its usual traffic"
     return Seen(own, shared <= MOST_SHARED and own <= INTERCHANGEABLE, text)
 
 

@@ -1,0 +1,91 @@
+"""The report: everything told, nothing loaded, everything escaped."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from report_fixtures import campaign, summary
+
+from stillwatch.doors.report import chart, page
+
+
+class _Outline(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.headings: list[int] = []
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag not in ("meta", "link", "br", "img"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def _parsed(html: str) -> _Outline:
+    outline = _Outline()
+    outline.feed(html)
+    assert outline.open == []
+    return outline
+
+
+HTML = page.render([campaign(), campaign("feedfacefeedface", "watch", 2000)], summary())
+
+
+def test_page_is_well_formed_and_headings_descend_one_by_one() -> None:
+    outline = _parsed(HTML)
+    assert outline.headings[0] == 1 and outline.headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(outline.headings, outline.headings[1:], strict=False))
+    assert {"header", "main", "footer"} <= {tag for tag, _ in outline.tags}
+
+
+def test_nothing_is_loaded_and_no_script_runs() -> None:
+    for tag, attrs in _parsed(HTML).tags:
+        assert tag not in ("script", "img", "link", "iframe", "object")
+        assert not {"src", "href", "onclick", "onload"} & set(attrs)
+    assert "url(" not in HTML and "@import" not in HTML
+
+
+def test_values_are_escaped() -> None:
+    assert "<script>" not in HTML and "&lt;script&gt;" in HTML
+    assert "<b>behind</b>" not in HTML and "m &amp; m" in HTML
+
+
+def test_every_part_of_the_case_is_told() -> None:
+    for part in (
+        "29 unrelated organisations", "13 unrelated organisations", "found", "not found", "could not be examined", "observed", "inferred", "evaluation suite",
+        "AML.T0040", "30 accounts share 2 payment keys", "mathematics", "2026-01-01 00:00", "reasoning_in, reasoning_out", "where nothing is to be found",
+    ):  # fmt: skip
+        assert part in HTML, part
+
+
+def test_empty_states() -> None:
+    empty = page.render([], summary(cannot_decide="Without history <nothing>.", placebo={"rounds": 0, "alerts": 0, "reviews": 0, "text": "not run"}))
+    _parsed(empty)
+    assert "No campaign" in empty and "Without history &lt;nothing&gt;." in empty and "not run" in empty
+
+
+def test_same_input_same_bytes() -> None:
+    assert page.render([campaign()], summary()) == page.render([campaign()], summary())
+
+
+@pytest.mark.parametrize("calls", [[], [1], [0, 0, 5], [10**9] * 90])
+def test_volume_chart_takes_any_shape(calls: list[int]) -> None:
+    svg = chart.volume({"start_ts": 0, "bucket_us": 60_000_000, "calls": calls})
+    assert svg.count("<rect") == sum(count > 0 for count in calls)
+
+
+def test_benign_range_is_on_the_scale() -> None:
+    svg = chart.benign_range(500.0, 1.0, 80.0, True)
+    assert 0 < float(re.search(r'cx="([\d.]+)"', svg)[1]) <= 136  # type: ignore[index]
+    assert "no reference" in chart.benign_range(1.0, None, None, False)
