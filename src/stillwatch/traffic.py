@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from stillwatch.records import MARKS
 
@@ -37,9 +39,6 @@ def codes(column: pa.ChunkedArray | pa.Array) -> tuple[Ints, Ints]:
 
 def merged(groups: int, left: Ints, right: Ints) -> Ints:
     """Components of `groups` nodes under the pairs (left, right); labels follow the smallest node of each."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     graph = coo_matrix((np.ones(len(left), np.int8), (left, right)), shape=(groups, groups))
     _, labels = connected_components(graph, directed=False)
     _, first = np.unique(labels, return_index=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from stillwatch.drill.declare import Disclosed, Scale
 from stillwatch.drill.personas import Persona
 from stillwatch.drill.scenario import Planted
@@ -30,8 +32,6 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
 
 def recruit(world: World, planted: Planted, index: int) -> Persona:
     """A campaign's account: anybody, with a client that keeps encrypted reasoning (half of the models issue it)."""
-    from dataclasses import replace
-
     person = replace(world.people.person(), encrypted=True)
     if not any("reason" in model for model, _ in person.models):
         person = replace(person, models=(*person.models, ("orion-reason", 1.0)))

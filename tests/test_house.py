@@ -1,0 +1,132 @@
+"""The house: who may import whom, what pure rooms never touch, and the walls around text and language."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import stillwatch
+from stillwatch.records import MARKS
+
+ROOT = Path(stillwatch.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
+LOW = {"evidence", "sketch", "traffic"}
+WORDS = {"records", "errors"}
+PURE = {"records", "traffic", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
+
+MAY: dict[str, set[str]] = {
+    "records": set(),
+    "errors": set(),
+    "calls": {"records"},
+    "traffic": WORDS,
+    "sketch": WORDS,
+    "evidence": WORDS,
+    **{stage: LOW | WORDS for stage in STAGES},
+    "intake": LOW | WORDS | {"calls"},
+    "drill": LOW | WORDS | {"calls"},
+    "engines": STAGES | LOW | WORDS | {"calls"},
+    "store": STAGES | LOW | WORDS | {"calls"},
+    "results": {"engines", "flow", *STAGES, *LOW, *WORDS},  # flow's and engines' names for types only, see below
+    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "results"},
+    "doors": {"flow", "results", *WORDS},
+    "__main__": {"doors"},
+}
+"What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."
+
+FORBIDDEN = {"time", "datetime", "random", "secrets", "os", "io", "pathlib", "socket", "subprocess", "tempfile", "logging", "requests", "pyspark", "duckdb", "polars"}
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, "absolute imports only"
+            if node.module == "stillwatch":
+                yield from ((f"stillwatch.{alias.name}", node) for alias in node.names)
+            else:
+                yield node.module, node
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_down(path: Path) -> None:
+    room = _room(path)
+    if room == "__init__":
+        return
+    may = MAY[room] | {room, "__version__"}
+    if path.name == "manual.py" and room == "doors":
+        may |= STAGES  # the manual is derived from declarations
+    if "report" in path.parts:
+        may = {"records", "errors", "doors"}
+    for name, _ in _imports(ast.parse(path.read_text())):
+        if name.split(".")[0] == "stillwatch" and name != "stillwatch":
+            assert name.split(".")[1] in may, f"{path.name} imports {name}"
+            if "report" in path.parts and name.split(".")[1] == "doors":
+                assert name.startswith("stillwatch.doors.report")
+
+
+def test_results_names_the_rooms_above_for_types_only() -> None:
+    tree = ast.parse((ROOT / "results.py").read_text())
+    at_run_time = {name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for name, _ in _imports(node)}
+    assert not {name for name in at_run_time if name.startswith(("stillwatch.flow", "stillwatch.engines"))}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if _room(p) in PURE], ids=lambda path: str(path.relative_to(ROOT)))
+def test_pure_rooms_touch_no_world(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    for name, _ in _imports(tree):
+        assert name.split(".")[0] not in FORBIDDEN and "numpy.random" not in name, name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"open", "print", "input", "exec", "eval"}, node.func.id
+        if isinstance(node, ast.Attribute):
+            assert node.attr not in {"default_rng", "getenv", "environ"}, node.attr
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_import_hides_in_a_function(path: Path) -> None:
+    if _room(path) == "doors":
+        return  # the command line imports heavy rooms late, so that help is quick
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            hidden = [name for name, _ in _imports(node)]
+            assert not hidden, f"{node.name} imports {hidden}"
+
+
+def test_names_say_what_is_inside() -> None:
+    vague = {"utils", "util", "helpers", "helper", "manager", "base", "core", "common", "misc"}
+    assert not [path for path in FILES if path.stem in vague or vague & set(path.relative_to(ROOT).parts)]
+
+
+def test_nothing_is_pickled_and_only_doors_print() -> None:
+    for path in FILES:
+        tree = ast.parse(path.read_text())
+        assert not {"pickle", "cloudpickle", "marshal", "shelve", "joblib"} & {name.split(".")[0] for name, _ in _imports(tree)}, path
+        calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        assert "print" not in calls or _room(path) == "doors", path
+
+
+def test_marks_hold_no_text() -> None:
+    strings = {field.name for field in MARKS if pa.types.is_string(field.type)}
+    assert strings == {"program", "path", "model", "plan"}, "words of the provider's own making only"
+    assert not {"prompt_text", "system", "response", "country", "lang"} & set(MARKS.names)
+    assert pa.types.is_int64(MARKS.field("prompt").type)
+
+
+@pytest.mark.parametrize("room", ["features", "detectors", "linking", "evidence", "campaigns"])
+def test_language_and_country_are_for_reports_only(room: str) -> None:
+    for path in sorted((ROOT / room).rglob("*.py")):
+        words = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+        if path.name != "tell.py":
+            assert not {"script", "country", "lang", "language"} & words, path
+        assert not {"country", "email_domain", "asn"} & words, path
