@@ -44,6 +44,8 @@ class Persona:
     encrypted: bool
     "Whether its client keeps encrypted reasoning and sends it back in the same conversation."
     program: str | None
+    tools: int | None
+    "Tools that its client offers, if any."
     habits: dict[str, Any] = field(default_factory=dict)
     "Request parameters it sets."
 
@@ -130,7 +132,8 @@ class People:
             topics=tuple(r.sample(self._topics, min(len(self._topics), r.choice((1, 2, 2, 3))))),
             path=r.choice(("native", "native", "native", "cloud", "aggregator", None)),
             keeps_session=r.random() < 0.7,
-            encrypted=r.random() < 0.4,
+            encrypted=r.random() < 0.6,
+            tools=None if r.random() < 0.55 else 1 + min(23, int(r.expovariate(1 / 6))),
             program=r.choice(("startup", "education", "research")) if r.random() < 0.06 else None,
             habits=habits,
         )

@@ -138,7 +138,13 @@ class Texts:
         """The next item of a job list: hardly ever the same twice."""
         if use not in self._decks:
             self._decks[use] = self._deck(use)
-        return next(self._decks[use])
+        item, rng = next(self._decks[use]), self._rng
+        # Jobs come with more or less material, as people's questions do.
+        if use == "engineering" and rng.random() < 0.6:
+            return f"{item}\n{self.work(rng, self.repository(rng))}"
+        if rng.random() < 0.3:
+            return f"{item}\n\n{next(self._decks[use])}"
+        return item
 
     def _deck(self, use: str) -> Iterator[str]:
         rng = Random(f"{use}{self._rng.random()}")

@@ -47,7 +47,7 @@ class World:
         return times(person, self.rng, count, self.start, self.days)
 
     def say(
-        self, person: Persona, ts: int, system: str | None, prompt: str, kind: str, label: str, *, session: str | None = None, turns: int = 1, tools: int | None = None,
+        self, person: Persona, ts: int, system: str | None, prompt: str, kind: str, label: str, *, session: str | None = None, turns: int = 1, offers: bool = False,
         back: list[str] | None = None, campaign: str | None = None,
     ) -> str | None:  # fmt: skip
         """Write one call down. Returns the digest of the encrypted reasoning issued, if any."""
@@ -60,6 +60,9 @@ class World:
         latin = sum(character < "\u0370" for character in prompt[:200]) * 2 >= len(prompt[:200])
         per = PER_TOKEN["Latin" if latin else "other"] * r.uniform(0.9, 1.1)
         thinks = "reason" in model and not failed
+        # Some clients offer their tools in every request, all do in agents' work.
+        tools = person.tools if person.tools is not None and (offers or person.tools % 2) else (1 + min(23, int(r.expovariate(1 / 6))) if offers and r.random() < 0.3 else None)
+        before = sum(int(r.lognormvariate(4.6, 0.9)) for _ in range(turns // 2))
         digest = self.token("rs_") if thinks and person.encrypted else None
         most = person.habits.get("max_tokens")
         written = None if response is None else max(1, round(len(response) / 4.3 * r.uniform(0.92, 1.08)))
@@ -69,7 +72,7 @@ class World:
             "path": person.path, "ip": ip, "asn": asn, "country": person.country, "user_agent": agent, "headers": headers, "payment": person.payment,
             "email_domain": person.mail, "signup_ts": person.signup * 1_000_000, "plan": person.plan, "program": person.program, "endpoint": "/v1/chat/completions",
             **person.habits, "tools": tools, "system": system, "prompt": prompt, "turns": turns, "response": response,
-            "input_tokens": round((len(prompt) + len(system or "")) / per) + 60 * (turns - 1),
+            "input_tokens": round((len(prompt) + len(system or "")) / per) + before,
             "output_tokens": None if written is None else min(written, most or written), "reasoning_tokens": int(r.lognormvariate(6, 0.8)) if thinks else None,
             "status": r.choice((429, 500, 529)) if failed else 200, "finish": None if failed else ("length" if most and written and written > most else "stop"),
             "reasoning_out": digest, "reasoning_in": back or None,
@@ -85,6 +88,8 @@ class World:
             turns = self.texts.conversation(self.rng, self.rng.choice(person.topics))[: self.rng.choice((1, 1, 2, 3, 5))]
             session, back = self.token("s_"), None
             for turn, (prompt, kind) in enumerate(turns[: count - at]):
+                if self.rng.random() < 0.25:
+                    prompt = f"{prompt}\n\n{self.texts.document(self.rng, self.rng.choice(person.topics))}"
                 digest = self.say(person, when[at], None, prompt, kind, label, session=session, turns=2 * turn + 1, back=back, campaign=campaign)
                 back = [digest] if digest else None
                 at += 1

@@ -24,13 +24,13 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
         when = world.spread(person, count)
         while when:
             wording, session, turn, back = world.rng.choice(wordings), world.token("s_"), 0, None
-            for _ in range(world.rng.choice((1, 1, 1, 3))):
+            for _ in range(world.rng.choice((1, 1, 1, 3, 5))):
                 if not when:
                     break
-                kind = world.rng.choice(("code", "reason"))
+                kind = world.rng.choice(("code", "code", "prose", "reason"))
                 digest = world.say(
                     person, when.pop(0), *wording(world.texts.job("engineering")), kind, "campaign", session=session, turns=2 * turn + 1,
-                    tools=world.rng.choice((None, 4, 9)), back=back, campaign=planted.id,
+                    offers=True, back=back, campaign=planted.id,
                 )  # fmt: skip
                 back, turn = [digest] if digest else None, turn + 1
         cover(world, planted, person, count)
@@ -44,7 +44,7 @@ CAMPAIGN = Disclosed(
     assumptions=(
         "25.6 calls per account and day, spread unevenly between accounts (log-normal, sigma 0.6)",
         "accounts bought from resellers look like any customer's; three in five come through an aggregator",
-        "five wordings, each account using all of them; a quarter of the tasks take three turns",
+        "five wordings, each account using all of them; two in five tasks take three turns or five",
         "no cards or addresses in common unless infrastructure is switched on",
     ),
     infrastructure=False,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from stillwatch.drill.declare import Disclosed, Scale
 from stillwatch.drill.personas import Persona
 from stillwatch.drill.scenario import Planted
@@ -11,31 +9,27 @@ from stillwatch.drill.world import World
 
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
-    """Half of each account's requests solve a task, the others decode reasoning that another account was issued."""
+    """Conversations of two requests: a task, then a continuation that carries what another account was issued, to be decoded."""
     solve = [world.texts.wrapper(world.rng, ("answer",), 1) for _ in range(4)]
     decode = [world.texts.wrapper(world.rng, ("decode",), 1) for _ in range(4)]
     loot: list[tuple[str, str]] = []
-    for i in range(scale.accounts):
-        person = recruit(world, planted, i)
-        count = max(1, round(scale.calls / scale.accounts + world.rng.choice((-1, 0, 0, 1))))
-        for ts in world.spread(person, count):
-            item = world.texts.job("reasoning")
-            if loot and world.rng.random() < 0.5:
-                digest, about = loot.pop(world.rng.randrange(len(loot)))
-                world.say(person, ts, *world.rng.choice(decode)(about[:160]), "reason", "campaign", session=world.token("s_"), turns=3, back=[digest], campaign=planted.id)
+    for _ in range(scale.accounts):
+        person = world.people.person()
+        count = max(1, round(scale.calls / scale.accounts + world.rng.choice((-2, -1, 0, 0, 1, 2))))
+        session = ""
+        for i, ts in enumerate(world.spread(person, count)):
+            kind = world.rng.choice(("reason", "reason", "prose", "short"))
+            if i % 2 == 0 or not loot:
+                session, item = world.token("s_"), world.texts.job("reasoning")
+                digest = world.say(person, ts, *world.rng.choice(solve)(item), kind, "campaign", session=session, campaign=planted.id)
+                if digest is not None:
+                    loot.append((digest, item))
                 continue
-            digest = world.say(person, ts, *world.rng.choice(solve)(item), "reason", "campaign", session=world.token("s_"), campaign=planted.id)
-            if digest is not None:
-                loot.append((digest, item))
+            digest, about = loot.pop(world.rng.randrange(len(loot)))
+            # A client that keeps no reasoning cannot carry it: such an account only puts the next question.
+            back, words = ([digest], world.rng.choice(decode)) if person.encrypted else (None, world.rng.choice(solve))
+            world.say(person, ts, *words(about if person.encrypted else world.texts.job("reasoning")), kind, "campaign", session=session, turns=3, back=back, campaign=planted.id)
         cover(world, planted, person, count)
-
-
-def recruit(world: World, planted: Planted, index: int) -> Persona:
-    """A campaign's account: anybody, with a client that keeps encrypted reasoning (half of the models issue it)."""
-    person = replace(world.people.person(), encrypted=True)
-    if not any("reason" in model for model, _ in person.models):
-        person = replace(person, models=(*person.models, ("orion-reason", 1.0)))
-    return person
 
 
 def cover(world: World, planted: Planted, person: Persona, count: int) -> None:
@@ -51,7 +45,7 @@ CAMPAIGN = Disclosed(
     days=2.0,
     assumptions=(
         "4,000 accounts (disclosed: more than 4,000 in the request set)",
-        "half of the requests issue reasoning and half replay it",
+        "conversations of two requests, the second of which replays where the client keeps encrypted reasoning",
         "each account is its own organisation, paid and addressed like any customer's",
         "the tasks are mathematics",
     ),

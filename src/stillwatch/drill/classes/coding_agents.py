@@ -21,7 +21,7 @@ def grow(world: World, calls: int) -> None:
                 system, prompt = framework(world.texts.work(world.rng, repository))
                 kind = world.rng.choice(("code", "code", "prose", "reason"))
                 digest = world.say(
-                    person, when[-left], system, prompt, kind, CLASS.name, session=session, turns=2 * turn + 1, tools=world.rng.choice((4, 6, 9, 14)), back=back
+                    person, when[-left], system, prompt, kind, CLASS.name, session=session, turns=2 * turn + 1, offers=True, back=back
                 )
                 back = [digest] if digest else None
                 left -= 1
