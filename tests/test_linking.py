@@ -106,6 +106,15 @@ def test_replays_between_strangers_make_a_cluster_without_any_wording() -> None:
     assert cluster.replaying == 6 and len(cluster.accounts) == 6
 
 
+def test_replays_between_pairs_are_one_cluster_together() -> None:
+    rows = [
+        {"call": account * 10, "account": account, "org": account, "ts": account, "reasoning_out": account if account % 2 else None, "reasoning_in": None if account % 2 else [account + 1]}
+        for account in range(12)
+    ]  # fmt: skip
+    _, (cluster,), _ = _linked(rows)
+    assert cluster.replaying == 12
+
+
 def test_order_of_the_log_changes_nothing() -> None:
     rows = CAMPAIGN + _bystanders(100, 40)
     (one,), (two,) = _linked(rows)[1], _linked(rows[::-1])[1]

@@ -30,7 +30,7 @@ class _Guarded(click.Group):
         """Run, and turn what goes wrong into advice."""
         in_json = "--json" in (args[0] if args and args[0] is not None else sys.argv[1:])
         try:
-            code = super().main(*args, **{**rest, "standalone_mode": False})
+            code = super().main(*args, **{"prog_name": "stillwatch", **rest, "standalone_mode": False})
         except click.exceptions.Exit as done:
             code = done.exit_code
         except click.ClickException as error:
@@ -61,8 +61,8 @@ def _usage(error: click.ClickException) -> UserError:
         near = difflib.get_close_matches(error.option_name, error.possibilities or [], 1)
         return UserError(f"no such option: {error.option_name}", "", f"did you mean {near[0]}?" if near else "see --help")
     context = getattr(error, "ctx", None)
-    where = context.command_path if context is not None else ""
-    message = error.format_message().rstrip(".").replace("\n", " ")
+    where = "" if context is None or context.parent is None else context.info_name or ""
+    message = error.format_message().split(". Did you mean")[0].rstrip(".").replace("\n", " ")
     attempt = "see --help"
     if isinstance(context, click.Context) and isinstance(context.command, click.Group) and "No such command" in message:
         near = difflib.get_close_matches(message.split("'")[1], context.command.list_commands(context), 1)

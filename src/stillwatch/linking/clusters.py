@@ -27,11 +27,14 @@ IN_COMMON = 0.6
 CARRIES = 0.3
 "Share of the families that the well-connected members carry which a member must carry: fewer, and it was swept in."
 
-SEEDED = 0.3
+SEEDED = 0.1
 "Share of a family's accounts at an end of a replay from which the family belongs to the replay."
 
 LEAST_ACCOUNTS = 3
 "Fewest accounts of a cluster."
+
+LOOSE = 5
+"Replay groups with fewer accounts are looked at together: a campaign may carry each piece of reasoning between two accounts only."
 
 Edges = Mapping[str, tuple[Ints, Ints]]
 
@@ -87,7 +90,9 @@ def _replay_groups(traffic: Traffic, made: Families) -> list[Ints]:
             pairs_left.append(inside[:-1])
             pairs_right.append(inside[1:])
     labels = merged(len(traffic.accounts), np.concatenate(pairs_left), np.concatenate(pairs_right))[ends]
-    return [ends[labels == label] for label in np.unique(labels)]
+    _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    loose = sizes[group] < LOOSE
+    return [ends[group == label] for label in np.flatnonzero(sizes >= LOOSE)] + ([ends[loose]] if loose.any() else [])
 
 
 def _expected(sizes: Ints, members: int, accounts: int) -> float:

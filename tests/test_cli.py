@@ -1,0 +1,109 @@
+"""The command line: exit codes, one line an error, JSON everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Logs
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "errors.txt"
+MISTAKES = {
+    "no log": ["scan"],
+    "no out": ["scan", "x.parquet"],
+    "unknown command": ["scna"],
+    "unknown option": ["scan", "--hisory", "x", "y"],
+    "missing file": ["scan", "nowhere.parquet", "--out", "o"],
+    "empty glob": ["scan", "none-*.jsonl", "--out", "o"],
+    "no format": ["scan", "odd.txt", "--out", "o"],
+    "unknown columns": ["scan", "flat.csv", "--out", "o"],
+    "out in use": ["scan", "good.jsonl", "--out", "mine"],
+    "no record": ["scan", "bad.jsonl", "--out", "o"],
+    "no history": ["scan", "good.jsonl", "--out", "o", "--history", "mine"],
+    "unknown scenario": ["drill", "A-JUM", "--out", "o.parquet"],
+    "unknown suffix": ["drill", "A-JUN", "--out", "o.txt", "--calls", "200"],
+    "unknown word": ["drill", "broken.toml", "--out", "o.parquet"],
+    "unknown shell": ["completion", "tcsh"],
+}
+
+
+def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(cwd / "config"), "COLUMNS": "200"}
+    return subprocess.run([sys.executable, "-m", "stillwatch", *args], capture_output=True, text=True, cwd=cwd, env=environment, timeout=120)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    (tmp_path / "odd.txt").write_text("hello\nworld\n")
+    (tmp_path / "flat.csv").write_text("who,when,question\na,1,b\n")
+    (tmp_path / "bad.jsonl").write_text('{"call_id": "1", "ts": -5, "account": "a", "model": "m"}\n')
+    (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m", "prompt": "hello there"}\n')
+    (tmp_path / "broken.toml").write_text("calls = 100\nseeed = 3\n")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("")
+    return tmp_path
+
+
+def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(place: Path) -> None:
+    told = []
+    for name, args in MISTAKES.items():
+        done = run(*args, cwd=place)
+        assert done.returncode == 2, (name, done.stdout, done.stderr)
+        assert done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, (name, done.stderr)
+        told.append(f"{name}: {done.stderr.strip()}")
+        assert not (place / "o").exists()
+    text = "\n".join(told) + "\n"
+    if os.environ.get("STILLWATCH_SNAPSHOTS") == "write":
+        SNAPSHOT.parent.mkdir(exist_ok=True)
+        SNAPSHOT.write_text(text)
+    assert text == SNAPSHOT.read_text()
+
+
+def test_mistakes_in_json(place: Path) -> None:
+    done = run("scan", "nowhere.parquet", "--out", "o", "--json", cwd=place)
+    assert done.returncode == 2 and set(json.loads(done.stdout)["error"]) == {"what", "where", "try"}
+
+
+def test_scan_prints_a_summary_and_nothing_else_in_a_pipe(place: Path) -> None:
+    done = run("scan", "good.jsonl", "--out", "o", cwd=place)
+    assert done.returncode == 0 and done.stderr == "" and "1 calls read" in done.stdout and "report.html" in done.stdout
+    done = run("scan", "good.jsonl", "--out", "o", "--json", cwd=place)
+    assert json.loads(done.stdout)["calls_read"] == 1
+
+
+def test_drill_prints_factors_and_assumptions(place: Path) -> None:
+    done = run("drill", "A-JUN", "--out", "log.parquet", "--calls", "2000", "--seed", "5", cwd=place)
+    assert done.returncode == 0 and "days x" in done.stdout and "assumed:" in done.stdout
+    assert (place / "log.parquet").exists() and (place / "log.truth.parquet").exists()
+    told = json.loads(run("drill", "A-JUN", "--out", "log.jsonl", "--calls", "2000", "--json", cwd=place).stdout)
+    assert set(told["campaigns"][0]["factors"]) == {"days", "accounts", "calls_per_account"}
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(place: Path, shell: str) -> None:
+    done = run("completion", shell, cwd=place)
+    assert done.returncode == 0 and "_STILLWATCH_COMPLETE" in done.stdout
+
+
+def test_version_and_help_are_quick_and_import_no_kernels(place: Path) -> None:
+    assert run("--version", cwd=place).stdout.startswith("stillwatch ")
+    code = "import sys, stillwatch.doors.cli; sys.exit('numba' in sys.modules or 'pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_our_fault_is_one_line_and_exit_1(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs: Logs) -> None:
+    from stillwatch import flow
+    from stillwatch.doors.cli import main
+
+    def broken(*args: object, **rest: object) -> None:
+        raise ZeroDivisionError("a prompt that nobody may see")
+
+    monkeypatch.setattr(flow, "watch", broken)
+    with pytest.raises(SystemExit) as stopped:
+        main(["scan", str(logs.log), "--out", str(place / "o")])
+    said = capsys.readouterr().err
+    assert stopped.value.code == 1 and len(said.splitlines()) == 1 and "ZeroDivisionError" in said and "prompt" not in said

@@ -1,0 +1,201 @@
+"""A scan from end to end, as the contract promises it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import Logs
+from malformed import HUGE, KINDS, malformed
+
+from stillwatch import flow
+from stillwatch.calls import SCHEMA
+from stillwatch.doors import demo
+from stillwatch.doors.report import page
+from stillwatch.errors import UserError
+
+FIELDS = {
+    "campaign", "verdict", "log10_e", "q", "p_floor", "conditions", "accounts", "calls", "first_ts", "last_ts", "factors", "signals", "ties", "alternatives", "models", "capabilities",
+}  # fmt: skip
+COUNTS = {
+    "calls_read", "calls_rejected", "calls_duplicate", "accounts", "organisations", "reference_organisations", "clusters_tested", "alerts", "reviews", "watches", "detectors",
+    "placebo", "seconds", "peak_bytes", "versions", "parameters",
+}  # fmt: skip
+
+
+def _scan(logs: Logs, out: Path, *sources: Path, history: bool = True, **rest: object) -> bytes:
+    given = [str(source) for source in sources] or [str(logs.log)]
+    flow.watch(given, out, history=[str(logs.history)] if history else [], key=logs.key, render=page.render, **rest)  # type: ignore[arg-type]
+    return (out / "campaigns.jsonl").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def scanned(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("scans") / "scan"
+    _scan(logs, out)
+    return out
+
+
+def test_planted_campaigns_are_found_and_no_innocent_is_named(scanned: Path, logs: Logs) -> None:
+    found = demo.compare(scanned, logs.truth)
+    assert found["campaigns"]["O-SEP"]["verdict"] == "alert"
+    assert found["innocents"] <= 2, found
+
+
+def test_folder_holds_what_the_contract_lists(scanned: Path, logs: Logs) -> None:
+    assert {"campaigns.jsonl", "accounts.parquet", "rejected.jsonl", "summary.json", "report.html"} <= {path.name for path in scanned.iterdir()}
+    summary = json.loads((scanned / "summary.json").read_text())
+    assert set(summary) >= COUNTS and summary["calls_read"] == pq.read_metadata(logs.log).num_rows
+    lines = [json.loads(line) for line in (scanned / "campaigns.jsonl").read_text().splitlines()]
+    assert lines and all(set(line) >= FIELDS for line in lines)
+    rank = [("alert", "review", "watch").index(line["verdict"]) for line in lines]
+    assert rank == sorted(rank)
+    known = set(pq.read_table(logs.log, columns=["account"])["account"].to_pylist())
+    rows = pq.read_table(scanned / "accounts.parquet")
+    assert rows.column_names == ["account", "campaign", "log10_e", "calls"] and set(rows["account"].to_pylist()) <= known
+    assert {line["campaign"]: len(line["accounts"]) for line in lines} == {c: sum(r == c for r in rows["campaign"].to_pylist()) for c in {x["campaign"] for x in lines}}
+
+
+def test_pseudonymous_results_hold_no_account_of_the_log(logs: Logs, tmp_path: Path) -> None:
+    _scan(logs, tmp_path / "scan", pseudonymous=True)
+    accounts = pq.read_table(logs.log, columns=["account"])["account"].unique().to_pylist()
+    for path in (tmp_path / "scan").rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert not any(account.encode() in data for account in accounts[:500]), path
+
+
+def test_order_and_packing_change_nothing(scanned: Path, logs: Logs, tmp_path: Path) -> None:
+    want = (scanned / "campaigns.jsonl").read_bytes()
+    table = pq.read_table(logs.log)
+    rng = random.Random(4)
+    order = list(range(table.num_rows))
+    rng.shuffle(order)
+    shuffled = table.take(order)
+    pq.write_table(shuffled, tmp_path / "shuffled.parquet")
+    assert _scan(logs, tmp_path / "a", tmp_path / "shuffled.parquet") == want
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    for i in range(7):
+        part = shuffled.take(list(range(i, table.num_rows, 7)))
+        if i % 2:
+            pq.write_table(part, parts / f"{i}.parquet")
+        else:
+            lines = b"".join(orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n" for row in part.to_pylist())
+            (parts / f"{i}.jsonl.gz").write_bytes(gzip.compress(lines, 1))
+    assert _scan(logs, tmp_path / "b", parts) == want
+    assert _scan(logs, tmp_path / "c", logs.log, tmp_path / "shuffled.parquet") == want, "a repeated call_id counts once"
+    assert json.loads((tmp_path / "c" / "summary.json").read_text())["calls_duplicate"] == table.num_rows
+
+
+def test_history_as_a_scan_or_as_a_log_is_the_same(scanned: Path, logs: Logs, tmp_path: Path) -> None:
+    flow.watch([str(logs.history)], tmp_path / "history", key=logs.key)
+    flow.watch([str(logs.log)], tmp_path / "scan", history=[str(tmp_path / "history")], key=logs.key)
+    assert (tmp_path / "scan" / "campaigns.jsonl").read_bytes() == (scanned / "campaigns.jsonl").read_bytes()
+
+
+def test_history_of_another_key_is_refused(logs: Logs, tmp_path: Path) -> None:
+    flow.watch([str(logs.history)], tmp_path / "history", key=tmp_path / "other.key")
+    with pytest.raises(UserError, match="another hashing key"):
+        flow.watch([str(logs.log)], tmp_path / "scan", history=[str(tmp_path / "history")], key=logs.key)
+    assert not (tmp_path / "scan").exists()
+
+
+def test_without_history_only_exact_signs_decide_and_the_rest_is_said(logs: Logs, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in _scan(logs, tmp_path / "scan", history=False).splitlines()]
+    assert all(line["conditions"]["replay"] for line in lines if line["verdict"] != "watch")
+    assert "history" in json.loads((tmp_path / "scan" / "summary.json").read_text())["cannot_decide"]
+    assert "Cannot decide" in (tmp_path / "scan" / "report.html").read_text()
+
+
+def test_a_log_without_text_still_scans(logs: Logs, tmp_path: Path) -> None:
+    table = pq.read_table(logs.log)
+    for name in ("prompt", "system", "response"):
+        table = table.set_column(table.schema.get_field_index(name), name, pa.nulls(table.num_rows, pa.string()))
+    pq.write_table(table, tmp_path / "bare.parquet")
+    lines = [json.loads(line) for line in _scan(logs, tmp_path / "scan", tmp_path / "bare.parquet").splitlines()]
+    assert any(line["verdict"] == "alert" and line["conditions"]["replay"] for line in lines), "replay needs no text"
+    summary = json.loads((tmp_path / "scan" / "summary.json").read_text())
+    assert summary["detectors"]["reasoning elicitation"]["off"] and summary["detectors"]["reasoning replay"] == "on"
+
+
+def test_rubbish_is_rejected_with_reasons_and_the_same_is_found(scanned: Path, logs: Logs, tmp_path: Path) -> None:
+    rng = random.Random(8)
+    lines = [orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n" for row in pq.read_table(logs.log).to_pylist()]
+    kinds = [kind for kind in KINDS if kind not in HUGE]
+    assert len(kinds) >= 20
+    bad = [malformed(kind, rng).rstrip(b"\n") + b"\n" for kind in kinds for _ in range(1000 // len(kinds) + 1)] + [b'{"call_id": "' + b"x" * 50_000_000 + b"\n"]
+    for line in bad:
+        lines.insert(rng.randrange(len(lines) + 1), line)
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines))
+    assert _scan(logs, tmp_path / "scan", tmp_path / "log.jsonl") == (scanned / "campaigns.jsonl").read_bytes()
+    told = [json.loads(line) for line in (tmp_path / "scan" / "rejected.jsonl").read_text().splitlines()]
+    assert len({row["line"] for row in told}) >= 1000 and all(row["reason"] and row["file"].endswith("log.jsonl") for row in told)
+
+
+SECRET = "Zanzibar7Quorum"
+
+
+def test_text_is_nowhere_also_after_a_kill(logs: Logs, tmp_path: Path) -> None:
+    table = pq.read_table(logs.log).slice(0, 3000).to_pylist()
+    for i, row in enumerate(table):
+        row["prompt"] = f"{SECRET}P{i} {row['prompt']}"
+        row["system"] = f"{SECRET}S{i} {row['system'] or ''}"
+        row["response"] = f"{SECRET}R{i} {row['response'] or ''}"
+    lines = [orjson.dumps({k: v for k, v in row.items() if v is not None}) for row in table]
+    lines += [line[:-40] for line in lines[:50]] + [line.replace(b'"ts":', b'"ts":"x",') for line in lines[:50]]
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(b"\n".join(lines) + b"\n")
+    work = tmp_path / "work"
+    work.mkdir()
+    environment = {**os.environ, "TMPDIR": str(work), "XDG_CONFIG_HOME": str(work), "HOME": str(work)}
+    command = [sys.executable, "-m", "stillwatch", "scan", str(log), "--out", str(work / "scan")]
+    for wait in (0.9, 1.5, 2.2, None):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=work)
+        if wait is None:
+            printed, _ = process.communicate(timeout=120)
+            assert process.returncode == 0, printed
+            assert SECRET.encode() not in printed
+        else:
+            time.sleep(wait)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert not (work / "scan").exists() or (work / "scan" / "summary.json").exists()
+        for path in work.rglob("*"):
+            if path.is_file():
+                assert SECRET.encode() not in path.read_bytes(), path
+    assert json.loads((work / "scan" / "summary.json").read_text())["calls_rejected"] == 100
+
+
+def test_an_earlier_scan_is_replaced_and_anything_else_refused(logs: Logs, tmp_path: Path) -> None:
+    flow.watch([str(logs.history)], tmp_path / "scan", key=logs.key)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("keep me")
+    with pytest.raises(UserError):
+        flow.watch([str(logs.log)], tmp_path / "mine", key=logs.key)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "keep me"
+    before = (tmp_path / "scan" / "summary.json").read_bytes()
+    flow.watch([str(logs.log)], tmp_path / "scan", key=logs.key)
+    assert (tmp_path / "scan" / "summary.json").read_bytes() != before
+
+
+def test_no_usable_record_is_the_users_mistake(logs: Logs, tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"call_id": "1", "ts": "yesterday", "account": "a", "model": "m"}\n')
+    with pytest.raises(UserError, match="no usable record"):
+        flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", key=logs.key)
+    assert not (tmp_path / "scan").exists()
+
+
+def test_python_schema_is_the_contracts() -> None:
+    assert SCHEMA.names[:4] == ["call_id", "ts", "account", "model"] and len(SCHEMA) == 43
