@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from stillwatch.drill import compose, scenario
 
@@ -159,10 +160,11 @@ def told(log: pa.Table, truth: pa.Table, start: int, why: bool = False, rounds: 
         score, lost = np.zeros(len(rows)), np.zeros(data.shape[1])
         for k in range(FOLDS):
             test = part == k
-            model = HistGradientBoostingClassifier(max_iter=rounds, learning_rate=0.08, random_state=0, early_stopping=False).fit(data[~test], y[~test])
-            score[test] = model.predict_proba(data[test])[:, 1]
-            if why and k == 0:
-                lost = _importance(model, data[test], y[test])
+            with threadpool_limits(1):  # threads that wait for each other on a busy machine take a hundred times as long
+                model = HistGradientBoostingClassifier(max_iter=rounds, learning_rate=0.08, random_state=0, early_stopping=False).fit(data[~test], y[~test])
+                score[test] = model.predict_proba(data[test])[:, 1]
+                if why and k == 0:
+                    lost = _importance(model, data[test], y[test])
         best = np.argsort(-lost)[:12] if why else []
         columns_told = [(list(columns)[i], float(lost[i])) for i in best]
         out.append(Told(campaign, int(y.sum()), int((~y).sum()), float(roc_auc_score(y, score)), columns_told))

@@ -25,7 +25,7 @@ from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
 from stillwatch.intake.read import read
 from stillwatch.linking import clusters as linking
-from stillwatch.linking.carriers import pairs_table
+from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import History, exposure_table, merge
 from stillwatch.records import Campaign, Rejected
@@ -101,7 +101,7 @@ def watch(
     return summary
 
 
-def examine(log: local.Gathered, reference: "Reference", step: Progress) -> Found:
+def examine(log: local.Gathered, reference: Reference, step: Progress) -> Found:
     """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
     traffic = log.traffic
     ties, features, detectors = every_tie(), every_feature(), every_detector()
@@ -125,7 +125,12 @@ def examine(log: local.Gathered, reference: "Reference", step: Progress) -> Foun
         judged.append(judge.judge(each, mine, said, speaking))
     step("telling", len(judged))
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
-    campaigns = tell.ranked([tell.tell(case, traffic, words) for case in judge.cases(judged)])
+    campaigns: list[Campaign] = []
+    taken: set[int] = set()
+    for case in judge.cases(judged):
+        campaigns.append(tell.tell(case, traffic, words, taken))
+        taken.add(campaigns[-1].earliest)
+    campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
     return Found(campaigns, len(linked.clusters), off, list(detectors), _placebo(kept, reference), kept)
@@ -158,7 +163,7 @@ def _reference(sources: Sequence[str], secret: bytes, mapped: maps.Mapping | Non
         if log is None:
             raise UserError("no usable record", source, "name an earlier scan's folder or a log that `stillwatch scan` reads")
         missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
-        kept.append(states.States(_organisations(log.traffic, missing), pairs_table(linking.carriers(log.traffic), log.traffic)))
+        kept.append(states.States(_organisations(log.traffic, missing), pairs_table(carriers(log.traffic), log.traffic)))
     exposure = [each.organisations.select([n for n in each.organisations.column_names if n == "unit" or n.startswith("calls_")]) for each in kept]
     history = merge(exposure, [each.wordings for each in kept])
     organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None

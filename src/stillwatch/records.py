@@ -167,6 +167,8 @@ class Campaign:
 
     campaign: str
     "Stable id: hex of the keyed hash of its earliest member."
+    earliest: int
+    "That keyed hash."
     verdict: str
     "alert, review or watch."
     log10_e: float

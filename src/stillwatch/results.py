@@ -38,7 +38,8 @@ class Rejections:
     def __call__(self, rejected: Rejected) -> None:
         """Note one record that could not be used."""
         self._first = self._first or rejected
-        self.count += getattr(rejected, "count", 1)
+        # A whole file or column that was unusable (no line) is told, but is no record.
+        self.count += rejected.line is not None
         self._file.write(orjson.dumps({"file": rejected.file, "line": rejected.line, "reason": rejected.reason}) + b"\n")
 
     def __enter__(self) -> Rejections:
@@ -62,7 +63,7 @@ def _name(account: int, names: Names) -> str:
 def line(campaign: Campaign, names: Names) -> dict[str, Any]:
     """A campaign as a line of campaigns.jsonl: accounts under the log's own names, sorted."""
     told = asdict(campaign)
-    del told["members"]
+    del told["members"], told["earliest"]
     told["accounts"] = sorted(_name(account, names) for account in campaign.accounts)
     return told
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -152,21 +152,26 @@ def _alternatives(lead: Judged) -> list[dict[str, Any]]:
     return told
 
 
-def tell(case: list[Judged], traffic: Traffic, names: Mapping[str, Sequence[str]]) -> Campaign:
-    """One campaign of one or more clusters, the strongest first. `names`: capabilities and scripts by code."""
+def tell(case: list[Judged], traffic: Traffic, names: Mapping[str, Sequence[str]], taken: Container[int] = ()) -> Campaign:
+    """One campaign of one or more clusters, the strongest first.
+
+    `names`: capabilities and scripts by code; `taken`: members that name a stronger campaign already.
+    """
     lead = case[0]
     accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
     calls: Ints = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
     ts = traffic.ts[calls]
     unrelated = strangers(traffic, accounts)
-    first = np.lexsort((traffic.accounts[traffic.account[calls]], ts))[0]
-    earliest = int(traffic.accounts[traffic.account[calls[first]]])
+    by_time = traffic.account[calls][np.lexsort((traffic.accounts[traffic.account[calls]], ts))]
+    # Two cases may have their earliest member in common: the stronger keeps the name, the other takes its next member's.
+    earliest = next((name for a in dict.fromkeys(by_time.tolist()) if (name := int(traffic.accounts[a])) not in taken), int(traffic.accounts[by_time[0]]))
     models = pc.fill_null(traffic.column("model"), "").combine_chunks().take(calls).dictionary_encode()
     capability, capabilities = codes(traffic.column("capability").combine_chunks().take(calls))
     script, scripts = codes(traffic.column("script").combine_chunks().take(calls))
     counts = np.bincount(traffic.account[calls], minlength=len(traffic.accounts))[accounts]
     return Campaign(
         campaign=f"{earliest & (2**64 - 1):016x}",
+        earliest=earliest,
         verdict=lead.verdict,
         log10_e=round(lead.weighed.log10_e, 4),
         q=round(max(one.weighed.q for one in case[:1]), 8),
