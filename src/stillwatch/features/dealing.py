@@ -11,8 +11,11 @@ from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.slots import Slots, conversations, slots
 from stillwatch.traffic import NONE, Ints, Traffic
 
-OTHERS = 16
+OTHERS = 8
 "Members that each call is compared with."
+
+MOST_ACCOUNTS = 400
+"Members that are looked at, evenly spaced by keyed hash."
 
 LEAST_CALLS, LEAST_UNITS = 8, 3
 "Fewest calls and units from which members can be compared."
@@ -32,6 +35,15 @@ def _each(groups: Groups) -> Iterator[tuple[int, Ints, Ints]]:
             yield group, core, accounts
 
 
+def _slots(groups: Groups, group: int, core: Ints, accounts: Ints) -> Slots:
+    """The group's slots, worked out once for all features; of a large group, those of MOST_ACCOUNTS members."""
+    if ("slots", group) not in groups.memo:
+        some = accounts[:: max(1, -(-len(accounts) // MOST_ACCOUNTS))]
+        groups.memo["slots", group] = slots(groups.traffic, core, some)
+    found: Slots = groups.memo["slots", group]
+    return found
+
+
 def shared_slots(groups: Groups) -> Floats:
     """Share of a unit's distinct jobs that another unit of the group has as well, averaged over units.
 
@@ -40,7 +52,7 @@ def shared_slots(groups: Groups) -> Floats:
     out = np.full(groups.count, np.nan)
     for group, core, accounts in _each(groups):
         traffic = groups.traffic
-        found = slots(traffic, core, accounts)
+        found = _slots(groups, group, core, accounts)
         jobs: dict[tuple[int, ...], set[int]] = {}
         mine: dict[int, set[tuple[int, ...]]] = {}
         for call, is_core, job in zip(found.call.tolist(), found.core.tolist(), found.smallest, strict=True):
@@ -115,7 +127,7 @@ def own_business(groups: Groups) -> Floats:
     out = np.full(groups.count, np.nan)
     talk = conversations(groups.traffic) if groups.count else np.zeros(0, np.int64)
     for group, core, accounts in _each(groups):
-        found = slots(groups.traffic, core, accounts)
+        found = _slots(groups, group, core, accounts)
         usual = _nearer(groups.traffic, found, talk, core=False)
         scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
         out[group] = np.minimum(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
@@ -126,7 +138,7 @@ def slot_size(groups: Groups) -> Floats:
     """Terms in the slots of a core call (the median): what is left of a prompt when the wording is taken away."""
     out = np.full(groups.count, np.nan)
     for group, core, accounts in _each(groups):
-        found = slots(groups.traffic, core, accounts)
+        found = _slots(groups, group, core, accounts)
         if found.core.any():
             out[group] = float(np.median(np.asarray(found.weights.getnnz(axis=1))[found.core]))
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ class Groups:
     "Group of each row, 0..count-1, ascending."
     count: int
     "Number of groups."
+    memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
+    "What features of the same groups share, so that it is worked out once."
 
     def total(self, values: Any) -> Floats:
         """Sum over the rows of each group."""
