@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import Logs
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "errors.txt"

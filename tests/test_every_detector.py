@@ -9,7 +9,9 @@ from stillwatch.features.declare import every_feature
 
 DETECTORS = every_detector()
 EACH = pytest.mark.parametrize("detector", DETECTORS.values(), ids=DETECTORS)
-CASES = [pytest.param(detector, case, id=f"{detector.name}-{i}-{type(case).__name__}") for detector in DETECTORS.values() for i, case in enumerate(detector.cases)]
+CASES = [
+    pytest.param(detector, case, id=f"{detector.name}-{i}-{type(case).__name__}") for detector in DETECTORS.values() for i, case in enumerate(detector.cases)
+]
 
 
 @pytest.mark.parametrize(("detector", "case"), CASES)

@@ -21,18 +21,8 @@ from stillwatch.intake.stream import Source
 from stillwatch.records import Rejected
 
 FORMATS = found()
-READS = [
-    pytest.param(each, case, id=f"{each.name}: {case.why}")
-    for each in FORMATS
-    for case in each.cases
-    if isinstance(case, Reads)
-]
-REJECTS = [
-    pytest.param(each, case, id=f"{each.name}: {case.why}")
-    for each in FORMATS
-    for case in each.cases
-    if isinstance(case, Rejects)
-]
+READS = [pytest.param(each, case, id=f"{each.name}: {case.why}") for each in FORMATS for case in each.cases if isinstance(case, Reads)]
+REJECTS = [pytest.param(each, case, id=f"{each.name}: {case.why}") for each in FORMATS for case in each.cases if isinstance(case, Rejects)]
 PACKED = {"plain": bytes, "gzip": gzip.compress, "zstd": lambda data: pa.compress(data, "zstd", asbytes=True)}
 
 
@@ -64,9 +54,7 @@ def test_reads_what_it_promises(each: Format, case: Reads, packed: str, tmp_path
 def test_rejects_with_line_and_reason(each: Format, case: Rejects, packed: str, tmp_path: Path) -> None:
     path = written(tmp_path, each, PACKED[packed](case.data()))
     rows, rejected = run(path)
-    assert sorted((each.line or 0, each.reason) for each in rejected) == sorted(
-        (at or 0, why) for at, why in case.rejected
-    )
+    assert sorted((each.line or 0, each.reason) for each in rejected) == sorted((at or 0, why) for at, why in case.rejected)
     assert {each.file for each in rejected} == {str(path)}
     assert len(rows) == case.left
 

@@ -29,10 +29,7 @@ def test_mean_of_the_e_value_is_at_most_one_under_the_null() -> None:
     for units_now, units_before, carriers in [(20, 60, 10), (50, 50, 30), (5, 400, 3)]:
         share = units_now / (units_now + units_before)
         total = math.comb(units_now + units_before, carriers)
-        mean = sum(
-            math.comb(units_now, k) * math.comb(units_before, carriers - k) / total * 10 ** log10_e(k, carriers - k, share)
-            for k in range(carriers + 1)
-        )
+        mean = sum(math.comb(units_now, k) * math.comb(units_before, carriers - k) / total * 10 ** log10_e(k, carriers - k, share) for k in range(carriers + 1))
         assert 0 < mean <= 1 + 1e-9
 
 

@@ -104,9 +104,7 @@ def test_lists_keep_nulls_emptiness_and_slices() -> None:
 
 def test_domains_and_keys_are_apart() -> None:
     value = pa.array(["same"])
-    seen = {
-        int(hash_strings(value, key, domain)[0]) for key in (KEY, bytes(32)) for domain in ("account", "org", "key")
-    }
+    seen = {int(hash_strings(value, key, domain)[0]) for key in (KEY, bytes(32)) for domain in ("account", "org", "key")}
     assert len(seen) == 6
 
 

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from malformed import HUGE, KINDS, SECRET, malformed
 
+from malformed import HUGE, KINDS, SECRET, malformed
 from stillwatch.calls import REQUIRED, SCHEMA
 from stillwatch.errors import UserError
 from stillwatch.intake import columns, stream
@@ -35,9 +35,7 @@ def calls(count: int, seed: int = 1) -> list[dict[str, Any]]:
     """Good calls with every column now known, now unknown."""
     rng = random.Random(seed)
     makers: dict[pa.DataType, Any] = {
-        pa.string(): lambda: (
-            rng.choice(["", "a", 'with "marks", and\nbreaks', "ümläut 漢字", "x" * 300]) + str(rng.random())
-        ),
+        pa.string(): lambda: rng.choice(["", "a", 'with "marks", and\nbreaks', "ümläut 漢字", "x" * 300]) + str(rng.random()),
         pa.int64(): lambda: rng.choice([0, 1, 7, 2**62]),
         pa.float64(): lambda: rng.choice([0.0, 0.25, -1.5, 1e300]),
         pa.bool_(): lambda: rng.random() < 0.5,
@@ -67,10 +65,7 @@ def text(records: list[dict[str, Any]]) -> bytes:
     writer = csv.DictWriter(sink, SCHEMA.names)
     writer.writeheader()
     for each in records:
-        shown = {
-            k: json.dumps(v) if isinstance(v, list) else str(v).lower() if isinstance(v, bool) else v
-            for k, v in each.items()
-        }
+        shown = {k: json.dumps(v) if isinstance(v, list) else str(v).lower() if isinstance(v, bool) else v for k, v in each.items()}
         writer.writerow(shown)
     return sink.getvalue().encode()
 
@@ -349,9 +344,7 @@ def test_broken_parquet(tmp_path: Path) -> None:
     good = put(tmp_path, "good.jsonl", jsonl(calls(1)))
     rows, rejected = run(good, put(tmp_path, "cut.parquet", whole[:-50]))
     assert len(rows) == 1
-    assert [(each.line, each.reason) for each in rejected] == [
-        (None, "the Parquet file is truncated or damaged: its index at the end cannot be read")
-    ]
+    assert [(each.line, each.reason) for each in rejected] == [(None, "the Parquet file is truncated or damaged: its index at the end cannot be read")]
     middle = len(whole) * 6 // 10
     rows, rejected = run(put(tmp_path, "hole.parquet", whole[:middle] + b"\xa5" * 400 + whole[middle + 400 :]))
     assert rejected, "the hole is noticed"
@@ -417,7 +410,5 @@ def test_csv_records_after_an_open_quotation_mark_are_kept(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("by", [";", "\t", "|"])
 def test_csv_cut_by_another_mark(by: str, tmp_path: Path) -> None:
-    rows, rejected = run(
-        put(tmp_path, "log.csv", (by.join(REQUIRED) + "\n" + by.join(["c", str(START), "a,b", "m"])).encode())
-    )
+    rows, rejected = run(put(tmp_path, "log.csv", (by.join(REQUIRED) + "\n" + by.join(["c", str(START), "a,b", "m"])).encode()))
     assert rejected == [] and [row["account"] for row in rows] == ["a,b"]

@@ -162,8 +162,7 @@ def test_required_columns_fall_back_on_their_own_names(tmp_path: Path) -> None:
             '"customer"',
             '"zzzzz"',
             [
-                'map.toml:3: the log has no column "zzzzz"; '
-                + "the log has request id, customer, deployment, at, in, question, status",
+                'map.toml:3: the log has no column "zzzzz"; ' + "the log has request id, customer, deployment, at, in, question, status",
                 '  account = "zzzzz"',
                 "             ^^^^^",
             ],

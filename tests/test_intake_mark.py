@@ -16,10 +16,7 @@ KEY = bytes(range(32))
 
 
 def marks(*calls: dict[str, Any], key: bytes = KEY) -> list[dict[str, Any]]:
-    rows = [
-        {"call_id": f"c{at}", "ts": 1_750_000_000_000_000, "account": f"a{at}", "model": "m", **call}
-        for at, call in enumerate(calls)
-    ]
+    rows = [{"call_id": f"c{at}", "ts": 1_750_000_000_000_000, "account": f"a{at}", "model": "m", **call} for at, call in enumerate(calls)]
     made = mark(pa.RecordBatch.from_pylist(rows, schema=SCHEMA), key)
     assert made.schema == MARKS
     made.validate(full=True)
@@ -65,9 +62,7 @@ def test_organisations(one: dict[str, str], other: dict[str, str], same: bool) -
 
 
 def test_whether_an_organisation_is_known() -> None:
-    told = marks(
-        {"org": "x"}, {"email_domain": "firm.org"}, {"email_domain": "gmail.com"}, {"email_domain": "a7f3c0"}, {}
-    )
+    told = marks({"org": "x"}, {"email_domain": "firm.org"}, {"email_domain": "gmail.com"}, {"email_domain": "a7f3c0"}, {})
     assert [each["org_known"] for each in told] == [True, True, False, False, False]
     assert all(each["org"] == each["account"] for each in told if not each["org_known"])
 
@@ -106,9 +101,7 @@ def test_the_same_text_in_two_columns_does_not_meet() -> None:
 
 
 def test_another_key_gives_other_hashes() -> None:
-    assert not set(marks({"key": "k"})[0].values()) & {
-        marks({"key": "k"}, key=bytes(32))[0][name] for name in ("key", "account", "call")
-    }
+    assert not set(marks({"key": "k"})[0].values()) & {marks({"key": "k"}, key=bytes(32))[0][name] for name in ("key", "account", "call")}
 
 
 def test_accounts_are_the_ones_that_marks_name() -> None:

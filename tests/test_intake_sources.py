@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_intake import START, calls, jsonl, put, run
 
 from stillwatch.errors import UserError
 from stillwatch.intake import columns
 from stillwatch.intake.read import files, read
 from stillwatch.intake.times import moment
+from test_intake import START, calls, jsonl, put, run
 
 NO_FORMAT, NOT_AMONG = "no known log format:", "not among them; name the columns with --map FILE"
 NO_HEADER = "the first line is not a header that names columns; put one on top, or give JSON Lines"

@@ -37,11 +37,15 @@ def test_wheel_installs_and_scans_in_a_clean_environment(wheel: Path, tmp_path: 
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", str(wheel)], check=True, timeout=120)
-    site = subprocess.run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True).stdout.strip()
+    site = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     (Path(site) / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (tmp_path / "log.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m", "prompt": "hello there"}\n')
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"XDG_CONFIG_HOME": str(tmp_path)}
-    where = subprocess.run([str(python), "-c", "import stillwatch; print(stillwatch.__file__)"], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+    where = subprocess.run(
+        [str(python), "-c", "import stillwatch; print(stillwatch.__file__)"], capture_output=True, text=True, cwd=tmp_path, env=environment, check=True
+    )
     assert str(tmp_path) in where.stdout, "the wheel's copy is the one that runs"
     program = tmp_path / "venv" / "bin" / "stillwatch"
     done = subprocess.run([str(program), "scan", "log.jsonl", "--out", "result"], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)

@@ -6,8 +6,8 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report_fixtures import campaign, summary
 
+from report_fixtures import campaign, summary
 from stillwatch.doors.report import chart, page
 
 

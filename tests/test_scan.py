@@ -16,9 +16,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from conftest import Logs
 from malformed import HUGE, KINDS, malformed
-
 from stillwatch import flow
 from stillwatch.calls import SCHEMA
 from stillwatch.doors import demo
@@ -64,7 +64,9 @@ def test_folder_holds_what_the_contract_lists(scanned: Path, logs: Logs) -> None
     known = set(pq.read_table(logs.log, columns=["account"])["account"].to_pylist())
     rows = pq.read_table(scanned / "accounts.parquet")
     assert rows.column_names == ["account", "campaign", "log10_e", "calls"] and set(rows["account"].to_pylist()) <= known
-    assert {line["campaign"]: len(line["accounts"]) for line in lines} == {c: sum(r == c for r in rows["campaign"].to_pylist()) for c in {x["campaign"] for x in lines}}
+    assert {line["campaign"]: len(line["accounts"]) for line in lines} == {
+        c: sum(r == c for r in rows["campaign"].to_pylist()) for c in {x["campaign"] for x in lines}
+    }
 
 
 def test_pseudonymous_results_hold_no_account_of_the_log(logs: Logs, tmp_path: Path) -> None:

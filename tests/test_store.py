@@ -156,9 +156,7 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
             fill(stage, "one")
 
 
-FOREIGN = (
-    "the folder is not empty and is no earlier result of this command; name a new folder, or empty this one yourself"
-)
+FOREIGN = "the folder is not empty and is no earlier result of this command; name a new folder, or empty this one yourself"
 
 
 def test_an_empty_folder_may_be_used_and_anything_else_is_refused(tmp_path: Path) -> None:

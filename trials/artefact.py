@@ -32,7 +32,22 @@ NUMBERS = ("input_tokens", "output_tokens", "reasoning_tokens", "turns", "tools"
 CATEGORIES = ("model", "endpoint", "reasoning_effort", "stream", "logprobs", "logit_bias", "status", "finish", "client_seen", "path", "plan", "program")
 "Columns of which the share of each value is taken."
 
-COUNTED = ("ip", "asn", "country", "user_agent", "headers", "session", "key", "end_user", "payment", "email_domain", "org", "reasoning_out", "reasoning_in", "system")
+COUNTED = (
+    "ip",
+    "asn",
+    "country",
+    "user_agent",
+    "headers",
+    "session",
+    "key",
+    "end_user",
+    "payment",
+    "email_domain",
+    "org",
+    "reasoning_out",
+    "reasoning_in",
+    "system",
+)
 "Columns of which only how many distinct values (a call) and the share of nulls are taken."
 
 FOLDS = 5

@@ -85,7 +85,19 @@ def judged(log: Path, out: Path, summary: dict[str, Any]) -> dict[str, Any]:
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """Markdown of the results."""
     names = sorted({name for row in rows for name in row["verdicts"]})
-    head = ["log", *names, "precision", *(f"recall {name}" for name in names), "innocents named", "false clusters", "alerts", "reviews", "placebo a/r", "s", "MB"]
+    head = [
+        "log",
+        *names,
+        "precision",
+        *(f"recall {name}" for name in names),
+        "innocents named",
+        "false clusters",
+        "alerts",
+        "reviews",
+        "placebo a/r",
+        "s",
+        "MB",
+    ]
     out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         cells = [row["log"], *(row["verdicts"].get(name, "") for name in names), "" if row["precision"] is None else f"{row['precision']:.4f}"]

@@ -41,7 +41,9 @@ def floor(log: Path) -> float:
 def scan(log: Path, out: Path, key: Path) -> tuple[float, float, int]:
     """(wall seconds of the whole process, seconds of the scan itself, peak bytes)."""
     began = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "stillwatch", "scan", str(log), "--out", str(out), "--key", str(key), "--json"], capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "stillwatch", "scan", str(log), "--out", str(out), "--key", str(key), "--json"], capture_output=True, check=True
+    )
     summary = json.loads(done.stdout)
     return time.perf_counter() - began, summary["seconds"], summary["peak_bytes"]
 

@@ -8,14 +8,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from report_fixtures import campaign, summary
 
+from report_fixtures import campaign, summary
 from stillwatch.doors.report import page
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --hide-scrollbars --allow-file-access-from-files"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--allow-file-access-from-files",
+]
 
 
 def _chromium(folder: Path, *args: str) -> str:

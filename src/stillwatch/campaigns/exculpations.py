@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from stillwatch.records import Cluster
 
 PUBLIC_LIST = (0.2, 0.5)

@@ -110,9 +110,7 @@ def scan(logs: tuple[str, ...], out: Path, history: tuple[str, ...], mapping: Pa
     from stillwatch.doors.report import page
 
     summary = _run(
-        lambda progress: flow.watch(
-            logs, out, history=history, mapping=mapping, key=key, pseudonymous=pseudonymous, progress=progress, render=page.render
-        ),
+        lambda progress: flow.watch(logs, out, history=history, mapping=mapping, key=key, pseudonymous=pseudonymous, progress=progress, render=page.render),
         json_,
     )
     campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]

@@ -171,9 +171,7 @@ def truth(array: pa.Array) -> Mask:
     return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 
-def batch(
-    file: str, columns: dict[str, Column], numbers: npt.NDArray[np.int64], reject: Callable[[Rejected], None]
-) -> pa.RecordBatch:
+def batch(file: str, columns: dict[str, Column], numbers: npt.NDArray[np.int64], reject: Callable[[Rejected], None]) -> pa.RecordBatch:
     """The usable rows as a batch of the schema; each other row is rejected once, for its first reason in schema order.
 
     `numbers` are the lines (or rows) of the records, from 1. Columns that are not given are null.

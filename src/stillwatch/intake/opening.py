@@ -74,9 +74,7 @@ def _parquet(source: Source) -> Opening:
         with parquet(source) as file:
             return Opening("parquet", tuple(file.schema_arrow.names))
     except BROKEN:
-        return Opening(
-            "damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read"
-        )
+        return Opening("damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read")
 
 
 def _text(source: Source) -> Opening:

@@ -86,9 +86,7 @@ def _format(source: Source, opening: Opening, mapping: maps.Mapping | None, know
             attempt = "write one object a line (jq -c '.[]' does it)"
         raise UserError(_SAYS[opening.container], source.name, attempt)
     if opening.container == "text" and not opening.columns:
-        raise UserError(
-            "the first line is not a header that names columns", source.name, "put one on top, or give JSON Lines"
-        )
+        raise UserError("the first line is not a header that names columns", source.name, "put one on top, or give JSON Lines")
     lacking = [name for name in REQUIRED if name not in opening.columns]
     raise UserError(
         f"no known log format: columns {maps.named(opening.columns)}; {', '.join(lacking)} not among them",
@@ -113,9 +111,7 @@ def _expanded(name: str) -> list[str]:
         inside = _usable(_walked(name))
         inside = [path for path in inside if not _hidden(os.path.relpath(path, name))]
         if not inside:
-            raise UserError(
-                "the folder holds no log files", name, "name a folder with Parquet, JSON Lines or CSV files"
-            )
+            raise UserError("the folder holds no log files", name, "name a folder with Parquet, JSON Lines or CSV files")
         return inside
     if glob.has_magic(name):
         matches = sorted(glob.glob(name, recursive=True))

@@ -43,9 +43,7 @@ def compression(source: Source) -> str | None:
         with source.path.open("rb") as file:
             head = file.read(4)
     except OSError as error:
-        raise UserError(
-            f"cannot be read ({error.strerror})", source.name, "check the path and its permissions"
-        ) from error
+        raise UserError(f"cannot be read ({error.strerror})", source.name, "check the path and its permissions") from error
     return next((codec for magic, codec in _MAGIC.items() if head.startswith(magic)), None)
 
 

@@ -302,9 +302,7 @@ def _grown(array: Array, needed: int) -> Array:
 
 
 @_jit
-def request_marks(
-    s_starts: Array, s_data: Array, p_starts: Array, p_data: Array, seed: np.uint64, slots: Array, bits: Array, n_terms: int
-) -> Any:
+def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array, seed: np.uint64, slots: Array, bits: Array, n_terms: int) -> Any:
     """Marks of the request texts; see `text.sketch` for what each of the ten results becomes."""
     n = len(p_starts) - 1
     longest = 0

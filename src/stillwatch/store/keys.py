@@ -59,9 +59,7 @@ def _load(path: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != SIZE:
-        raise UserError(
-            "not a hashing key (64 hex digits)", str(path), "name the right file, or one that does not exist yet"
-        )
+        raise UserError("not a hashing key (64 hex digits)", str(path), "name the right file, or one that does not exist yet")
     return key
 
 

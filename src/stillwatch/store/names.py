@@ -63,9 +63,7 @@ def seal(
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as error:
-        raise UserError(
-            f"the names cannot be kept ({error.strerror})", str(path.parent), "name another --key FILE"
-        ) from error
+        raise UserError(f"the names cannot be kept ({error.strerror})", str(path.parent), "name another --key FILE") from error
     finally:
         beside.unlink(missing_ok=True)
     return path
@@ -88,9 +86,7 @@ def open(key_path: Path | None, key: bytes, scan_id: str) -> dict[int, str]:
         body = raw[len(_MAGIC) :]
         plain = zlib.decompress(AESGCM(_derived(key)).decrypt(body[:_NONCE], body[_NONCE:], _bound(scan_id)))
     except (InvalidTag, ValueError) as error:
-        raise UserError(
-            "another key sealed these names, or they were changed", str(path), "use the --key FILE of the scan"
-        ) from error
+        raise UserError("another key sealed these names, or they were changed", str(path), "use the --key FILE of the scan") from error
     table = pa.ipc.open_stream(plain).read_all()
     return dict(zip(table["hash"].to_pylist(), table["name"].to_pylist(), strict=True))
 

@@ -46,9 +46,7 @@ def read(folder: Path, fingerprint: str) -> States:
         try:
             table = pq.read_table(path)
         except (OSError, pa.ArrowInvalid) as error:
-            raise UserError(
-                "holds no readable states of an earlier scan", str(folder), "name a folder that a scan wrote, or a log"
-            ) from error
+            raise UserError("holds no readable states of an earlier scan", str(folder), "name a folder that a scan wrote, or a log") from error
         meta = table.schema.metadata or {}
         if meta.get(b"stillwatch") != VERSION:
             raise UserError("was written by another version", str(folder), "scan that log again with this version")

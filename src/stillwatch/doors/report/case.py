@@ -40,7 +40,9 @@ def _table(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], capti
         return '<p class="soft">nothing</p>'
     top = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in head)
     body = "".join("<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for cell, (_, kind) in zip(row, head, strict=True)) + "</tr>" for row in rows)
-    return f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
 
 
 def _evidence(campaign: Mapping[str, Any]) -> str:

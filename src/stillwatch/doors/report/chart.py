@@ -66,7 +66,10 @@ def benign_range(value: float, low: float | None, high: float | None, fires: boo
     if low is None or high is None:
         return '<span class="soft">no reference</span>'
     top = max(value, high, 1e-9) * 1.08
-    place = lambda x: 4 + 132 * max(0.0, x) / top  # noqa: E731
+
+    def place(x: float) -> float:
+        return 4 + 132 * max(0.0, x) / top
+
     said = f"value {value:.3g}; benign from {low:.3g} to {high:.3g}"
     return (
         f'<svg viewBox="0 0 140 16" width="140" height="16" role="img" aria-label="{said}"><line class="axis" x1="4" x2="136" y1="8" y2="8"/>'

@@ -71,9 +71,7 @@ def _numbered(source: Source, reject: Reject) -> Iterator[tuple[int, bytes]]:
 
 
 def _header(source: Source, numbered: Iterator[tuple[int, bytes]]) -> tuple[tuple[str, ...], str]:
-    line = next(line for _, line in numbered if line.strip()).decode(
-        "utf-8"
-    )  # seen and found to be text when the format was recognised
+    line = next(line for _, line in numbered if line.strip()).decode("utf-8")  # seen and found to be text when the format was recognised
     by = delimiter(line)
     header = cells(line, by)
     for name in header:
@@ -82,9 +80,7 @@ def _header(source: Source, numbered: Iterator[tuple[int, bytes]]) -> tuple[tupl
     return header, by
 
 
-def _rows(
-    source: Source, numbered: Iterator[tuple[int, bytes]], by: str, width: int, reject: Reject
-) -> Iterator[tuple[int, list[str], int]]:
+def _rows(source: Source, numbered: Iterator[tuple[int, bytes]], by: str, width: int, reject: Reject) -> Iterator[tuple[int, list[str], int]]:
     """Records with the number of their first line and their length; they end at a line's end outside quotation marks.
 
     A mark that is never closed would swallow good records until the next mark in the file. So when a line with an odd
@@ -107,9 +103,7 @@ def _rows(
         yield number, row, len(record)
 
 
-def _spanning(
-    record: bytes, ahead: deque[tuple[int, bytes]], numbered: Iterator[tuple[int, bytes]], by: str, width: int
-) -> tuple[bytes, list[str]]:
+def _spanning(record: bytes, ahead: deque[tuple[int, bytes]], numbered: Iterator[tuple[int, bytes]], by: str, width: int) -> tuple[bytes, list[str]]:
     """A record whose quoted cell holds line breaks; its lines are taken out of `ahead`. Raises `Unusable`."""
     parts, size = [record], len(record)
     for at in range(SPAN):
@@ -146,9 +140,7 @@ def _row(record: bytes, by: str, width: int) -> list[str]:
     return row
 
 
-def _batch(
-    source: Source, header: tuple[str, ...], numbers: list[int], rows: list[list[str]], mapping: Mapping, reject: Reject
-) -> pa.RecordBatch:
+def _batch(source: Source, header: tuple[str, ...], numbers: list[int], rows: list[list[str]], mapping: Mapping, reject: Reject) -> pa.RecordBatch:
     held = dict(zip(header, zip(*rows, strict=True), strict=True))
     made: dict[str, Column] = {}
     for name in SCHEMA.names:

@@ -46,8 +46,7 @@ _GOOD = b'{"call_id":"c1","ts":1750000000000000,"account":"a1","model":"m"'
 
 FORMAT = Format(
     name="JSON Lines",
-    page="One JSON object a line with the canonical names; plain, gzip or zstd. The empty text is null, unknown fields "
-    "are left out.",
+    page="One JSON object a line with the canonical names; plain, gzip or zstd. The empty text is null, unknown fields are left out.",
     suffix=".jsonl",
     order=50,
     flat=True,
@@ -57,10 +56,7 @@ FORMAT = Format(
     cases=(
         Reads(
             "every type of column, an unknown field left out, the empty text as null",
-            lambda: (
-                _GOOD
-                + b',"org":"","temperature":1,"stream":true,"input_tokens":7.0,"reasoning_in":["r1"],"colour":"x"}\n\n'
-            ),
+            lambda: _GOOD + b',"org":"","temperature":1,"stream":true,"input_tokens":7.0,"reasoning_in":["r1"],"colour":"x"}\n\n',
             (
                 {
                     "call_id": "c1",

@@ -106,18 +106,14 @@ def _asked(request: Body) -> Body:
         "system": "\n".join(filter(None, (_text(request.get("instructions")), *systems))) or None,
         "prompt": users[-1] if users else None,
         "turns": sum(role is not None for role, _ in said) or None,
-        "max_tokens": _first(
-            *(request.get(f"max_{name}") for name in ("completion_tokens", "output_tokens", "tokens"))
-        ),
+        "max_tokens": _first(*(request.get(f"max_{name}") for name in ("completion_tokens", "output_tokens", "tokens"))),
         "temperature": request.get("temperature"),
         "n": request.get("n"),
         # The older completions API gives a number of alternatives here.
         "logprobs": True if type(logprobs) is int else logprobs,
         "top_logprobs": logprobs if type(logprobs) is int else request.get("top_logprobs"),
         "logit_bias": bool(request.get("logit_bias")),
-        "reasoning_effort": _first(
-            request.get("reasoning_effort"), reasoning.get("effort") if isinstance(reasoning, dict) else None
-        ),
+        "reasoning_effort": _first(request.get("reasoning_effort"), reasoning.get("effort") if isinstance(reasoning, dict) else None),
         "stream": request.get("stream"),
         "tools": len(_list(request.get("tools"))) + len(_list(request.get("functions"))),
         "end_user": _first(

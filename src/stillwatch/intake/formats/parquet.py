@@ -192,10 +192,7 @@ def _file(**replaced: pa.Array) -> bytes:
     return bytes(sink.getvalue())
 
 
-_CALLS = tuple(
-    {"call_id": call, "ts": 1750000000000000, "account": account, "model": "m"}
-    for call, account in (("c1", "a1"), ("c2", "a2"), ("c3", "a2"))
-)
+_CALLS = tuple({"call_id": call, "ts": 1750000000000000, "account": account, "model": "m"} for call, account in (("c1", "a1"), ("c2", "a2"), ("c3", "a2")))
 
 FORMAT = Format(
     name="Parquet",

@@ -47,9 +47,7 @@ TIE = Tie(
     blind_spot="accounts bought at different times, or aged before use",
     cases=(
         Joins([{"account": i, "signup_ts": 10**12 * 1_600 + i * _MINUTE // 10} for i in range(8)], frozenset(range(8))),
-        KeepsApart(
-            [{"account": i, "signup_ts": 10**12 * 1_600 + i * 97 * _MINUTE} for i in range(12)], "customers who come one by one"
-        ),
+        KeepsApart([{"account": i, "signup_ts": 10**12 * 1_600 + i * 97 * _MINUTE} for i in range(12)], "customers who come one by one"),
         KeepsApart([{"account": i, "org": 5, "signup_ts": 10**12 * 1_600 + i * _MINUTE // 10} for i in range(8)], "one firm's staff"),
     ),
 )
