@@ -110,11 +110,16 @@ def examine(log: local.Gathered, reference: Reference, step: Progress) -> Found:
     edges = {name: tie.edges(traffic) for name, tie in ties.items() if name not in tie_off}
     linked = linking.link(traffic, edges, reference.history)
     step("weighing", len(linked.clusters))
-    weighed = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.tested))
+    weighed = sorted(weigh.worth_a_look(weigh.weigh(linked.clusters, linked.tested)), key=lambda each: each.q > weigh.REVIEW)
     missing = frozenset(name for feature in features.values() for name in feature.reads if name not in log.present)
     label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
     calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
-    values = columns(Groups(traffic, calls, label, len(weighed)), list(features.values()), missing)
+    # What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first.
+    strong = sum(each.q <= weigh.REVIEW for each in weighed)
+    values = columns(Groups(traffic, calls, label, len(weighed)), [f for f in features.values() if not f.clusters_only], missing)
+    some = label < strong
+    compared = columns(Groups(traffic, calls[some], label[some], strong), [f for f in features.values() if f.clusters_only], missing)
+    values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
     kept = states.States(_organisations(traffic, missing), pairs_table(linked.carriers, traffic))
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
     speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)

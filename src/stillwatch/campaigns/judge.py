@@ -49,6 +49,8 @@ def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:
 
 def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[Evidence], speaking: frozenset[str]) -> Judged:
     """The verdict on one cluster that is worth a look."""
+    if weighed.q > REVIEW:
+        return Judged(weighed, LADDER[2], [], evidence, purpose_of(evidence, speaking), values, ["too weak among all that was tested"])
     tried = exculpations(weighed.cluster, values)
     purpose = purpose_of(evidence, speaking)
     step = 0 if weighed.q <= ALERT else 1 if weighed.q <= REVIEW else 2
@@ -62,8 +64,9 @@ def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[E
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1
         reasons.append("dealing could not be examined, so a person has to look")
-    if step == 0 and purpose == "open":
-        step = 1
+    if purpose == "open":
+        # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
+        step += 1
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
 

@@ -141,6 +141,9 @@ def _alternatives(lead: Judged) -> list[dict[str, Any]]:
     tried = {each.name: each for each in lead.exculpations}
     told = []
     for name, exculpation in ALTERNATIVES.items():
+        if exculpation not in tried:
+            told.append({"name": name, "for": ["Not tried: the evidence is too weak to need it."], "against": []})
+            continue
         each = tried[exculpation]
         told.append({"name": name, "for": [each.text] if each.found else [], "against": [each.text] if each.found is False else []})
     judges = next((each for each in lead.evidence if each.name == "reasoning elicitation"), None)

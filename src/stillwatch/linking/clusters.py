@@ -121,7 +121,13 @@ def _facts(edges: Edges, accounts: Ints, total: int) -> list[tuple[str, int, int
 def _pruned(accounts: Ints, parts: list[Family]) -> Ints:
     """Without the accounts that carry far fewer of the families than the members usually do."""
     carried = np.sum([np.isin(accounts, part.accounts) for part in parts], axis=0) if parts else np.zeros(len(accounts))
-    return accounts[carried >= CARRIES * np.quantile(carried, 0.75)] if len(accounts) else accounts
+    return accounts[(carried > 0) & (carried >= CARRIES * np.quantile(carried, 0.75))] if len(accounts) else accounts
+
+
+def _fresh(parts: list[Family], history: History) -> list[Family]:
+    """The families of which most wordings are new: a phrase that others used before makes nobody a member, unless it is all there is."""
+    fresh = [part for part in parts if (history.before(part.wordings) > 0).mean() < 0.5]
+    return fresh or parts
 
 
 def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges: Edges, history: History, shares: list[float]) -> Cluster | None:
@@ -130,7 +136,7 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
     pairs = np.unique(np.stack([traffic.account[calls], traffic.prompt[calls]]), axis=1)
     who, prompts = np.unique(pairs[0], return_counts=True)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
-    accounts = np.union1d(_pruned(who[prompts >= 2], parts), ends)
+    accounts = np.union1d(_pruned(who[prompts >= 2], _fresh(parts, history)), ends)
     if len(accounts) < LEAST_ACCOUNTS:
         return None
     calls = calls[np.isin(traffic.account[calls], accounts)]
