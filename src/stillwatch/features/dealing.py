@@ -14,7 +14,7 @@ from stillwatch.traffic import NONE, Ints, Traffic
 OTHERS = 8
 "Members that each call is compared with."
 
-MOST_ACCOUNTS = 400
+MOST_ACCOUNTS = 200
 "Members that are looked at, evenly spaced by keyed hash."
 
 LEAST_CALLS, LEAST_UNITS = 8, 3

@@ -12,7 +12,7 @@ from stillwatch.traffic import Ints, Traffic
 IN_TEMPLATE = 0.2
 "Share of the units in whose core calls a term stands from which it belongs to the template."
 
-MOST_CALLS = 24
+MOST_CALLS = 16
 "Core calls of an account that are looked at, chosen by hash of the prompt; as many of its other calls."
 
 PAUSE = 30 * 60 * 1_000_000

@@ -124,10 +124,10 @@ def _pruned(accounts: Ints, parts: list[Family]) -> Ints:
     return accounts[(carried > 0) & (carried >= CARRIES * np.quantile(carried, 0.75))] if len(accounts) else accounts
 
 
-def _fresh(parts: list[Family], history: History) -> list[Family]:
-    """The families of which most wordings are new: a phrase that others used before makes nobody a member, unless it is all there is."""
+def _fresh(parts: list[Family], history: History, replays: bool) -> list[Family]:
+    """The families of which most wordings are new: a phrase that others used before makes nobody a member, unless there is nothing else."""
     fresh = [part for part in parts if (history.before(part.wordings) > 0).mean() < 0.5]
-    return fresh or parts
+    return fresh if fresh or replays else parts
 
 
 def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges: Edges, history: History, shares: list[float]) -> Cluster | None:
@@ -136,7 +136,7 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
     pairs = np.unique(np.stack([traffic.account[calls], traffic.prompt[calls]]), axis=1)
     who, prompts = np.unique(pairs[0], return_counts=True)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
-    accounts = np.union1d(_pruned(who[prompts >= 2], _fresh(parts, history)), ends)
+    accounts = np.union1d(_pruned(who[prompts >= 2], _fresh(parts, history, len(ends) > 0)), ends)
     if len(accounts) < LEAST_ACCOUNTS:
         return None
     calls = calls[np.isin(traffic.account[calls], accounts)]
