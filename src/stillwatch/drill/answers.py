@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import math
 from random import Random
-from typing import Any
 
-from stillwatch.drill import grammar
+from stillwatch.drill.texts import Texts
 
-LENGTHS = {"prose": (9.0, 0.6), "short": (2.0, 0.5), "reason": (22.0, 0.5), "code": (16.0, 0.7), "label": (1.0, 0.1), "verdict": (7.0, 0.5), "text": (6.0, 0.6)}
+LENGTHS = {"prose": (11.0, 0.9), "short": (4.0, 1.0), "reason": (15.0, 0.9), "code": (13.0, 0.9), "label": (1.0, 0.1), "verdict": (8.0, 0.7), "text": (6.0, 0.8)}
 "Kind of answer -> median number of lines and spread (log-normal)."
 
-POOL = 600
+POOL = 400
 "Lines made of each kind, from which answers are drawn."
+
+LINES = ("step", "plain", "verdict", "label", "code")
 
 
 class Answers:
-    """Draws answers; lines come from a pool made once a world."""
+    """Draws answers; lines come from a pool made once a language, words from the question."""
 
-    def __init__(self, rng: Random, words: dict[str, Any], fill: dict[str, Any]) -> None:
-        told = words["answer"]
+    def __init__(self, rng: Random, texts: Texts) -> None:
+        self._rng, self._texts = rng, texts
+        self._pools: dict[str, dict[str, list[str]]] = {}
 
-        def pool(patterns: list[str], count: int = POOL) -> list[str]:
-            return [grammar.expand(rng.choice(patterns), rng, fill) for _ in range(count)]
+    def _pool(self, language: str) -> dict[str, list[str]]:
+        if language not in self._pools:
+            topics = self._texts.topics()
+            self._pools[language] = {name: [self._texts.line(self._rng, language, self._rng.choice(topics), "answer", name) for _ in range(POOL)] for name in LINES}
+        return self._pools[language]
 
-        self._lines = {name: pool(told[name]) for name in ("step", "plain", "verdict", "label", "code")}
-
-    def answer(self, rng: Random, kind: str, asked: int) -> str:
-        """An answer of a kind to a prompt of `asked` characters."""
+    def answer(self, rng: Random, kind: str, asked: str, language: str) -> str:
+        """An answer of a kind to a prompt."""
         median, spread = LENGTHS[kind]
-        longer = 1.0 if kind in ("label", "short") else (1.0 + min(asked, 4000) / 2500)
-        count = max(1, round(median * longer * math.exp(rng.gauss(0, spread))))
-        own = {"reason": "step", "code": "code", "label": "label", "verdict": "verdict"}.get(kind, "plain")
-        lines = [rng.choice(self._lines[own if rng.random() < 0.8 else "plain"]) if kind != "label" else rng.choice(self._lines["label"]) for _ in range(min(count, 90))]
+        longer = 1.0 if kind in ("label", "short") else (1.0 + min(len(asked), 4000) / 3000)
+        count = min(90, max(1, round(median * longer * math.exp(rng.gauss(0, spread)))))
+        pool = self._pool(language)
+        if kind == "label":
+            return rng.choice(pool["label"])
+        own = pool[{"reason": "step", "code": "code", "verdict": "verdict"}.get(kind, "plain")]
+        lines = [rng.choice(own if rng.random() < 0.8 else pool["plain"]) for _ in range(count)]
+        words = asked[-600:].split()
+        for i in range(0, count, 3):
+            if words:
+                lines[i] = f"{lines[i]} ({rng.choice(words)[:24]})"
         return ("\n" if kind == "code" else " ").join(lines)

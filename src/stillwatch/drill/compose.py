@@ -17,6 +17,7 @@ from stillwatch.calls import SCHEMA
 from stillwatch.drill.declare import every_campaign, every_class, scale
 from stillwatch.drill.personas import DAY
 from stillwatch.drill.scenario import Scenario
+from stillwatch.drill.texts import Texts
 from stillwatch.drill.world import World
 from stillwatch.errors import UserError
 
@@ -43,8 +44,9 @@ def compose(scenario: Scenario, corpora: Path | None = None) -> Drill:
     benign = scenario.calls * (1 - sum(planted.share for planted in scenario.campaigns))
     rows: list[dict[str, Any]] = []
     truth: list[tuple[str, str, str, str | None, str]] = []
+    texts = Texts(f"{scenario.seed}/{scenario.split}", corpora, scenario.split)
     for name, weight in sorted(weights.items()):
-        world = World(scenario, corpora, name)
+        world = World(scenario, texts, name)
         classes[name].grow(world, round(benign * weight / sum(weights.values())))
         rows += world.rows
         truth += world.truth
@@ -52,7 +54,7 @@ def compose(scenario: Scenario, corpora: Path | None = None) -> Drill:
     for planted in scenario.campaigns:
         disclosed = every_campaign()[planted.id]
         cut = scale(disclosed, round(scenario.calls * planted.share * (1 - planted.cover)))
-        world = World(scenario, corpora, planted.id)
+        world = World(scenario, texts, planted.id)
         disclosed.plant(world, planted, cut)
         rows += world.rows
         truth += world.truth

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from stillwatch.drill.grammar import coined
 
 FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com", "proton.me", "icloud.com", "gmx.net", "hotmail.com", "mail.ru", "qq.com", "163.com")
-ZONES = ((-8, "US"), (-5, "US"), (-3, "BR"), (0, "GB"), (1, "DE"), (1, "FR"), (2, "ZA"), (3, "TR"), (5, "IN"), (7, "VN"), (8, "CN"), (8, "SG"), (9, "JP"), (10, "AU"))
-MODELS = ("orion-large", "orion-small", "orion-reason", "orion-mini-2")
-NEW_MODEL = "orion-reason-2"
+ZONES = ((-8, "US"), (-5, "US"), (-5, "US"), (-3, "BR"), (0, "GB"), (1, "DE"), (1, "FR"), (1, "ES"), (2, "ZA"), (3, "TR"), (5, "IN"), (7, "VN"), (8, "CN"), (8, "SG"), (9, "JP"), (10, "AU"))
+MODELS = (("orion-5", True, 5.0), ("orion-5-mini", True, 3.0), ("orion-5-pro", True, 1.0), ("orion-4", False, 0.6), ("orion-4-mini", False, 0.4))
+"Name, whether it reasons before it answers, popularity."
+NEW_MODEL = "orion-5.5"
+"A model that appears while the log runs."
+REASONS = frozenset(name for name, reasons, _ in MODELS if reasons) | {NEW_MODEL}
+"Models that reason before they answer."
 PLANS = ("free", "plus", "pro", "team", "enterprise")
-RHYTHMS = ("human", "office", "steady", "nightly", "bursts")
+CONDUCTS = (("chat", 6.0), ("script", 2.2), ("agent", 1.8))
+"What an account is used through: conversations, a program with prompts of its own, an agent with tools. Popularity."
+RHYTHMS = {
+    "chat": (("human", 7.0), ("office", 2.0), ("steady", 0.5), ("bursts", 0.5)),
+    "script": (("bursts", 4.0), ("nightly", 2.0), ("steady", 2.0), ("office", 3.0)),
+    "agent": (("office", 4.0), ("human", 4.0), ("bursts", 2.0)),
+}
+"Conduct -> when it calls."
 DAY = 86_400
+
+Place = tuple[str, int]
+"Address and autonomous system."
+
+
+def pick(rng: Random, options: tuple[tuple[Any, float], ...]) -> Any:
+    """One of weighted options."""
+    return rng.choices([option for option, _ in options], [weight for _, weight in options])[0]
 
 
 @dataclass(frozen=True)
@@ -23,16 +42,24 @@ class Persona:
     """An account with its habits. Nothing in it depends on guilt."""
 
     account: str
+    owner: str
+    "Who really stands behind it (truth only)."
     org: str | None
     mail: str | None
     payment: str | None
     plan: str
     signup: int
+    "Second of registration."
     zone: int
     country: str | None
+    language: str
+    "Language it writes in, of those that the small corpus knows."
+    conduct: str
     rhythm: str
-    addresses: tuple[tuple[str, int], ...]
-    "(address, autonomous system), the usual one first."
+    pace: float
+    "Seconds between calls that follow one another."
+    places: tuple[tuple[Place, ...], ...]
+    "Where it calls from, the usual place first; each place has the addresses that it may get there."
     clients: tuple[tuple[str, str], ...]
     "(User-Agent, header fingerprint) of each client."
     models: tuple[tuple[str, float], ...]
@@ -40,130 +67,168 @@ class Persona:
     "Whether it moves to the new model when that appears."
     topics: tuple[str, ...]
     path: str | None
+    keys: tuple[str, ...]
+    names_users: bool
+    "Whether its client tells end users apart."
     keeps_session: bool
+    endpoint: str
     encrypted: bool
     "Whether its client keeps encrypted reasoning and sends it back in the same conversation."
-    program: str | None
+    through_system: bool
+    "Whether it puts instructions into the system prompt."
+    attaches: float
+    "How often a conversation has files or pictures with it, 0..1."
+    preamble: int
+    "Tokens that its client puts before every request (memory, project files, formats)."
     tools: int | None
-    "Tools that its client offers, if any."
-    habits: dict[str, Any] = field(default_factory=dict)
-    "Request parameters it sets."
+    "Tools that its client offers."
+    program: str | None
+    settings: tuple[dict[str, Any], ...]
+    "Request parameters it sets, one set per use it has."
+
+
+@dataclass(frozen=True)
+class Firm:
+    """What the accounts of one organisation have in common; some of it shows in the log."""
+
+    name: str
+    org: str | None
+    mail: str
+    payment: str
+    plan: str
+    office: tuple[Place, ...]
+    zone: tuple[int, str]
 
 
 class People:
-    """Makes personas for one world: shared exits, popular clients and cards that agencies pay with exist for everybody."""
+    """Makes personas for one world. Shared exits, mobile carriers, popular clients and cards of agencies exist for everybody."""
 
-    def __init__(self, rng: Random, start: int, topics: list[str]) -> None:
-        self._rng, self._start, self._topics = rng, start, topics
-        self._exits = [(self._address(), rng.randrange(10_000, 60_000)) for _ in range(120)]
-        self._agencies = [self._token("card") for _ in range(25)]
-        self._mobile = [(self._address(), rng.randrange(1000, 9000)) for _ in range(300)]
-        self._clients = []
-        for i in range(18):
-            name = coined(rng, 2)
-            for version in range(rng.choice((1, 2, 3, 5))):
-                self._clients.append(((f"{name}/{1 + i % 4}.{version}", self._token("h")), 1.0 / (1 + i) / (1 + version)))
+    def __init__(self, shared: Random, own: Random, start: int, days: float, topics: list[str], languages: tuple[str, ...]) -> None:
+        self._start, self._days, self._topics, self._languages = start, days, topics, languages
+        self._rng = shared  # what everybody shares is the same in every part of the log
+        self._exits = [(self._address(), 64_512 + shared.randrange(12)) for _ in range(120)]
+        self._carriers = [tuple((self._address(), 64_600 + i) for _ in range(40)) for i in range(12)]
+        self._agencies = [self.token("card") for _ in range(25)]
+        self._clients: dict[str, list[tuple[tuple[tuple[str, str], ...], float]]] = {}
+        for conduct, _ in CONDUCTS:
+            made = []
+            for i in range(9):
+                name = coined(shared, 2)
+                versions = tuple((f"{name}/{1 + i % 4}.{version}", self.token("h")) for version in range(shared.choice((2, 3, 5))))
+                made.append((versions, 1.0 / (1 + i)))
+            self._clients[conduct] = made
+        self._rng = own
 
     def _address(self) -> str:
+        # Addresses of the range that is reserved for nobody: they cannot be anyone's.
         r = self._rng
-        return f"{r.randrange(11, 223)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(1, 255)}"
+        return f"{r.randrange(240, 255)}.{r.randrange(256)}.{r.randrange(256)}.{r.randrange(1, 255)}"
 
-    def _token(self, prefix: str) -> str:
+    def token(self, prefix: str) -> str:
+        """An opaque id."""
         return f"{prefix}_{self._rng.getrandbits(64):016x}"
 
-    def organisation(self) -> dict[str, Any]:
-        """What the accounts of one organisation have in common: some show it, some do not."""
+    def firm(self) -> Firm:
+        """An organisation."""
         r = self._rng
-        domain = f"{coined(r, 2)}.{r.choice(('com', 'io', 'de', 'co', 'net', 'org'))}"
-        return {
-            "org": self._token("org") if r.random() < 0.6 else None,
-            "mail": domain,
-            "payment": self._token("card"),
-            "plan": r.choice(PLANS[1:]),
-            "office": (self._address(), r.randrange(1000, 60_000)),
-        }
+        domain = f"{coined(r, 2)}.{r.choice(('com', 'io', 'de', 'co', 'net', 'org', 'fr', 'cn'))}"
+        asn = 65_000 + r.randrange(500)
+        office = tuple((self._address(), asn) for _ in range(r.choice((1, 1, 2))))
+        return Firm(self.token("firm"), self.token("org") if r.random() < 0.6 else None, domain, self.token("card"), r.choice(PLANS[1:]), office, r.choice(ZONES))
 
-    def person(self, firm: dict[str, Any] | None = None, rhythms: tuple[str, ...] = ("human",) * 5 + ("office", "bursts", "steady")) -> Persona:
-        """One account, on its own or of an organisation."""
+    def _client(self, conduct: str) -> list[tuple[str, str]]:
+        """One client in one or two versions; one in eight is somebody's own program, with headers of its own."""
         r = self._rng
-        zone, country = r.choice(ZONES)
-        if firm is None and r.random() < 0.25:
-            firm = self.organisation()
-        addresses = [(self._address(), r.randrange(1000, 60_000)) for _ in range(r.choice((1, 1, 1, 2, 3)))]
-        if r.random() < 0.35:
-            addresses += r.sample(self._mobile, r.choice((1, 2, 3)))
-        if r.random() < 0.18:
-            addresses += r.sample(self._exits, r.choice((1, 1, 2, 4)))
-        if r.random() < 0.05:
-            addresses = r.sample(self._exits, r.choice((1, 2))) + addresses
-        if firm is not None and r.random() < 0.7:
-            addresses.insert(0, firm["office"])
-        clients = r.choices([c for c, _ in self._clients], [w for _, w in self._clients], k=r.choice((1, 1, 2, 3)))
-        models = r.sample(MODELS, r.choice((1, 2, 2, 3)))
-        card = None if firm is None and r.random() < 0.25 else (r.choice(self._agencies) if r.random() < 0.05 else self._token("card"))
-        age = DAY * math.exp(r.uniform(math.log(0.5), math.log(900)))
-        habits: dict[str, Any] = {}
-        if r.random() < 0.5:
-            habits["temperature"] = r.choice((0.0, 0.2, 0.5, 0.7, 0.7, 1.0))
-        if r.random() < 0.6:
-            habits["max_tokens"] = r.choice((256, 512, 1024, 2048, 4096, 8192))
+        versions = pick(r, tuple(self._clients[conduct]))
+        at = min(int(r.expovariate(1.2)), len(versions) - 1)
+        mine = [versions[at]] if r.random() < 0.7 or at == 0 else [versions[at], versions[at - 1]]
+        if r.random() < 0.3:  # headers differ by platform and options, among a few common sorts
+            mine = [(agent, f"{headers[:14]}{r.randrange(16):02x}{headers[16:]}") for agent, headers in mine]
+        return [(agent, self.token("h")) for agent, _ in mine] if r.random() < 0.12 else mine
+
+    def _settings(self, conduct: str) -> dict[str, Any]:
+        r = self._rng
+        set_: dict[str, Any] = {}
+        often = {"chat": 0.25, "script": 0.6, "agent": 0.35}[conduct]
+        if r.random() < often:
+            set_["temperature"] = r.choice((0.0, 0.0, 0.2, 0.3, 0.5, 0.7, 0.7, 0.8, 1.0, 1.0))
+        if r.random() < often + 0.2:
+            set_["max_tokens"] = r.choice((512, 1024, 1500, 2048, 4000, 4096, 8192, 16_000))
         if r.random() < 0.8:
-            habits["stream"] = r.random() < 0.6
-        if r.random() < 0.1:
-            habits["n"] = r.choice((1, 1, 2, 4))
-        if r.random() < 0.08:
-            habits["logprobs"] = True
-        if r.random() < 0.25:
-            habits["reasoning_effort"] = r.choice(("low", "medium", "high"))
+            set_["stream"] = r.random() < {"chat": 0.8, "script": 0.3, "agent": 0.7}[conduct]
+        if r.random() < 0.15:
+            set_["n"] = r.choice((1, 1, 1, 1, 2, 4))
+        if r.random() < 0.06:
+            set_["logprobs"], set_["top_logprobs"] = True, r.choice((1, 5, 20))
+        if r.random() < 0.03:
+            set_["logit_bias"] = True
+        if r.random() < 0.35:
+            set_["reasoning_effort"] = r.choice(("low", "medium", "medium", "high"))
+        return set_
+
+    def _places(self, firm: Firm | None) -> tuple[tuple[Place, ...], ...]:
+        """Home with an address that is leased anew now and then, a carrier, shared exits, an office."""
+        r = self._rng
+        asn = 64_700 + r.randrange(200)
+        places: list[tuple[Place, ...]] = [tuple((self._address(), asn) for _ in range(r.choice((1, 1, 2, 3))))]
+        if r.random() < 0.4:
+            places.append(r.choice(self._carriers))
+        if r.random() < 0.2:
+            places.append(tuple(r.sample(self._exits, r.choice((1, 2, 4)))))
+        if r.random() < 0.07:
+            places.insert(0, tuple(r.sample(self._exits, r.choice((1, 2, 3)))))
+        if r.random() < 0.15:
+            places.append(((self._address(), 64_550 + r.randrange(6)),))
+        if firm is not None and r.random() < 0.7:
+            places.insert(0, firm.office)
+        return tuple(places)
+
+    def person(self, firm: Firm | None = None, conduct: str | None = None, alone: bool = False) -> Persona:
+        """One account, on its own (`alone`: surely) or of an organisation."""
+        r = self._rng
+        if firm is None and not alone and r.random() < 0.25:
+            firm = self.firm()
+        conduct = conduct or pick(r, CONDUCTS)
+        zone, country = firm.zone if firm and r.random() < 0.9 else r.choice(ZONES)
+        card = r.choice(self._agencies) if r.random() < 0.04 else self.token("card")
+        if firm is None and r.random() < 0.3:
+            card = ""
+        age = DAY * math.exp(r.uniform(math.log(0.5), math.log(900)))
+        young = r.random() < 0.08
+        account = self.token("acct")
+        clients = self._client(conduct)
+        if r.random() < 0.2:
+            clients += self._client(pick(r, CONDUCTS))
+        chosen = {pick(r, tuple((name, weight) for name, _, weight in MODELS)) for _ in range(r.choice((1, 1, 2, 3)))}
         return Persona(
-            account=self._token("acct"),
-            org=None if firm is None else firm["org"],
-            mail=(r.choice(FREE_MAIL) if r.random() < 0.85 else None) if firm is None else firm["mail"],
-            payment=card if firm is None or r.random() < 0.2 else firm["payment"],
-            plan=(r.choice(PLANS[:3]) if firm is None else firm["plan"]),
-            signup=int(self._start - age + r.random() * 3 * DAY * (r.random() < 0.1)),
+            account=account,
+            owner=account if firm is None else firm.name,
+            org=None if firm is None else firm.org,
+            mail=(r.choice(FREE_MAIL) if r.random() < 0.88 else None) if firm is None else firm.mail,
+            payment=(card if firm is None or r.random() < 0.15 else firm.payment) or None,
+            plan=pick(r, (("free", 3.0), ("plus", 4.0), ("pro", 2.0))) if firm is None else firm.plan,
+            signup=int(self._start + r.random() * self._days * DAY * 0.7 if young else self._start - age),
             zone=zone,
             country=country if r.random() < 0.9 else None,
-            rhythm=r.choice(rhythms),
-            addresses=tuple(addresses),
+            language="en" if r.random() < 0.62 else r.choice(self._languages),
+            conduct=conduct,
+            rhythm=pick(r, RHYTHMS[conduct]),
+            pace={"chat": 75.0, "script": 6.0, "agent": 28.0}[conduct] * math.exp(r.gauss(0, 0.6)),
+            places=self._places(firm),
             clients=tuple(clients),
-            models=tuple((model, r.random() + 0.1) for model in models),
-            adopts=r.random() < 0.3,
+            models=tuple((model, r.random() + 0.1) for model in sorted(chosen)),
+            adopts=r.random() < 0.35,
             topics=tuple(r.sample(self._topics, min(len(self._topics), r.choice((1, 2, 2, 3))))),
-            path=r.choice(("native", "native", "native", "cloud", "aggregator", None)),
-            keeps_session=r.random() < 0.7,
-            encrypted=r.random() < 0.6,
-            tools=None if r.random() < 0.55 else 1 + min(23, int(r.expovariate(1 / 6))),
+            path=pick(r, (("native", 5.0), ("cloud", 1.5), ("aggregator", 2.2), (None, 1.0))),
+            keys=tuple(self.token("key") for _ in range(pick(r, ((0, 2.0), (1, 6.0), (2, 1.0), (4, 0.5))))),
+            names_users=r.random() < 0.12,
+            keeps_session=r.random() < 0.75,
+            endpoint=r.choice(("/v1/responses", "/v1/responses", "/v1/chat/completions", "/v1/messages")),
+            encrypted=r.random() < 0.94,
+            attaches=r.choice((0.0, 0.1, 0.3, 0.8)),
+            preamble=r.choice((0, 30, 120, 300, 900, 2500)),
+            through_system=r.random() < {"chat": 0.4, "script": 0.55, "agent": 0.75}[conduct],
+            tools=r.choice((3, 4, 6, 8, 9, 12, 14, 20)) if r.random() < {"chat": 0.15, "script": 0.08, "agent": 0.9}[conduct] else None,
             program=r.choice(("startup", "education", "research")) if r.random() < 0.06 else None,
-            habits=habits,
+            settings=tuple(self._settings(conduct) for _ in range(r.choice((1, 1, 2, 3)))),
         )
-
-    def with_card(self, person: Persona, card: str) -> Persona:
-        """The same account, paid by another card."""
-        return replace(person, payment=card)
-
-
-def times(person: Persona, rng: Random, count: int, start: int, days: float) -> list[int]:
-    """`count` call times in microseconds, sorted, in the account's rhythm: jittered, in bursts, with nights where it has them."""
-    end = start + days * DAY
-    out: list[float] = []
-    if person.rhythm == "steady":
-        out = [rng.uniform(start, end) for _ in range(count)]
-    elif person.rhythm == "nightly":
-        hour = rng.uniform(0, 5) * 3600 - person.zone * 3600
-        nights = [start + d * DAY + hour % DAY for d in range(max(1, int(days)))]
-        pace = rng.uniform(0.7, 9.0)
-        for _ in range(count):
-            out.append(rng.choice(nights) + rng.expovariate(1 / (pace * max(10, count / len(nights)))))
-    else:
-        # People and bursts of jobs: sessions at waking (or working) hours, calls a minute or so apart.
-        low, high, pause = {"human": (7, 25, 90.0), "office": (8, 18, 120.0), "bursts": (0, 24, 8.0)}[person.rhythm]
-        while len(out) < count:
-            day = rng.randrange(max(1, math.ceil(days)))
-            at = start + day * DAY + (rng.triangular(low, high) * 3600 - person.zone * 3600) % DAY
-            for _ in range(min(count - len(out), 1 + int(rng.expovariate(1 / (40.0 if person.rhythm == "bursts" else 4.0))))):
-                out.append(at)
-                at += rng.lognormvariate(math.log(pause), 0.9)
-    span = end - start
-    wrapped = [start + (t - start) % span for t in out]
-    return sorted(int(t * 1_000_000) + rng.randrange(1_000_000) for t in wrapped)

@@ -3,93 +3,152 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from stillwatch.drill.answers import Answers
-from stillwatch.drill.personas import DAY, NEW_MODEL, People, Persona, times
+from stillwatch.drill.personas import DAY, REASONS, People, Persona
+from stillwatch.drill.rhythm import Slot, plan
 from stillwatch.drill.scenario import Scenario
-from stillwatch.drill.texts import Texts
+from stillwatch.drill.texts import Texts, Wording
 
-PER_TOKEN = {"Latin": 4.3, "other": 1.6}
-"Characters a token: Latin scripts, and others."
+PRICES = {"orion-5.5": 12.0, "orion-5": 10.0, "orion-5-pro": 40.0, "orion-5-mini": 2.0, "orion-4": 8.0, "orion-4-mini": 1.0}
+"US dollars for a million tokens of answer; a fifth of it for the request."
+
+TASKS = {"classify": "label", "extract": "short", "summarise": "text", "reply": "text", "translate": "text", "explain": "reason", "answer": "prose", "reason": "reason"}
+"What programs are written for, and the kind of answer each asks for."
+
+
+@dataclass
+class Talk:
+    """What a conversation has behind it: digests issued, tokens said."""
+
+    digests: list[str] = field(default_factory=list)
+    tokens: int = 0
 
 
 class World:
     """Calls and their truth, added by classes and campaigns."""
 
-    def __init__(self, scenario: Scenario, corpora: Path | None, name: str) -> None:
-        self.scenario, self.start, self.days = scenario, scenario.start, scenario.days
-        self.rng = Random(f"{scenario.seed}/{scenario.split}/{name}")
-        self.texts = Texts(Random(f"{scenario.seed}/{scenario.split}/texts/{name}"), corpora, scenario.split)
-        self.people = People(Random(f"{scenario.seed}/{scenario.split}/people"), scenario.start, self.texts.topics())
-        self.people._rng = Random(f"{scenario.seed}/{scenario.split}/people/{name}")
-        words = self.texts.language["en"]
-        self.answers = Answers(self.rng, words, self.texts.fills(self.rng, words, next(iter(words["topics"]))))
+    def __init__(self, scenario: Scenario, texts: Texts, name: str) -> None:
+        seed = f"{scenario.seed}/{scenario.split}"
+        self.scenario, self.start, self.days, self.texts = scenario, scenario.start, scenario.days, texts
+        self.rng = Random(f"{seed}/{name}")
+        self.people = People(Random(f"{seed}/shared"), Random(f"{seed}/people/{name}"), scenario.start, scenario.days, texts.topics(), tuple(texts.language))
+        self.answers = Answers(Random(f"{seed}/answers/{name}"), texts)
         self.rows: list[dict[str, Any]] = []
         self.truth: list[tuple[str, str, str, str | None, str]] = []
-        self._released = scenario.start + scenario.days * DAY * self.rng.uniform(0.2, 0.8)
-        self._names = Random(f"{scenario.seed}/{scenario.split}/ids/{name}")
+        self._released = scenario.start + scenario.days * DAY * Random(f"{seed}/released").uniform(0.1, 0.6)
+        self._names = Random(f"{seed}/ids/{name}")
+        self._talks: dict[tuple[str, str], Talk] = {}
+        self._last: dict[str, Talk] = {}
+        self._set_up: dict[str, list[Wording]] = {}
 
     def token(self, prefix: str) -> str:
         """An opaque id that tells nothing of its order."""
         return f"{prefix}{self._names.getrandbits(80):020x}"
 
-    def heavy_tail(self, median: float, spread: float = 1.2, most: int = 400) -> int:
+    def heavy_tail(self, median: float, spread: float = 1.3, most: int = 500) -> int:
         """Calls of an account: few make many, many make few; never below what the scenario asks of an organisation."""
-        drawn = round(median * math.exp(self.rng.gauss(0, spread)))
+        drawn = max(1, min(most, round(median * math.exp(self.rng.gauss(0, spread)))))
         least = self.scenario.least_calls
-        return max(1, min(most, drawn)) if drawn >= least else least + int(self.rng.expovariate(1 / 25)) if least else max(1, drawn)
+        return drawn if drawn >= least else least + int(self.rng.expovariate(1 / 25))
 
-    def spread(self, person: Persona, count: int) -> list[int]:
-        """Times for `count` calls of a person."""
-        return times(person, self.rng, count, self.start, self.days)
+    def dealt(self, calls: int, accounts: int, spread: float) -> list[int]:
+        """`calls` split over accounts as unevenly as use is (log-normal), at least one each; the mean is kept."""
+        weights = [math.exp(self.rng.gauss(0, spread)) for _ in range(accounts)]
+        share = calls / sum(weights)
+        return [max(1, int(weight * share + self.rng.random())) for weight in weights]
+
+    def plan(self, person: Persona, count: int) -> list[Slot]:
+        """The account's next `count` calls, before anybody says what they ask."""
+        return plan(person, self.rng, count, self.start, self.days, self._released, self.token)
 
     def say(
-        self, person: Persona, ts: int, system: str | None, prompt: str, kind: str, label: str, *, session: str | None = None, turns: int = 1, offers: bool = False,
-        back: list[str] | None = None, campaign: str | None = None,
+        self, person: Persona, slot: Slot, said: tuple[str | None, str], kind: str, label: str, *, ts: int | None = None, replayed: str | None = None,
+        campaign: str | None = None,
     ) -> str | None:  # fmt: skip
-        """Write one call down. Returns the digest of the encrypted reasoning issued, if any."""
-        r = self.rng
-        model = NEW_MODEL if person.adopts and ts > self._released * 1e6 and r.random() < 0.5 else r.choices([m for m, _ in person.models], [w for _, w in person.models])[0]
-        ip, asn = person.addresses[min(int(r.expovariate(1.2)), len(person.addresses) - 1)]
-        agent, headers = person.clients[min(int(r.expovariate(1.5)), len(person.clients) - 1)]
+        """Write one call down. Returns the digest of the encrypted reasoning issued, if any. `replayed` takes the place of the last that the client sends back."""
+        r, (system, prompt) = self.rng, said
+        talk = self._talks.setdefault((person.account, slot.session), Talk())
+        taken_up = slot.earlier > 0 and slot.turn == 0
+        back = (self._last.get(person.account, talk) if taken_up else talk).digests[-r.choice((1, 1, 2, 3)) :] if person.encrypted and (slot.turn > 0 or taken_up) else []
+        if replayed is not None:
+            back = [*back[:-1], replayed]
         failed = r.random() < 0.02
-        response = None if failed else self.answers.answer(r, kind, len(prompt))
-        latin = sum(character < "\u0370" for character in prompt[:200]) * 2 >= len(prompt[:200])
-        per = PER_TOKEN["Latin" if latin else "other"] * r.uniform(0.9, 1.1)
-        thinks = "reason" in model and not failed
-        # Some clients offer their tools in every request, all do in agents' work.
-        tools = person.tools if person.tools is not None and (offers or person.tools % 2) else (1 + min(23, int(r.expovariate(1 / 6))) if offers and r.random() < 0.3 else None)
-        before = sum(int(r.lognormvariate(4.6, 0.9)) for _ in range(turns // 2))
+        response = None if failed else self.answers.answer(r, kind, prompt, person.language)
+        asked = self.tokens(prompt) + self.tokens(system or "") + talk.tokens + 150 * slot.earlier + 90 * (slot.tools or 0) + slot.attached
+        thinks = slot.model in REASONS and not failed
         digest = self.token("rs_") if thinks and person.encrypted else None
-        most = person.habits.get("max_tokens")
-        written = None if response is None else max(1, round(len(response) / 4.3 * r.uniform(0.92, 1.08)))
+        most, answers = slot.settings.get("max_tokens"), slot.settings.get("n", 1)
+        written = None if response is None else max(1, self.tokens(response))
+        cut = bool(most and written and written > most)
+        if cut and response and written and most:
+            response, written = response[: round(len(response) * most / written)], most
+        thought = int(r.lognormvariate({"label": 4.6, "short": 4.8, "text": 5.2}.get(kind, 5.8), 0.8)) if thinks else None
+        price = PRICES[slot.model] / 1e6
         call = self.token("c_")
         self.rows.append({
-            "call_id": call, "ts": ts, "account": person.account, "model": model, "org": person.org, "session": session if person.keeps_session else None,
-            "path": person.path, "ip": ip, "asn": asn, "country": person.country, "user_agent": agent, "headers": headers, "payment": person.payment,
-            "email_domain": person.mail, "signup_ts": person.signup * 1_000_000, "plan": person.plan, "program": person.program, "endpoint": "/v1/chat/completions",
-            **person.habits, "tools": tools, "system": system, "prompt": prompt, "turns": turns, "response": response,
-            "input_tokens": round((len(prompt) + len(system or "")) / per) + before,
-            "output_tokens": None if written is None else min(written, most or written), "reasoning_tokens": int(r.lognormvariate(6, 0.8)) if thinks else None,
-            "status": r.choice((429, 500, 529)) if failed else 200, "finish": None if failed else ("length" if most and written and written > most else "stop"),
+            "call_id": call, "ts": slot.ts if ts is None else ts, "account": person.account, "model": slot.model, "org": person.org, "key": slot.key,
+            "end_user": slot.user, "session": slot.session if person.keeps_session else None, "path": person.path, "ip": slot.place[0], "asn": slot.place[1],
+            "cost": round(price * (asked / 5 + ((written or 0) * answers + (thought or 0))), 6), "country": person.country, "user_agent": slot.client[0],
+            "headers": slot.client[1], "payment": person.payment, "email_domain": person.mail, "signup_ts": person.signup * 1_000_000, "plan": person.plan,
+            "program": person.program, "endpoint": person.endpoint, **slot.settings, "tools": slot.tools,
+            "system": system, "prompt": prompt, "turns": 1 + 2 * (slot.turn + slot.earlier), "response": response, "input_tokens": asked,
+            "output_tokens": None if written is None else written * answers, "reasoning_tokens": thought,
+            "status": r.choice((429, 500, 529)) if failed else 200, "finish": None if failed else "length" if cut else "stop",
             "reasoning_out": digest, "reasoning_in": back or None,
         })  # fmt: skip
-        self.truth.append((call, person.account, person.org or person.account, campaign, label))
+        self.truth.append((call, person.account, person.owner, campaign, label))
+        talk.tokens = min(60_000, talk.tokens + self.tokens(prompt) + (written or 0))
+        if digest:
+            talk.digests.append(digest)
+        self._last[person.account] = talk
         return digest
 
-    def chat(self, person: Persona, count: int, label: str, campaign: str | None = None) -> None:
-        """`count` calls of ordinary use: conversations on the person's topics, replies that go on, reasoning passed back in the same one."""
-        when = self.spread(person, count)
-        at = 0
-        while at < count:
-            turns = self.texts.conversation(self.rng, self.rng.choice(person.topics))[: self.rng.choice((1, 1, 2, 3, 5))]
-            session, back = self.token("s_"), None
-            for turn, (prompt, kind) in enumerate(turns[: count - at]):
-                if self.rng.random() < 0.25:
-                    prompt = f"{prompt}\n\n{self.texts.document(self.rng, self.rng.choice(person.topics))}"
-                digest = self.say(person, when[at], None, prompt, kind, label, session=session, turns=2 * turn + 1, back=back, campaign=campaign)
-                back = [digest] if digest else None
-                at += 1
+    def tokens(self, text: str) -> int:
+        """Tokens of a text: four Latin letters or so, less for letters with marks, one or two for an ideograph."""
+        size = len(text.encode()) - len(text)
+        return round(((len(text) - size / 2) / 4.2 + size * 0.34) * self.rng.uniform(0.93, 1.07)) if text else 0
+
+    def follow(self, person: Persona, slot: Slot, wording: Wording, campaign: str) -> None:
+        """A later turn of a campaign's conversation that only asks to go on."""
+        prompt = self.texts.line(self.rng, person.language, person.topics[0], "wrap", "follow")
+        system = wording.around("", True)[0] if person.through_system else None
+        self.say(person, slot, (system, prompt), self.rng.choice(("prose", "short", "code")), "campaign", campaign=campaign)
+
+    # -- ordinary use, in the account's own way
+
+    def set_up(self, person: Persona) -> list[Wording]:
+        """The instructions that an account has written for itself: of its assistants, programs, agent."""
+        if person.account not in self._set_up:
+            r, topic = self.rng, person.topics[0]
+            if person.conduct == "agent":
+                made = [self.texts.wording(r, ("agent",) * r.randrange(1, 5), 1, topic, person.language) for _ in range(r.choice((1, 1, 2)))]
+            else:
+                count = r.choice((1, 1, 1, 2, 4))
+                made = [self.texts.wording(r, () if person.conduct == "chat" else (r.choice(list(TASKS)),), 2, topic, person.language) for _ in range(count)]
+            self._set_up[person.account] = made
+        return self._set_up[person.account]
+
+    def use(self, person: Persona, slots: list[Slot], label: str, campaign: str | None = None) -> None:
+        """Ordinary use: conversations on the account's topics, programs over its documents, work in its repository."""
+        r, texts = self.rng, self.texts
+        repository = texts.repository(r) if person.conduct == "agent" else ""
+        talks: dict[str, list[tuple[str, str]]] = {}
+        chosen: dict[str, Wording] = {}
+        for slot in slots:
+            wording = chosen.get(slot.session) or chosen.setdefault(slot.session, r.choice(self.set_up(person)))
+            if person.conduct == "agent":
+                prompt, kind = texts.work(r, repository, person.language)
+            elif person.conduct == "script":
+                prompt, kind = texts.document(r, person.topics[0], person.language), r.choice(("label", "short", "text", "text", "prose", "reason"))
+                self.say(person, slot, wording.around(prompt, person.through_system), kind, label, campaign=campaign)
+                continue
+            else:
+                if not talks.get(slot.session):
+                    talks[slot.session] = texts.conversation(r, r.choice(person.topics), person.language, 1 + int(r.expovariate(0.4)))
+                prompt, kind = talks[slot.session].pop(0)
+            system = wording.around("", True)[0] if person.through_system else None
+            self.say(person, slot, (system or None, prompt), kind, label, campaign=campaign)

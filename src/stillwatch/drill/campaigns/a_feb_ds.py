@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stillwatch.drill.campaigns.o_sep import cover
-from stillwatch.drill.declare import Disclosed, Scale
+from stillwatch.drill.declare import Disclosed, Scale, covered, tongues
+from stillwatch.drill.personas import DAY
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.world import World
 
@@ -15,22 +15,29 @@ JOBS = (("reasoning", "reason", "reason"), ("grading", "grade", "verdict"), ("se
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
     """Batches released to all accounts at once, each account getting about the same share, on a few dozen cards."""
-    wordings = {use: [world.texts.wrapper(world.rng, (task,), world.rng.randrange(1, 3)) for _ in range(3)] for use, task, _ in JOBS}
+    r = world.rng
+    spoken = tongues(world)
+    wordings = {use: [world.texts.wording(r, (task,), r.randrange(1, 3), language=language, forms=2) for language in spoken] for use, task, _ in JOBS}
     shares = planted.infrastructure if planted.infrastructure is not None else CAMPAIGN.infrastructure
-    cards = [world.token("card_") for _ in range(max(8, scale.accounts // 8))]
-    pool = world.people.person(rhythms=("steady",))
-    releases = sorted(world.spread(pool, max(4, scale.calls // scale.accounts)))
+    cards = [world.people.token("card") for _ in range(max(8, scale.accounts // 8))]
+    end = int((world.start + world.days * DAY) * 1e6)
+    releases = [world.start * 1e6 + r.random() * world.days * DAY * 1e6 for _ in range(max(4, scale.calls // scale.accounts))]
     for i in range(scale.accounts):
         person = world.people.person()
         if shares:
-            person = replace(person, payment=cards[i % len(cards)], org=None)
-        count = max(1, round(scale.calls / scale.accounts + world.rng.gauss(0, 2.5)))
-        for _ in range(count):
-            use, _, kind = world.rng.choices(JOBS, (5, 3, 2))[0]
+            person = replace(person, payment=cards[i % len(cards)], org=None, owner=person.account)
+        mine = {use: [wording.settled(r) for wording in found] for use, found in wordings.items()}
+        count = max(1, round(scale.calls / scale.accounts + r.gauss(0, 2.5)))
+        for slot in covered(world, planted, person, count):
+            if slot.turn > 0 and r.random() < 0.3:
+                world.follow(person, slot, r.choice(mine["reasoning"]), planted.id)
+                continue
+            use, _, kind = r.choices(JOBS, (5, 3, 2))[0]
             # Synchronized: most calls follow a release by minutes; the rest are retries and stragglers at the account's own hours.
-            ts = world.rng.choice(releases) + int(world.rng.expovariate(1 / 240) * 1e6) if world.rng.random() < 0.7 else world.spread(person, 1)[0]
-            world.say(person, ts, *world.rng.choice(wordings[use])(world.texts.job(use)), kind, "campaign", campaign=planted.id)
-        cover(world, planted, person, count)
+            ts = int(r.choice(releases) + r.expovariate(1 / 240) * 1e6) if r.random() < 0.7 else slot.ts
+            wording = r.choice(mine[use])
+            said = wording.around(world.texts.job(use, person.language), person.through_system)
+            world.say(person, slot, said, kind, "campaign", ts=min(end - 1, ts), campaign=planted.id)
 
 
 CAMPAIGN = Disclosed(
@@ -41,7 +48,7 @@ CAMPAIGN = Disclosed(
     assumptions=(
         "300 accounts and 30 days (not disclosed)",
         "one card pays for eight accounts; no other infrastructure is shared",
-        "half reasoning, three in ten grading, two in ten safe rewrites; three wordings of each",
+        "half reasoning, three in ten grading, two in ten safe rewrites; three wordings of each, in three languages",
         "seven in ten calls follow a common release within minutes",
     ),
     infrastructure=True,

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stillwatch.drill.campaigns.o_sep import cover
-from stillwatch.drill.declare import Disclosed, Scale
+from stillwatch.drill.declare import Disclosed, Scale, covered, tongues
 from stillwatch.drill.scenario import Planted
+from stillwatch.drill.texts import Wording, kind_of
 from stillwatch.drill.world import World
 
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
-    """One job list of engineering tasks dealt over accounts, in a handful of wordings; a quarter of the tasks go on for a few turns."""
-    wordings = [world.texts.wrapper(world.rng, ("solve",), world.rng.randrange(1, 4)) for _ in range(5)]
-    shared = [world.people.organisation() for _ in range(6)] if planted.infrastructure else []
-    for i in range(scale.accounts):
+    """One job list of engineering tasks dealt over accounts, in a handful of wordings, in whatever way each account is used."""
+    r = world.rng
+    spoken = tongues(world)
+    wordings = [world.texts.wording(r, ("solve",), r.randrange(1, 4), language=language, forms=2) for language in (*spoken, "en", "en")]
+    shared = [world.people.firm() for _ in range(6)] if planted.infrastructure else []
+    for i, count in enumerate(world.dealt(scale.calls, scale.accounts, 1.4)):
         person = world.people.person()
-        if world.rng.random() < 0.6:
+        if r.random() < 0.15:
             person = replace(person, path="aggregator")
         if shared:
-            person = replace(person, payment=shared[i % 6]["payment"], clients=person.clients[:1], addresses=(shared[i % 6]["office"], *person.addresses))
-        count = max(1, round(scale.calls / scale.accounts * world.rng.lognormvariate(-0.18, 0.6)))
-        when = world.spread(person, count)
-        while when:
-            wording, session, turn, back = world.rng.choice(wordings), world.token("s_"), 0, None
-            for _ in range(world.rng.choice((1, 1, 1, 3, 5))):
-                if not when:
-                    break
-                kind = world.rng.choice(("code", "code", "prose", "reason"))
-                digest = world.say(
-                    person, when.pop(0), *wording(world.texts.job("engineering")), kind, "campaign", session=session, turns=2 * turn + 1,
-                    offers=True, back=back, campaign=planted.id,
-                )  # fmt: skip
-                back, turn = [digest] if digest else None, turn + 1
-        cover(world, planted, person, count)
+            firm = shared[i % 6]
+            person = replace(person, payment=firm.payment, clients=person.clients[:1], places=(firm.office, *person.places))
+        mine = [wordings[which].settled(r) for which in r.sample(range(len(wordings)), r.choice((1, 2, 3)))]
+        using: dict[str, Wording] = {}
+        for slot in covered(world, planted, person, count):
+            wording = using.setdefault(slot.session, r.choice(mine))
+            if slot.turn > 0 and r.random() < 0.4:
+                world.follow(person, slot, wording, planted.id)
+                continue
+            item = world.texts.job("engineering", person.language)
+            said = wording.around(item, person.through_system)
+            world.say(person, slot, said, r.choice((kind_of(item), "code", "reason")), "campaign", campaign=planted.id)
 
 
 CAMPAIGN = Disclosed(
@@ -42,9 +41,9 @@ CAMPAIGN = Disclosed(
     accounts=25_000,
     days=45.0,
     assumptions=(
-        "25.6 calls per account and day, spread unevenly between accounts (log-normal, sigma 0.6)",
-        "accounts bought from resellers look like any customer's; three in five come through an aggregator",
-        "five wordings, each account using all of them; two in five tasks take three turns or five",
+        "25.6 calls per account and day on average, spread as unevenly as use is (log-normal, sigma 1.4)",
+        "accounts bought from resellers look like any customer's; three in ten come through an aggregator",
+        "five wordings in three languages with paraphrased pieces, each account using one to three; four in ten later turns of a conversation only ask to go on",
         "no cards or addresses in common unless infrastructure is switched on",
     ),
     infrastructure=False,

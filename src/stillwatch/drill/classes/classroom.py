@@ -8,34 +8,34 @@ from stillwatch.drill.declare import BenignClass
 from stillwatch.drill.personas import DAY
 from stillwatch.drill.world import World
 
+ASIDES = ["{Help with|Please solve|I do not get} this{, <who> asked for it|}: ", "Homework {<n>|of page <n>}: ", "{Is my answer right|What is wrong here}: ", "<c>. "]
+
 
 def grow(world: World, calls: int) -> None:
-    """Students put the sheet's exercises to the model, as they stand or in their own words, and ask back."""
-    until = len(world.rows) + calls
+    """Students put the sheet's exercises to the model, as they stand or in their own words, ask back, and use it for other things."""
+    r, until = world.rng, len(world.rows) + calls
     while len(world.rows) < until:
-        school = world.people.organisation()
-        visible = world.rng.random() < 0.5
-        sheet = world.texts.suite(world.rng, world.rng.choice((4, 6, 10)))
-        lesson = world.start + world.rng.uniform(0, world.days) * DAY
-        for _ in range(world.rng.randrange(12, 32)):
-            person = world.people.person()
+        school = world.people.firm()
+        visible = r.random() < 0.5
+        teacher = world.people.person(school, "chat")
+        sheet = world.texts.suite(r, r.choice((4, 6, 10)), teacher.language)
+        lesson = int((world.start + r.uniform(0, world.days) * DAY) * 1e6)
+        end = int((world.start + world.days * DAY) * 1e6)
+        for _ in range(r.randrange(12, 32)):
+            person = world.people.person(None, "chat", alone=True)
             person = replace(
-                person, org=None, mail=school["mail"] if visible else person.mail, program="education" if visible else None,
-                addresses=((school["office"], *person.addresses) if world.rng.random() < 0.8 else person.addresses),
+                person, owner=school.name, mail=school.mail if visible else person.mail, program="education" if visible and r.random() < 0.5 else person.program,
+                places=((school.office, *person.places) if r.random() < 0.8 else person.places), language=teacher.language,
             )  # fmt: skip
-            count = world.heavy_tail(7.0, 0.5, 80)
-            exercises = [world.rng.choice(sheet) for _ in range(count)]
-            at = lesson
-            for exercise in exercises:
-                asked = world.rng.random()
-                if asked < 0.6:
-                    prompt = exercise
-                elif asked < 0.8:
-                    prompt = f"{world.texts.line(world.rng, ['{Help with|Please solve|I do not get} this{, <who> asked for it|}: ', 'Homework {<n>|for <day>}: '], '')}{exercise}"
-                else:
-                    prompt = world.texts.conversation(world.rng, person.topics[0])[0][0]
-                at += world.rng.lognormvariate(4.5, 1.0)
-                world.say(person, int(at * 1e6) + world.rng.randrange(1_000_000), None, prompt, "reason", CLASS.name)
+            slots = world.plan(person, world.heavy_tail(6.0, 0.9, 80))
+            for slot in slots:
+                if r.random() < 0.35:
+                    world.use(person, [slot], CLASS.name)
+                    continue
+                exercise = r.choice(sheet)
+                aside = world.texts.aside(r, ASIDES, teacher.language, person.topics[0]) if r.random() < 0.4 else ""
+                late = min(end - 1, lesson + int(r.lognormvariate(8.0, 1.2) * 1e6)) if r.random() < 0.7 and person.signup < world.start else None
+                world.say(person, slot, (None, aside + exercise), "reason", CLASS.name, ts=late)
             if len(world.rows) >= until:
                 return
 

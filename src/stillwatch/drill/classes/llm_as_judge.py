@@ -8,15 +8,16 @@ from stillwatch.drill.world import World
 
 def grow(world: World, calls: int) -> None:
     """Half of the judges use one of two common libraries' wordings, half their own."""
-    until = len(world.rows) + calls
-    libraries = [world.texts.wrapper(world.rng, ("grade",), 2) for _ in range(2)]
+    r, until = world.rng, len(world.rows) + calls
+    libraries = [world.texts.wording(r, ("grade",), 2) for _ in range(2)]
     while len(world.rows) < until:
-        person = world.people.person(world.people.organisation() if world.rng.random() < 0.8 else None, ("steady", "nightly", "bursts", "office"))
-        topic = world.rng.choice(person.topics)
-        rubric = world.rng.choice(libraries) if world.rng.random() < 0.5 else world.texts.wrapper(world.rng, ("grade",), 2, topic)
-        for ts in world.spread(person, world.heavy_tail(40.0, 0.9)):
-            question = world.texts.conversation(world.rng, topic)[0][0]
-            world.say(person, ts, *rubric(f"{question}\n\n{world.texts.document(world.rng, topic)}"), "verdict", CLASS.name)
+        person = world.people.person(world.people.firm() if r.random() < 0.7 else None, "script")
+        topic = r.choice(person.topics)
+        rubric = r.choice(libraries) if r.random() < 0.5 else world.texts.wording(r, ("grade",), 2, topic, person.language)
+        for slot in world.plan(person, world.heavy_tail(25.0, 1.1)):
+            question = world.texts.conversation(r, topic, person.language, 1)[0][0]
+            answer = world.texts.document(r, topic, person.language)
+            world.say(person, slot, rubric.around(f"{question}\n\n{answer}", person.through_system), "verdict", CLASS.name)
 
 
 CLASS = BenignClass("LLM-as-judge", 0.05, grow, "grading against rubrics, with one wording among strangers")

@@ -10,19 +10,18 @@ PROMPT_LIBRARY = 0.12
 
 
 def grow(world: World, calls: int) -> None:
-    """People with topics of their own; some keep a favourite wording."""
-    until = len(world.rows) + calls
+    """People with topics of their own, a few of them with small programs; some keep a favourite wording; some continue on a second account."""
+    r, until = world.rng, len(world.rows) + calls
     while len(world.rows) < until:
-        person = world.people.person()
-        count = world.heavy_tail(7.0, 1.4)
-        if world.rng.random() < PROMPT_LIBRARY:
-            favourite = world.texts.wrapper(world.rng, ("answer",), 0, person.topics[0])
-            own = max(1, count // 3)
-            for ts in world.spread(person, own):
-                prompt, kind = world.texts.conversation(world.rng, world.rng.choice(person.topics))[0]
-                world.say(person, ts, *favourite(prompt), kind, CLASS.name)
-            count -= own
-        world.chat(person, count, CLASS.name)
+        person = world.people.person(conduct=r.choice(("chat",) * 6 + ("script", "agent")))
+        slots = world.plan(person, world.heavy_tail(4.0, 1.5))
+        if r.random() < PROMPT_LIBRARY and person.conduct == "chat":
+            favourite = world.texts.wording(r, ("answer",), 0, person.topics[0], person.language)
+            for slot in slots[: len(slots) // 3]:
+                prompt, kind = world.texts.conversation(r, r.choice(person.topics), person.language, 1)[0]
+                world.say(person, slot, favourite.around(prompt, person.through_system), kind, CLASS.name)
+            slots = slots[len(slots) // 3 :]
+        world.use(person, slots, CLASS.name)
 
 
-CLASS = BenignClass("ordinary chat", 0.42, grow, "nothing but volume")
+CLASS = BenignClass("ordinary chat", 0.39, grow, "nothing but volume")

@@ -9,26 +9,21 @@ from stillwatch.drill.world import World
 
 
 def grow(world: World, calls: int) -> None:
-    """Each reseller pays for its customers' accounts and strips what it does not need; customers do what customers do."""
-    until = len(world.rows) + calls
+    """Each reseller pays for its customers' accounts and strips some of what it passes on; customers do what customers do."""
+    r, until = world.rng, len(world.rows) + calls
     while len(world.rows) < until:
-        firm = world.people.organisation()
-        shows = world.rng.random() < 0.5
-        gateways = [world.people.organisation()["office"] for _ in range(world.rng.choice((1, 2, 3)))]
-        client = world.people.person().clients[:1]
-        for _ in range(world.rng.randrange(8, 40)):
-            person = world.people.person()
+        firm = world.people.firm()
+        shows, relays, strips = r.random() < 0.5, r.random() < 0.7, r.random() < 0.5
+        gateways = tuple(world.people.firm().office for _ in range(r.choice((1, 2, 3))))
+        client = world.people.person(conduct="script").clients[:1]
+        for _ in range(r.randrange(8, 40)):
+            person = world.people.person(alone=True)
             person = replace(
-                person, payment=firm["payment"], org=firm["org"] if shows else None, mail=firm["mail"] if shows else person.mail,
-                addresses=tuple(gateways), clients=client, path="aggregator", keeps_session=False,
+                person, owner=firm.name, payment=firm.payment, org=firm.org if shows else None, mail=firm.mail if shows else None if strips else person.mail,
+                places=gateways if relays else person.places, clients=client if relays else person.clients, path="aggregator",
+                keeps_session=person.keeps_session and not strips, keys=() if strips else person.keys,
             )  # fmt: skip
-            count = world.heavy_tail(10.0)
-            if world.rng.random() < 0.4:
-                app = world.texts.wrapper(world.rng, (world.rng.choice(("reply", "summarise", "extract", "explain")),), 2, person.topics[0])
-                for ts in world.spread(person, count):
-                    world.say(person, ts, *app(world.texts.document(world.rng, person.topics[0])), "text", CLASS.name)
-            else:
-                world.chat(person, count, CLASS.name)
+            world.use(person, world.plan(person, world.heavy_tail(6.0, 1.4)), CLASS.name)
             if len(world.rows) >= until:
                 return
 

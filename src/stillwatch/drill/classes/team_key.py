@@ -10,14 +10,18 @@ from stillwatch.drill.world import World
 
 def grow(world: World, calls: int) -> None:
     """Several people's days under one account, at all hours when they sit around the world."""
-    until = len(world.rows) + calls
+    r, until = world.rng, len(world.rows) + calls
     while len(world.rows) < until:
-        firm = world.people.organisation()
+        firm = world.people.firm()
         owner = world.people.person(firm)
-        left = world.heavy_tail(60.0, 0.8)
-        for _ in range(world.rng.randrange(3, 9)):
+        left = world.heavy_tail(40.0, 1.0)
+        for _ in range(r.randrange(3, 9)):
             member = world.people.person(firm)
-            world.chat(replace(member, account=owner.account, signup=owner.signup, plan=owner.plan, payment=owner.payment, org=owner.org), max(1, left // 5), CLASS.name)
+            member = replace(
+                member, account=owner.account, owner=owner.owner, org=owner.org, mail=owner.mail, signup=owner.signup, plan=owner.plan, payment=owner.payment,
+                keys=owner.keys, program=owner.program,
+            )  # fmt: skip
+            world.use(member, world.plan(member, max(1, left // 5)), CLASS.name)
 
 
-CLASS = BenignClass("team key", 0.06, grow, "many addresses and agents on one key, no idle hours")
+CLASS = BenignClass("team key", 0.05, grow, "many addresses and agents on one key, no idle hours")

@@ -8,19 +8,22 @@ from stillwatch.drill.world import World
 
 
 def grow(world: World, calls: int) -> None:
-    """One wording per world, tried once to a few times by people who chat anyway, more of them day by day."""
-    until = len(world.rows) + calls
-    viral = world.texts.wrapper(world.rng, ("viral",), 1, system=0.0)
-    begins = world.start + world.rng.uniform(0, 0.5) * world.days * DAY
+    """Two wordings a world, tried once to a few times by people who chat anyway, from some day on."""
+    r, until = world.rng, len(world.rows) + calls
+    virals = [world.texts.wording(r, ("viral",), 1, language=language) for language in ("en", r.choice(list(world.texts.language)))]
+    begins = [(world.start + r.uniform(0, 0.5) * world.days * DAY) * 1e6 for _ in virals]
     while len(world.rows) < until:
-        person = world.people.person()
-        count = world.heavy_tail(9.0, 1.1)
-        tries = min(count, world.rng.choice((1, 1, 2, 2, 3, 5)))
-        for ts in world.spread(person, tries):
-            about = world.texts.conversation(world.rng, world.rng.choice(person.topics))[0][0]
-            late = ts if ts >= begins * 1e6 else int(begins * 1e6 + (ts - world.start * 1e6))
-            world.say(person, min(late, int((world.start + world.days * DAY) * 1e6) - 1), *viral(about), "prose", CLASS.name)
-        world.chat(person, count - tries, CLASS.name)
+        person = world.people.person(conduct="chat")
+        which = int(r.random() < 0.25)
+        slots = world.plan(person, world.heavy_tail(7.0, 1.2))
+        open_ = [slot for slot in slots if slot.ts >= begins[which]]
+        tried = {slot.ts for slot in r.sample(open_, min(len(open_), r.choice((1, 1, 2, 2, 3, 5))))}
+        for slot in slots:
+            if slot.ts in tried:
+                about = world.texts.conversation(r, r.choice(person.topics), person.language, 1)[0][0]
+                world.say(person, slot, virals[which].around(about, False), "prose", CLASS.name)
+            else:
+                world.use(person, [slot], CLASS.name)
 
 
-CLASS = BenignClass("viral prompt", 0.03, grow, "a new wording among strangers, used again in other prompts")
+CLASS = BenignClass("viral prompt", 0.05, grow, "a new wording among strangers, used again in other prompts")
