@@ -7,7 +7,15 @@ from random import Random
 
 from stillwatch.drill.texts import Texts
 
-LENGTHS = {"prose": (11.0, 0.9), "short": (4.0, 1.0), "reason": (15.0, 0.9), "code": (13.0, 0.9), "label": (1.0, 0.1), "verdict": (8.0, 0.7), "text": (6.0, 0.8)}
+LENGTHS = {
+    "prose": (11.0, 0.9),
+    "short": (4.0, 1.0),
+    "reason": (15.0, 0.9),
+    "code": (13.0, 0.9),
+    "label": (1.0, 0.1),
+    "verdict": (8.0, 0.7),
+    "text": (6.0, 0.8),
+}
 "Kind of answer -> median number of lines and spread (log-normal)."
 
 POOL = 400
@@ -26,7 +34,9 @@ class Answers:
     def _pool(self, language: str) -> dict[str, list[str]]:
         if language not in self._pools:
             topics = self._texts.topics()
-            self._pools[language] = {name: [self._texts.line(self._rng, language, self._rng.choice(topics), "answer", name) for _ in range(POOL)] for name in LINES}
+            self._pools[language] = {
+                name: [self._texts.line(self._rng, language, self._rng.choice(topics), "answer", name) for _ in range(POOL)] for name in LINES
+            }
         return self._pools[language]
 
     def answer(self, rng: Random, kind: str, asked: str, language: str) -> str:

@@ -70,7 +70,7 @@ def compose(scenario: Scenario, corpora: Path | None = None) -> Drill:
             if row["call_id"] in guilty:
                 row["n"], row["temperature"] = 1, 0.7
     calls = pa.Table.from_pylist([{name: rows[i].get(name) for name in SCHEMA.names} for i in order], schema=SCHEMA)
-    columns = list(zip(*(truth[i] for i in order), strict=True)) or [[] for _ in TRUTH]
+    columns: list[Any] = list(zip(*(truth[i] for i in order), strict=True)) or [[] for _ in TRUTH]
     return Drill(calls, pa.table([pa.array(column, pa.string()) for column in columns], schema=TRUTH), told)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 from collections import Counter
@@ -14,12 +15,12 @@ import pyarrow.parquet as pq
 from stillwatch.errors import UserError
 
 SOURCES: dict[str, dict[str, tuple[str, ...]]] = {
-    "chat": {"a": ("sharegpt",), "b": ("lima", "oasst", "instructionwild_users", "belle_eval_zh", "awesome_prompts", "alpaca_zh")},
+    "chat": {"a": ("sharegpt",), "b": ("lima", "oasst", "instructionwild_users", "belle_eval_zh", "awesome_prompts", "gsm8k_train_metamath", "alpaca_zh")},
     "documents": {"a": ("docs_movie_reviews", "docs_banking77", "docs_zh_hotel_food"), "b": ("docs_agnews", "docs_dialogsum", "docs_xquad", "translate_wmt23")},
-    "suites": {"a": ("eval_bbh", "eval_mmlu"), "b": ("eval_ceval", "eval_math_word", "bfcl_nonlive")},
+    "suites": {"a": ("eval_bbh", "eval_mmlu"), "b": ("eval_ceval", "bfcl_nonlive")},
     "agents": {"a": ("specstory_agents",), "b": ("code_review_diffs", "taubench_service")},
     "engineering": {"a": ("codealpaca", "metatool"), "b": ("apibench", "aider_polyglot")},
-    "reasoning": {"a": ("deepscaler_math",), "b": ("gsm8k_train_metamath",)},
+    "reasoning": {"a": ("deepscaler_math",), "b": ("eval_math_word",)},
     "grading": {"a": ("alpaca_en",), "b": ("lima", "fireact")},
     "sensitive": {"a": ("lawyer_llama_zh",), "b": ("huatuo_zh",)},
 }
@@ -40,26 +41,32 @@ Text = list[str]
 
 
 class Pool:
-    """The texts of one use by topic; each topic is dealt like a deck of cards."""
+    """The texts of one use by topic, dealt like a deck of cards: each once before any comes again."""
 
-    def __init__(self, texts: list[Text], rng: Random) -> None:
-        self._decks = _by_topic(texts)
+    def __init__(self, texts: list[Text], rng: Random, least: int, most: int) -> None:
+        self._rng = rng
+        self._decks = _by_topic(texts, least, most)
         self.topics = sorted(self._decks)
         for name in self.topics:
             rng.shuffle(self._decks[name])
-        self._dealt = dict.fromkeys(self.topics, 0)
-
-    def topic(self, name: str) -> str:
-        """The pool's own topic for a name: itself, or always the same other one."""
-        return name if name in self._decks else self.topics[sum(name.encode()) * 7919 % len(self.topics)]
+        self._left = {name: len(self._decks[name]) for name in self.topics}
+        self._again = False
 
     def draw(self, name: str) -> tuple[Text, Text | None]:
-        """The next text of a topic; once the deck has been dealt, together with another text so that nothing is said twice."""
-        deck = self._decks[self.topic(name)]
-        at = self._dealt[self.topic(name)]
-        self._dealt[self.topic(name)] = at + 1
-        lap, at = divmod(at, len(deck))
-        return deck[at], deck[(at + 1 + lap * 7) % len(deck)] if lap else None
+        """The next text of a topic, or of the topic after it that has one left.
+
+        Once all texts have been dealt they come again, with another text beside each so that nothing is said twice.
+        """
+        at = bisect.bisect_left(self.topics, name) % len(self.topics)
+        for step in range(len(self.topics)):
+            topic = self.topics[(at + step) % len(self.topics)]
+            if self._left[topic]:
+                self._left[topic] -= 1
+                deck = self._decks[topic]
+                return deck[self._left[topic]], self._rng.choice(self._decks[topic]) if self._again else None
+        self._left = {name: len(self._decks[name]) for name in self.topics}
+        self._again = True
+        return self.draw(name)
 
     def every(self) -> list[Text]:
         """All texts, in an order that depends on the seed."""
@@ -68,7 +75,11 @@ class Pool:
 
 def read(folder: Path, use: str, split: str, rng: Random) -> Pool:
     """The pool of a use, from the sources of one half."""
-    return Pool([text for source in SOURCES[use][split] for text in _source(folder, source)], rng)
+    texts = [text for source in SOURCES[use][split] for text in _source(folder, source)]
+    if use == "agents":
+        texts = [[turn] for text in texts for turn in text]
+    least, most = (12, len(texts) // 60) if use == "chat" else (60, len(texts) // 12)
+    return Pool(texts, rng, least, max(40, most))
 
 
 def _source(folder: Path, source: str) -> list[Text]:
@@ -89,16 +100,15 @@ def _source(folder: Path, source: str) -> list[Text]:
     return texts
 
 
-def _by_topic(texts: list[Text]) -> dict[str, list[Text]]:
+def _by_topic(texts: list[Text], least: int, most: int) -> dict[str, list[Text]]:
     """Texts by their most telling word: rarer than common, commoner than rare. Accounts that keep to a few such words have a topic."""
     words = [set(TOPIC_WORDS.findall(" ".join(text).lower()[:1500])) for text in texts]
     spread = Counter(word for have in words for word in have)
-    most = max(40, len(texts) // 60)
     topics: dict[str, list[Text]] = {}
     for text, have in zip(texts, words, strict=True):
-        telling = [word for word in have if 12 <= spread[word] <= most]
+        telling = [word for word in have if least <= spread[word] <= most]
         topics.setdefault(max(telling, key=lambda word: (spread[word], word), default=""), []).append(text)
-    named = {name: found for name, found in topics.items() if name and len(found) >= 8}
+    named = {name: found for name, found in topics.items() if name and len(found) >= least * 2 // 3}
     rest = [text for name, found in topics.items() if name not in named for text in found]
     names = sorted(named)
     for i, text in enumerate(rest if named else ()):  # no text is lost: those without a telling word join a topic by turns

@@ -101,12 +101,12 @@ Member = TypeVar("Member", BenignClass, Disclosed)
 
 def _every(package: str, attribute: str, kind: type[Member]) -> dict[str, Member]:
     folder = importlib.import_module(package)
-    found = []
+    found: dict[str, Member] = {}
     for module in pkgutil.iter_modules(folder.__path__, package + "."):
         member = getattr(importlib.import_module(module.name), attribute)
         assert isinstance(member, kind), module.name
-        found.append(member)
-    return {getattr(member, "name", None) or getattr(member, "id", ""): member for member in found}
+        found[member.name if isinstance(member, BenignClass) else member.id] = member
+    return found
 
 
 def every_class() -> dict[str, BenignClass]:

@@ -89,9 +89,42 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(each.name[:-5] for each in here.iterdir() if each.name.endswith(".toml")))
 
 
-ONSETS = "b br c ch d dr f g gl h j k kr l m n p pl qu r s sk st t tr v w y z th sh v".split()
-VOWELS = "a e i o u ai ea io oa au y".split()
-CODAS = "n r l s x m d t k rn lt sk nd v nt ph".split()
+ONSETS = [
+    "b",
+    "br",
+    "c",
+    "ch",
+    "d",
+    "dr",
+    "f",
+    "g",
+    "gl",
+    "h",
+    "j",
+    "k",
+    "kr",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pl",
+    "qu",
+    "r",
+    "s",
+    "sk",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "w",
+    "y",
+    "z",
+    "th",
+    "sh",
+    "v",
+]
+VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "io", "oa", "au", "y"]
+CODAS = ["n", "r", "l", "s", "x", "m", "d", "t", "k", "rn", "lt", "sk", "nd", "v", "nt", "ph"]
 
 
 def coined(rng: Random, syllables: int = 2) -> str:

@@ -10,7 +10,24 @@ from typing import Any
 from stillwatch.drill.grammar import coined
 
 FREE_MAIL = ("gmail.com", "outlook.com", "yahoo.com", "proton.me", "icloud.com", "gmx.net", "hotmail.com", "mail.ru", "qq.com", "163.com")
-ZONES = ((-8, "US"), (-5, "US"), (-5, "US"), (-3, "BR"), (0, "GB"), (1, "DE"), (1, "FR"), (1, "ES"), (2, "ZA"), (3, "TR"), (5, "IN"), (7, "VN"), (8, "CN"), (8, "SG"), (9, "JP"), (10, "AU"))
+ZONES = (
+    (-8, "US"),
+    (-5, "US"),
+    (-5, "US"),
+    (-3, "BR"),
+    (0, "GB"),
+    (1, "DE"),
+    (1, "FR"),
+    (1, "ES"),
+    (2, "ZA"),
+    (3, "TR"),
+    (5, "IN"),
+    (7, "VN"),
+    (8, "CN"),
+    (8, "SG"),
+    (9, "JP"),
+    (10, "AU"),
+)
 MODELS = (("orion-5", True, 5.0), ("orion-5-mini", True, 3.0), ("orion-5-pro", True, 1.0), ("orion-4", False, 0.6), ("orion-4-mini", False, 0.4))
 "Name, whether it reasons before it answers, popularity."
 NEW_MODEL = "orion-5.5"
@@ -134,7 +151,9 @@ class People:
         domain = f"{coined(r, 2)}.{r.choice(('com', 'io', 'de', 'co', 'net', 'org', 'fr', 'cn'))}"
         asn = 65_000 + r.randrange(500)
         office = tuple((self._address(), asn) for _ in range(r.choice((1, 1, 2))))
-        return Firm(self.token("firm"), self.token("org") if r.random() < 0.6 else None, domain, self.token("card"), r.choice(PLANS[1:]), office, r.choice(ZONES))
+        return Firm(
+            self.token("firm"), self.token("org") if r.random() < 0.6 else None, domain, self.token("card"), r.choice(PLANS[1:]), office, r.choice(ZONES)
+        )
 
     def _client(self, conduct: str) -> list[tuple[str, str]]:
         """One client in one or two versions; one in eight is somebody's own program, with headers of its own."""

@@ -59,7 +59,7 @@ def beginnings(person: Persona, rng: Random, count: int, start: float, end: floa
     low = max(start, min(float(person.signup) + rng.expovariate(1 / 1800), end - 600))
     days = max(1, math.ceil((end - start) / DAY))
     active = [day for day in range(days) if rng.random() < 0.65] or [rng.randrange(days)]
-    out = []
+    out: list[float] = []
     while len(out) < count:
         day = rng.randrange(days) if person.rhythm in ("steady", "bursts") else rng.choice(active)
         at = start + day * DAY + hour(person, rng)
@@ -94,7 +94,22 @@ def plan(person: Persona, rng: Random, count: int, start: int, days: float, rele
         for turn in range(size):
             if single and turn:
                 session = token("s_")
-            slots.append(Slot(int(min(at, end - 1) * 1e6) + rng.randrange(1_000_000), session, 0 if single else turn, earlier, place, client, model, settings, tools, attached, key, user))
+            slots.append(
+                Slot(
+                    int(min(at, end - 1) * 1e6) + rng.randrange(1_000_000),
+                    session,
+                    0 if single else turn,
+                    earlier,
+                    place,
+                    client,
+                    model,
+                    settings,
+                    tools,
+                    attached,
+                    key,
+                    user,
+                )
+            )
             at += rng.lognormvariate(math.log(person.pace), 0.9)
             if rng.random() < 0.04:
                 model = pick(rng, person.models)

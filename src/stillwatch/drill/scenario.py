@@ -99,7 +99,8 @@ def parse(text: str, where: str) -> Scenario:
             _unknown(str(row.get("id")), tuple(every_campaign()), text, where)
         campaigns.append(_made(Planted, row, where))
     fields = _known(told, tuple(f.name for f in dataclasses.fields(Scenario)), text, where)
-    return _made(Scenario, {"name": Path(where).stem, **fields, "benign": benign, "campaigns": tuple(campaigns)}, where)
+    made: Scenario = _made(Scenario, {"name": Path(where).stem, **fields, "benign": benign, "campaigns": tuple(campaigns)}, where)
+    return made
 
 
 def _made(kind: type, row: dict[str, Any], where: str) -> Any:

@@ -99,18 +99,18 @@ class Texts:
             self._pools[use] = corpus.read(self._folder, use, self._split, Random(f"{self._seed}/{use}"))
         return self._pools[use]
 
-    def conversation(self, rng: Random, topic: str, language: str, turns: int) -> list[tuple[str, str]]:
-        """(prompt, kind of answer) of up to `turns` turns of one conversation on a topic."""
+    def conversation(self, rng: Random, topic: str, language: str) -> list[tuple[str, str]]:
+        """(prompt, kind of answer) of the turns of one conversation on a topic, at least one."""
         if self._folder and rng.random() < 0.95:
             told, other = self._pool("chat").draw(topic)
             if other is None:
-                return [(turn, kind_of(turn)) for turn in told[:turns]]
+                return [(turn, kind_of(turn)) for turn in told]
             # The deck has been dealt: the text comes again only within a question of its own.
             context = self.line(rng, language, topic, "fills", "c")
-            return [(f"{turn}\n\n{context}. {other[i % len(other)][:400]}", kind_of(turn)) for i, turn in enumerate(told[:turns])]
+            return [(f"{turn}\n\n{context}. {other[i % len(other)][:400]}", kind_of(turn)) for i, turn in enumerate(told)]
         questions = self.words(language, "questions")
         fill = self.fills(language, topic)
-        kinds = rng.choices(questions, [WEIGHTS[q["ask"]] for q in questions], k=turns)
+        kinds = rng.choices(questions, [WEIGHTS[q["ask"]] for q in questions], k=1 + int(rng.expovariate(0.6)))
         return [(grammar.expand(rng.choice(kind["patterns"]), rng, fill), kind["ask"]) for kind in kinds]
 
     def document(self, rng: Random, topic: str, language: str) -> str:
@@ -136,11 +136,14 @@ class Texts:
         if rng.random() < 0.4:
             parts, kind = [grammar.expand(rng.choice(patterns), rng, fill)], "code"
         elif self._folder:
-            told, _ = self._pool("agents").draw(topic)
-            parts, kind = [rng.choice(told)], "code" if rng.random() < 0.5 else "prose"
+            told, again = self._pool("agents").draw(topic)
+            parts, kind = told if again is None else [], "code" if rng.random() < 0.5 else "prose"
         else:
             parts, kind = [f"{rng.choice(files)}: {grammar.expand(rng.choice(self.words(language, 'docs', 'patterns')), rng, fill)}"], "prose"
-        parts += [f"{rng.choice(files)}:{rng.randrange(900)}: {grammar.expand(rng.choice(code), rng, fill)}" for _ in range(int(rng.expovariate(1 / 5)))]
+        parts = parts + [
+            f"{rng.choice(files)}:{rng.randrange(900)}: {grammar.expand(rng.choice(code), rng, fill)}"
+            for _ in range(int(rng.expovariate(1 / 5)) + (0 if parts else 6))
+        ]
         return "\n".join(parts), kind if rng.random() < 0.75 else "reason"
 
     def suite(self, rng: Random, size: int, language: str) -> list[str]:

@@ -16,7 +16,16 @@ from stillwatch.drill.texts import Texts, Wording
 PRICES = {"orion-5.5": 12.0, "orion-5": 10.0, "orion-5-pro": 40.0, "orion-5-mini": 2.0, "orion-4": 8.0, "orion-4-mini": 1.0}
 "US dollars for a million tokens of answer; a fifth of it for the request."
 
-TASKS = {"classify": "label", "extract": "short", "summarise": "text", "reply": "text", "translate": "text", "explain": "reason", "answer": "prose", "reason": "reason"}
+TASKS = {
+    "classify": "label",
+    "extract": "short",
+    "summarise": "text",
+    "reply": "text",
+    "translate": "text",
+    "explain": "reason",
+    "answer": "prose",
+    "reason": "reason",
+}
 "What programs are written for, and the kind of answer each asks for."
 
 
@@ -43,6 +52,7 @@ class World:
         self._names = Random(f"{seed}/ids/{name}")
         self._talks: dict[tuple[str, str], Talk] = {}
         self._last: dict[str, Talk] = {}
+        self._rest: dict[str, list[tuple[str, str]]] = {}
         self._set_up: dict[str, list[Wording]] = {}
 
     def token(self, prefix: str) -> str:
@@ -73,7 +83,11 @@ class World:
         r, (system, prompt) = self.rng, said
         talk = self._talks.setdefault((person.account, slot.session), Talk())
         taken_up = slot.earlier > 0 and slot.turn == 0
-        back = (self._last.get(person.account, talk) if taken_up else talk).digests[-r.choice((1, 1, 2, 3)) :] if person.encrypted and (slot.turn > 0 or taken_up) else []
+        back = (
+            (self._last.get(person.account, talk) if taken_up else talk).digests[-r.choice((1, 1, 2, 3)) :]
+            if person.encrypted and (slot.turn > 0 or taken_up)
+            else []
+        )
         if replayed is not None:
             back = [*back[:-1], replayed]
         failed = r.random() < 0.02
@@ -132,11 +146,18 @@ class World:
             self._set_up[person.account] = made
         return self._set_up[person.account]
 
+    def question(self, person: Persona, begins: bool = True) -> tuple[str, str]:
+        """What the person asks next, and the kind of answer it asks for: the conversation goes on, or another of its topics comes up."""
+        topic = self.rng.choice(person.topics)
+        on_hand = self._rest.setdefault(person.account, [])
+        if not on_hand or (begins and self.rng.random() < 0.25):
+            on_hand[:] = self.texts.conversation(self.rng, topic, person.language)
+        return on_hand.pop(0)
+
     def use(self, person: Persona, slots: list[Slot], label: str, campaign: str | None = None) -> None:
         """Ordinary use: conversations on the account's topics, programs over its documents, work in its repository."""
         r, texts = self.rng, self.texts
         repository = texts.repository(r) if person.conduct == "agent" else ""
-        talks: dict[str, list[tuple[str, str]]] = {}
         chosen: dict[str, Wording] = {}
         for slot in slots:
             wording = chosen.get(slot.session) or chosen.setdefault(slot.session, r.choice(self.set_up(person)))
@@ -147,8 +168,6 @@ class World:
                 self.say(person, slot, wording.around(prompt, person.through_system), kind, label, campaign=campaign)
                 continue
             else:
-                if not talks.get(slot.session):
-                    talks[slot.session] = texts.conversation(r, r.choice(person.topics), person.language, 1 + int(r.expovariate(0.4)))
-                prompt, kind = talks[slot.session].pop(0)
+                prompt, kind = self.question(person, begins=slot.turn == 0)
             system = wording.around("", True)[0] if person.through_system else None
             self.say(person, slot, (system or None, prompt), kind, label, campaign=campaign)

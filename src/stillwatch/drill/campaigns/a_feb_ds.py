@@ -19,7 +19,7 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
     spoken = tongues(world)
     wordings = {use: [world.texts.wording(r, (task,), r.randrange(1, 3), language=language, forms=2) for language in spoken] for use, task, _ in JOBS}
     shares = planted.infrastructure if planted.infrastructure is not None else CAMPAIGN.infrastructure
-    cards = [world.people.token("card") for _ in range(max(8, scale.accounts // 8))]
+    cards = [world.people.token("card") for _ in range(max(8, scale.accounts // 4))]
     end = int((world.start + world.days * DAY) * 1e6)
     releases = [world.start * 1e6 + r.random() * world.days * DAY * 1e6 for _ in range(max(4, scale.calls // scale.accounts))]
     for i in range(scale.accounts):
@@ -47,7 +47,7 @@ CAMPAIGN = Disclosed(
     days=30.0,
     assumptions=(
         "300 accounts and 30 days (not disclosed)",
-        "one card pays for eight accounts; no other infrastructure is shared",
+        "one card pays for four accounts; no other infrastructure is shared",
         "half reasoning, three in ten grading, two in ten safe rewrites; three wordings of each, in three languages",
         "seven in ten calls follow a common release within minutes",
     ),

@@ -36,7 +36,9 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
                 loot.pop()
                 slot = slot if follows else replace(slot, earlier=1)
                 system = solving.around("", True)[0] if person.through_system else None
-                world.say(person, slot, (system, decoding.around(about[: r.randrange(20, 160)], False)[1]), "reason", "campaign", replayed=digest, campaign=planted.id)
+                world.say(
+                    person, slot, (system, decoding.around(about[: r.randrange(20, 160)], False)[1]), "reason", "campaign", replayed=digest, campaign=planted.id
+                )
                 continue
         item = world.texts.job("reasoning", person.language)
         kind = r.choice(("short", "prose", "reason"))  # the visible answer is not what is wanted

@@ -8,7 +8,12 @@ from stillwatch.drill.declare import BenignClass
 from stillwatch.drill.personas import DAY
 from stillwatch.drill.world import World
 
-ASIDES = ["{Help with|Please solve|I do not get} this{, <who> asked for it|}: ", "Homework {<n>|of page <n>}: ", "{Is my answer right|What is wrong here}: ", "<c>. "]
+ASIDES = [
+    "{Help with|Please solve|I do not get} this{, <who> asked for it|}: ",
+    "Homework {<n>|of page <n>}: ",
+    "{Is my answer right|What is wrong here}: ",
+    "<c>. ",
+]
 
 
 def grow(world: World, calls: int) -> None:

@@ -15,7 +15,7 @@ def grow(world: World, calls: int) -> None:
         topic = r.choice(person.topics)
         rubric = r.choice(libraries) if r.random() < 0.5 else world.texts.wording(r, ("grade",), 2, topic, person.language)
         for slot in world.plan(person, world.heavy_tail(25.0, 1.1)):
-            question = world.texts.conversation(r, topic, person.language, 1)[0][0]
+            question = world.question(person)[0]
             answer = world.texts.document(r, topic, person.language)
             world.say(person, slot, rubric.around(f"{question}\n\n{answer}", person.through_system), "verdict", CLASS.name)
 

@@ -18,7 +18,7 @@ def grow(world: World, calls: int) -> None:
         if r.random() < PROMPT_LIBRARY and person.conduct == "chat":
             favourite = world.texts.wording(r, ("answer",), 0, person.topics[0], person.language)
             for slot in slots[: len(slots) // 3]:
-                prompt, kind = world.texts.conversation(r, r.choice(person.topics), person.language, 1)[0]
+                prompt, kind = world.question(person)
                 world.say(person, slot, favourite.around(prompt, person.through_system), kind, CLASS.name)
             slots = slots[len(slots) // 3 :]
         world.use(person, slots, CLASS.name)

@@ -20,7 +20,7 @@ def grow(world: World, calls: int) -> None:
         tried = {slot.ts for slot in r.sample(open_, min(len(open_), r.choice((1, 1, 2, 2, 3, 5))))}
         for slot in slots:
             if slot.ts in tried:
-                about = world.texts.conversation(r, r.choice(person.topics), person.language, 1)[0][0]
+                about = world.question(person)[0]
                 world.say(person, slot, virals[which].around(about, False), "prose", CLASS.name)
             else:
                 world.use(person, [slot], CLASS.name)
