@@ -48,7 +48,7 @@ CAMPAIGN = Disclosed(
     assumptions=(
         "300 accounts and 30 days (not disclosed)",
         "one card pays for four accounts; no other infrastructure is shared",
-        "half reasoning, three in ten grading, two in ten safe rewrites; three wordings of each, in three languages",
+        "half reasoning, three in ten grading, two in ten safe rewrites; three wordings of each, in the languages at hand (up to three)",
         "seven in ten calls follow a common release within minutes",
     ),
     infrastructure=True,

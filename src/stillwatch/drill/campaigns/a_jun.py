@@ -43,7 +43,7 @@ CAMPAIGN = Disclosed(
     assumptions=(
         "25.6 calls per account and day on average, spread as unevenly as use is (log-normal, sigma 1.4)",
         "accounts bought from resellers look like any customer's; three in ten come through an aggregator",
-        "five wordings in three languages with paraphrased pieces, each account using one to three; four in ten later turns of a conversation only ask to go on",
+        "five wordings in the languages at hand (up to three), with paraphrased pieces, each account using one to three; four in ten later turns of a conversation only ask to go on",
         "no cards or addresses in common unless infrastructure is switched on",
     ),
     infrastructure=False,

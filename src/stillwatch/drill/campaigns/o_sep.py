@@ -67,7 +67,7 @@ CAMPAIGN = Disclosed(
         "4 calls per account on average, spread unevenly (log-normal, sigma 0.9)",
         "most requests that continue a conversation replay reasoning issued to another account",
         "each account is its own organisation, paid and addressed like any customer's",
-        "the tasks are mathematics; wordings in three languages, each with paraphrased pieces",
+        "the tasks are mathematics; wordings in the languages at hand (up to three), each with paraphrased pieces",
     ),
     infrastructure=False,
     plant=plant,
