@@ -125,7 +125,12 @@ def _pruned(accounts: Ints, parts: list[Family]) -> Ints:
 
 
 def _fresh(parts: list[Family], history: History, replays: bool) -> list[Family]:
-    """The families of which most wordings are new: a phrase that others used before makes nobody a member, unless there is nothing else."""
+    """The families of which most wordings are new: a phrase that others used before makes nobody a member, unless there is nothing else.
+
+    Without history nobody knows which are new, so only the ends of replays are members where there are replays.
+    """
+    if replays and not history.known:
+        return []
     fresh = [part for part in parts if (history.before(part.wordings) > 0).mean() < 0.5]
     return fresh if fresh or replays else parts
 
