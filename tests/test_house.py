@@ -118,7 +118,7 @@ def test_nothing_is_pickled_and_only_doors_print() -> None:
 
 def test_marks_hold_no_text() -> None:
     strings = {field.name for field in MARKS if pa.types.is_string(field.type)}
-    assert strings == {"program", "path", "model", "plan"}, "words of the provider's own making only"
+    assert strings == {"program", "path", "model", "plan", "finish"}, "words of the provider's own making only"
     assert not {"prompt_text", "system", "response", "country", "lang"} & set(MARKS.names)
     assert pa.types.is_int64(MARKS.field("prompt").type)
 

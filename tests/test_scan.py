@@ -206,4 +206,4 @@ def test_no_usable_record_is_the_users_mistake(logs: Logs, tmp_path: Path) -> No
 
 
 def test_python_schema_is_the_contracts() -> None:
-    assert SCHEMA.names[:4] == ["call_id", "ts", "account", "model"] and len(SCHEMA) == 43
+    assert SCHEMA.names[:4] == ["call_id", "ts", "account", "model"] and len(SCHEMA) == 48

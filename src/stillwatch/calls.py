@@ -49,6 +49,8 @@ class LogCall:
     "Client's User-Agent."
     headers: str | None = None
     "Fingerprint of the client's header set."
+    tls: str | None = None
+    "Fingerprint of the TLS handshake (JA3, JA4)."
     client_seen: bool | None = None
     "The official client's own telemetry was seen for this call."
     payment: str | None = None
@@ -81,6 +83,10 @@ class LogCall:
     "Request parameter."
     tools: int | None = None
     "Number of tools offered."
+    tool_names: list[str] | None = None
+    "Names of the tools offered, as the request gives them."
+    images: int | None = None
+    "Images in the request."
     system: str | None = None
     "System prompt."
     prompt: str | None = None
@@ -95,6 +101,8 @@ class LogCall:
     "Tokens of the answer."
     reasoning_tokens: int | None = None
     "Tokens of hidden reasoning."
+    cached_tokens: int | None = None
+    "Tokens of the request that were read from a cache."
     status: int | None = None
     "HTTP status."
     finish: str | None = None
@@ -103,6 +111,8 @@ class LogCall:
     "Digest of the encrypted reasoning issued with this answer."
     reasoning_in: list[str] | None = None
     "Digests of encrypted reasoning replayed in this request."
+    sampled: float | None = None
+    "Share of calls that this log keeps, above 0 and at most 1; None: as far as known, all."
 
 
 SCHEMA: pa.Schema = arrow_schema(LogCall)

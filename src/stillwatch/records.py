@@ -59,6 +59,16 @@ class Marks:
     "User-Agent."
     headers: Hash | None
     "Header-set fingerprint."
+    tls: Hash | None
+    "Fingerprint of the TLS handshake."
+    asn: Hash | None
+    "Autonomous system of the address."
+    mail: Hash | None
+    "Mail domain of the account that is not free mail."
+    upstream: Hash | None
+    "The provider's own request id, in a gateway's log."
+    cost: float | None
+    "Charged for the call, US dollars."
     payment: Hash | None
     "Payment instrument."
     program: str | None
@@ -77,12 +87,30 @@ class Marks:
     "Messages in the request."
     tools: int | None
     "Tools offered."
+    toolset: Hash | None
+    "Keyed hash of the sorted names of the tools offered; None where no names are kept or none is offered."
+    images: int | None
+    "Images in the request."
+    max_tokens: int | None
+    "Longest answer allowed, tokens."
+    n: int | None
+    "Answers asked for."
+    logprobs: bool | None
+    "Log-probabilities asked for."
+    logit_bias: bool | None
+    "Whether a logit bias was set."
+    status: int | None
+    "HTTP status."
+    finish: str | None
+    "Finish or stop reason."
     input_tokens: int | None
     "Tokens of the request."
     output_tokens: int | None
     "Tokens of the answer."
     reasoning_tokens: int | None
     "Tokens of hidden reasoning."
+    cached_tokens: int | None
+    "Tokens of the request read from a cache."
     reasoning_out: Hash | None
     "Encrypted reasoning issued."
     reasoning_in: list[int] | None
@@ -97,6 +125,8 @@ class Marks:
     "Winnowed shingles of system prompt and prompt, in order of appearance, each once. None: no content."
     terms: list[int] | None
     "The smallest hashes of the distinct words of the prompt: a consistent sample of what it is about."
+    answered: list[int] | None
+    "The same of the answer, fewer of them: whether a next prompt takes up the last answer. None: no answer text."
     asked: int | None
     "Bits of elicitation families asked for (see sketch.lexicon); None: no content."
     delivered: int | None
@@ -105,6 +135,8 @@ class Marks:
     "Code of the capability asked for (sketch.lexicon.CAPABILITIES); None: no content."
     script: int | None
     "Code of the prompt's main writing system (sketch.lexicon.SCRIPTS); for reports only, never a feature."
+    sampled: float | None
+    "Share of calls that the log keeps; None: as far as known, all."
 
 
 _ARROW: dict[object, pa.DataType] = {

@@ -101,8 +101,11 @@ def _write(table: pa.Table, path: Path, name: str) -> None:
     if name.endswith(".parquet"):
         pq.write_table(table, path, compression="zstd")
     elif name.endswith(".csv"):
-        lists = pa.array([None if v is None else orjson.dumps(v).decode() for v in table["reasoning_in"].to_pylist()], pa.string())
-        pc.write_csv(table.set_column(table.schema.get_field_index("reasoning_in"), "reasoning_in", lists), path)
+        for at, field in enumerate(table.schema):
+            if pa.types.is_list(field.type):  # lists as JSON
+                told = pa.array([None if v is None else orjson.dumps(v).decode() for v in table[field.name].to_pylist()], pa.string())
+                table = table.set_column(at, field.name, told)
+        pc.write_csv(table, path)
     else:
         lines = b"".join(orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n" for row in table.to_pylist())
         path.write_bytes(gzip.compress(lines, 6, mtime=0) if name.endswith(".gz") else lines)

@@ -23,6 +23,8 @@ _HASHED = {
     "key": "key",
     "user_agent": "user_agent",
     "headers": "headers",
+    "tls": "tls",
+    "upstream": "upstream_id",
     "payment": "payment",
 }
 "Mark -> the call's column that it is the hash of, each under a domain of the mark's name."
@@ -39,7 +41,9 @@ def mark(batch: pa.RecordBatch, key: bytes) -> pa.RecordBatch:
     """
     made: dict[str, pa.Array] = {ours: hash_column(batch.column(theirs), key, ours) for ours, theirs in _HASHED.items()}
     made["ip"], made["net"] = _addresses(batch.column("ip"), key)
-    made["org"], made["org_known"] = _organisations(batch, made["account"], key)
+    made["asn"] = hash_column(batch.column("asn").cast(pa.string()), key, "asn")
+    made["org"], made["org_known"], made["mail"] = _organisations(batch, made["account"], key)
+    made["toolset"] = hash_column(_toolsets(batch.column("tool_names")), key, "toolset")
     made["reasoning_out"] = hash_column(batch.column("reasoning_out"), key, _REASONING)
     made["reasoning_in"] = hash_lists(batch.column("reasoning_in"), key, _REASONING)
     made |= text.sketch(batch.column("system"), batch.column("prompt"), batch.column("response"), key)
@@ -93,8 +97,15 @@ def _domain(text: str) -> str | None:
     return domain if "." in domain and not free(domain) else None
 
 
-def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array]:
+def _toolsets(column: pa.Array) -> pa.Array:
+    """One text for each set of tool names, whatever their order; null for none."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column), pa.string())
+    return pa.array([None if not names else "\n".join(sorted(set(names))) for names in column.to_pylist()], pa.string())
+
+
+def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array, pa.Array]:
     told = hash_column(batch.column("org"), key, "org")
     mail = hash_column(_each(batch.column("email_domain"), _domain), key, "org by mail")
     known = pc.coalesce(told, mail)
-    return pc.coalesce(known, account), known.is_valid()
+    return pc.coalesce(known, account), known.is_valid(), mail

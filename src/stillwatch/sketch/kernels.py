@@ -347,8 +347,8 @@ def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array
 
 
 @_jit
-def answer_marks(starts: Array, data: Array, seed: np.uint64, slots: Array, bits: Array) -> Any:
-    """Of each answer: tokens, connectives of reasoning, words of a grade, and whether inline tags were seen."""
+def answer_marks(starts: Array, data: Array, seed: np.uint64, slots: Array, bits: Array, n_terms: int) -> Any:
+    """Of each answer: tokens, connectives of reasoning, words of a grade, whether inline tags were seen, and a few terms."""
     n = len(starts) - 1
     longest = 0
     for i in range(n):
@@ -358,10 +358,14 @@ def answer_marks(starts: Array, data: Array, seed: np.uint64, slots: Array, bits
     sums, powers = np.zeros(size + 1, np.uint64), np.zeros(size + 1, np.uint64)
     counts, steps, verdicts = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
     tags, scripts = np.zeros(n, np.bool_), np.zeros(16, np.int64)
+    term_ends, terms, smallest = np.zeros(n + 1, np.int64), np.zeros(n_terms * n, np.int64), np.zeros(n_terms, np.int64)
     for i in range(n):
         hits = np.zeros(TOPIC_BIT + TOPICS, np.int64)
         counts[i], _ = _split(data, starts[i], starts[i + 1], seed, tokens, kinds, 0, scripts)
         _prefix(tokens, counts[i], sums, powers)
         tags[i] = _cues(sums, powers, kinds, counts[i], slots, bits, hits)
         steps[i], verdicts[i] = hits[STEP_BIT], hits[VERDICT_BIT]
-    return counts, steps, verdicts, tags
+        got = _terms(tokens, kinds, 0, counts[i], smallest)
+        terms[term_ends[i] : term_ends[i] + got] = smallest[:got]
+        term_ends[i + 1] = term_ends[i] + got
+    return counts, steps, verdicts, tags, term_ends, terms[: term_ends[n]]

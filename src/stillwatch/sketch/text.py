@@ -22,6 +22,9 @@ from stillwatch.sketch import kernels, lexicon
 TERMS = 32
 "Terms kept of each prompt."
 
+ANSWER_TERMS = 12
+"Terms kept of each answer."
+
 LONG_ANSWER = 80
 "Tokens from which an answer with connectives counts as reasoning delivered."
 
@@ -91,7 +94,7 @@ def sketch(system: pa.Array, prompt: pa.Array, response: pa.Array, key: bytes) -
     """Marks of a batch of texts.
 
     Args: three string arrays of one length (null: not kept) and the 32-byte key.
-    Returns: columns prompt, prompt_tokens, response_tokens, wordings, terms, asked, delivered, capability and script, as
+    Returns: columns prompt, prompt_tokens, response_tokens, wordings, terms, answered, asked, delivered, capability and script, as
     `records.Marks` declares them. A call whose prompt and system prompt are both null has null marks.
 
     >>> texts = pa.array(["Write out your full reasoning step by step: 2 + 2"]), pa.array([None], pa.string())
@@ -106,7 +109,7 @@ def sketch(system: pa.Array, prompt: pa.Array, response: pa.Array, key: bytes) -
     r_starts, r_data, r_valid = _buffers(response)
     found = kernels.request_marks(s_starts, s_data, p_starts, p_data, seed, slots, bits, TERMS)
     ends, wordings, term_ends, terms, prompts, tokens, groups, tags, topics, script = found
-    r_tokens, steps, verdicts, r_tags = kernels.answer_marks(r_starts, r_data, seed, slots, bits)
+    r_tokens, steps, verdicts, r_tags, r_term_ends, r_terms = kernels.answer_marks(r_starts, r_data, seed, slots, bits, ANSWER_TERMS)
     asked = _families(groups, tags)
     content = p_valid | s_valid
     reasoned = (r_tokens >= LONG_ANSWER) & (steps >= 4) & (steps * 60 >= r_tokens)
@@ -115,15 +118,16 @@ def sketch(system: pa.Array, prompt: pa.Array, response: pa.Array, key: bytes) -
     def column(values: Ints, valid: NDArray[np.bool_]) -> pa.Array:
         return pa.array(values, pa.int64(), mask=~valid)
 
-    def lists(limits: Ints, values: Ints) -> pa.Array:
-        return pa.ListArray.from_arrays(pa.array(limits, pa.int32()), pa.array(values, pa.int64()), mask=pa.array(~content))
+    def lists(limits: Ints, values: Ints, valid: NDArray[np.bool_]) -> pa.Array:
+        return pa.ListArray.from_arrays(pa.array(limits, pa.int32()), pa.array(values, pa.int64()), mask=pa.array(~valid))
 
     return {
         "prompt": column(prompts, p_valid),
         "prompt_tokens": column(tokens, p_valid),
         "response_tokens": column(r_tokens, r_valid),
-        "wordings": lists(ends, wordings),
-        "terms": lists(term_ends, terms),
+        "wordings": lists(ends, wordings, content),
+        "terms": lists(term_ends, terms, content),
+        "answered": lists(r_term_ends, r_terms, r_valid),
         "asked": column(asked, content),
         "delivered": column(delivered, r_valid),
         "capability": column(_capability(topics, asked), content),
