@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
-from stillwatch.records import Evidence
+from stillwatch.records import Cluster, Evidence
 
 LADDER = ("alert", "review", "watch")
 "Verdicts, strongest first."
@@ -69,6 +69,15 @@ def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[E
         step += 1
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
+
+
+def kindred(clusters: Sequence[Cluster]) -> list[list[int]]:
+    """Of each cluster: itself and those that share at least SAME_CASE of the smaller one's accounts."""
+    found = []
+    for mine in clusters:
+        common = [len(np.intersect1d(mine.accounts, other.accounts, assume_unique=True)) for other in clusters]
+        found.append([i for i, other in enumerate(clusters) if common[i] >= SAME_CASE * min(len(mine.accounts), len(other.accounts))])
+    return found
 
 
 def cases(judged: list[Judged]) -> list[list[Judged]]:

@@ -101,19 +101,18 @@ def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
     own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
     others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
     unit = traffic.unit[who]
-    nearer, tried = np.zeros(len(chosen)), np.zeros(len(chosen))
-    place = np.searchsorted(usable, row_owner[chosen])
-    step = max(1, len(usable) // (OTHERS + 1))
-    for k in range(1, OTHERS + 1):
-        pick = (place + k * step) % len(usable)
-        stranger = unit[usable[pick]] != unit[row_owner[chosen]]
-        theirs = np.asarray(calls.multiply(others[pick]).sum(axis=1)).ravel()
-        nearer += stranger * ((own > theirs + 1e-12) + 0.5 * (np.abs(own - theirs) <= 1e-12))
-        tried += stranger
+    strange = unit[usable][None, :] != unit[row_owner[chosen]][:, None]
+    alike = np.where(strange, np.asarray((rest @ others.T).todense()), -1.0)
+    # The members most alike in what else they ask: a language, a trade or a topic that several share is no business of one's own.
+    pick = np.argsort(-alike, axis=1, kind="stable")[:, :OTHERS]
+    at = np.arange(len(chosen))[:, None]
+    theirs, real = np.asarray((calls @ others.T).todense())[at, pick], strange[at, pick]
+    nearer = (real * ((own[:, None] > theirs + 1e-12) + 0.5 * (np.abs(own[:, None] - theirs) <= 1e-12))).sum(axis=1)
+    tried = real.sum(axis=1)
     scored = tried > 0
     owners, index = np.unique(unit[row_owner[chosen[scored]]], return_inverse=True)
     score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
-    return float(score.mean()) if len(owners) >= LEAST_UNITS else float("nan")
+    return float(np.median(score)) if len(owners) >= LEAST_UNITS else float("nan")
 
 
 def own_business(groups: Groups) -> Floats:
@@ -140,7 +139,7 @@ def slot_size(groups: Groups) -> Floats:
     for group, core, accounts in _each(groups):
         found = _slots(groups, group, core, accounts)
         if found.core.any():
-            out[group] = float(np.median(np.asarray(found.weights.getnnz(axis=1))[found.core]))
+            out[group] = float(np.median(found.size[found.core]))
     return out
 
 

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Bools, Ints, Traffic
 
 IN_TEMPLATE = 0.2
 "Share of the units in whose core calls a term stands from which it belongs to the template."
 
 MOST_CALLS = 16
 "Core calls of an account that are looked at, chosen by hash of the prompt; as many of its other calls."
+
+EXPLAINED = 0.8
+"Share of a term's core calls that carry one and the same wording of the template from which the term is that wording's."
+
+OFTEN = 0.2
+"Share of that wording's calls in which the term must stand; a sample of terms is kept of long prompts, so not in most."
+
+AGAIN_UNITS = 3
+"Units that must use a wording again in other prompts for it to be a template's."
 
 PAUSE = 30 * 60 * 1_000_000
 "Calls of an account without a session id are one conversation until it pauses this long."
@@ -29,6 +38,8 @@ class Slots:
     "Whether it is a core call of the group."
     weights: csr_matrix
     "Rows x terms, weighted by rarity, each row of length 1 (or empty)."
+    size: Ints
+    "Terms of each row that are not common to the members, whether or not a wording explains them."
     smallest: list[tuple[int, ...]]
     "The four smallest slot terms of each row: equal for equal slots in whatever wrapper."
 
@@ -59,6 +70,45 @@ def _sample(traffic: Traffic, calls: Ints) -> Ints:
     return np.sort(calls[order[np.arange(len(owner)) - first < MOST_CALLS]])
 
 
+def _listed(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """(row, position in the values) of every entry of the rows' lists."""
+    counts = offsets[rows + 1] - offsets[rows]
+    at = np.repeat(np.arange(len(rows)), counts)
+    return at, np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(offsets[rows], counts)
+
+
+def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints, terms: int) -> Bools:
+    """Terms that stand where one of the template's wordings stands: a campaign of many wordings uses each in few calls.
+
+    A wording is the template's when several units use it again in other prompts, so the question of a public list, which
+    each asks once, explains nothing.
+    """
+    offsets, values = traffic.wordings
+    who, position = _listed(offsets, core)
+    wordings, index = np.unique(values[position], return_inverse=True)
+    used = np.unique(np.stack([index, traffic.unit[traffic.account[core]][who], traffic.prompt[core][who]]), axis=1)
+    pairs, prompts = np.unique(used[:2], axis=1, return_counts=True)
+    again = np.bincount(pairs[0][prompts >= 2], minlength=len(wordings)) >= AGAIN_UNITS
+    if not again.any() or not len(at):
+        return np.zeros(terms, np.bool_)
+    row, position = _listed(offsets, rows)
+    place = np.minimum(np.searchsorted(wordings, values[position]), len(wordings) - 1)
+    real = (wordings[place] == values[position]) & again[place]
+    term_rows = csr_matrix((np.ones(len(at), np.float32), (column, at)), shape=(terms, len(rows)))
+    row_wordings = csr_matrix((np.ones(int(real.sum()), np.float32), (row[real], place[real])), shape=(len(rows), len(wordings)))
+    users = np.unique(np.stack([column, traffic.unit[traffic.account[rows]][at]]), axis=1)
+    common = np.bincount(users[0], minlength=terms) >= AGAIN_UNITS
+    together = (term_rows[common] @ row_wordings).tocsr()
+    calls = np.asarray(term_rows[common].sum(axis=1)).ravel()
+    carrying = np.maximum(1, np.asarray(row_wordings.sum(axis=0)).ravel())
+    term = np.repeat(np.arange(len(calls)), np.diff(together.indptr))
+    # Both ways: where the term stands the wording stands, and where the wording stands the term often does.
+    close = (together.data >= EXPLAINED * calls[term]) & (together.data >= OFTEN * carrying[together.indices])
+    found = np.zeros(terms, np.bool_)
+    found[np.flatnonzero(common)[np.unique(term[close])]] = True
+    return found
+
+
 def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     """Slot terms of a sample of the accounts' core calls and of their other calls."""
     is_core = np.zeros(traffic.calls, np.bool_)
@@ -67,9 +117,7 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     mine = np.concatenate([np.arange(starts[a], starts[a + 1]) for a in accounts]) if len(accounts) else np.zeros(0, np.int64)
     rows = np.concatenate([_sample(traffic, mine[is_core[mine]]), _sample(traffic, mine[~is_core[mine]])])
     offsets, values = traffic.terms
-    counts = offsets[rows + 1] - offsets[rows]
-    at = np.repeat(np.arange(len(rows)), counts)
-    position = np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(offsets[rows], counts)
+    at, position = _listed(offsets, rows)
     terms, column = np.unique(values[position], return_inverse=True)
     unit = traffic.unit[traffic.account[rows]]
     in_core = is_core[rows]
@@ -78,6 +126,8 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     # Not "in most calls": where each unit has a business of its own, only what all units say is the template's.
     calls_with = np.bincount(column[in_core[at]], minlength=len(terms)) / max(1, int(in_core.sum()))
     template = (spread >= IN_TEMPLATE) & (calls_with >= IN_TEMPLATE / 2)
+    size = np.bincount(at[~template[column]], minlength=len(rows)).astype(np.int64)
+    template |= _explained(traffic, core, rows, at[in_core[at]], column[in_core[at]], len(terms))
     keep = ~template[column]
     at, column = at[keep], column[keep]
     rarity = np.log1p(len(rows) / np.maximum(1, np.bincount(column, minlength=len(terms))))
@@ -85,4 +135,4 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
     matrix = csr_matrix(matrix.multiply(1.0 / np.maximum(length, 1e-12)[:, None]))
     ordered = np.split(terms[column], np.cumsum(np.bincount(at, minlength=len(rows)))[:-1]) if len(rows) else []
-    return Slots(rows, in_core, matrix, [tuple(sorted(part.tolist())[:4]) for part in ordered])
+    return Slots(rows, in_core, matrix, size, [tuple(sorted(part.tolist())[:4]) for part in ordered])
