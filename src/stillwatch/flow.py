@@ -5,15 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch import results
 from stillwatch.campaigns import judge, tell, weigh
+from stillwatch.campaigns.taken import Prices, counted_beside
+from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.drill import compose, scenario
 from stillwatch.engines import local
@@ -21,6 +25,7 @@ from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import Placebo, placebo
 from stillwatch.features.declare import Groups, columns, every_feature
 from stillwatch.intake import mapping as maps
+from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
 from stillwatch.intake.read import read
@@ -28,14 +33,17 @@ from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import History, exposure_table, merge
-from stillwatch.records import Campaign, Rejected
+from stillwatch.records import Campaign, Cluster, Rejected
 from stillwatch.sketch import lexicon
 from stillwatch.store import keys, names, scans, states
+from stillwatch.store import prices as price_list
 from stillwatch.traffic import Traffic
 
 Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
+Log: TypeAlias = str | pa.Table
+"A file, folder or glob, or a table of calls in memory."
 
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
@@ -60,39 +68,45 @@ class Found:
 
 
 def watch(
-    logs: Sequence[str],
+    logs: Sequence[Log],
     out: Path,
     *,
-    history: Sequence[str] = (),
+    history: Sequence[Log] = (),
     mapping: Path | None = None,
     key: Path | None = None,
     pseudonymous: bool = False,
+    prices: Path | None = None,
+    fleeting: bool = False,
     progress: Progress | None = None,
     render: Render | None = None,
 ) -> dict[str, Any]:
     """Scan logs and write the results to `out`, whole or not at all.
 
-    Args: log files, folders or globs; earlier scans or logs as reference; a column mapping; the hashing key's file.
+    Args: log files, folders, globs or tables; earlier scans or logs as reference; a column mapping; the hashing key's file; list prices (default: the
+    program's own). `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
     began = time.monotonic()
     step = progress or (lambda name, count: None)
     mapped = None if mapping is None else maps.load(mapping)
+    priced = price_list.load(prices)
     with scans.publish(Path(out), "scan") as staging:
-        secret = keys.load_or_create(key)
+        passing = fleeting and key is None and not keys.default_path().exists()
+        secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         reference = _reference(history, secret, mapped, step)
         with results.Rejections(staging) as rejected:
             log = _gather(logs, secret, mapped, rejected, lambda count: step("reading", count))
         if log is None:
-            raise UserError(rejected.advice(), ", ".join(logs), "describe the columns with --map FILE, or see the formats in the manual")
-        found = examine(log, reference, step)
+            raise UserError(rejected.advice(), ", ".join(_named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+        found = examine(log, reference, step, priced)
         step("writing", 0)
         accounts = log.traffic.accounts
         scan = blake2b(log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
-        names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
+        if not fleeting:
+            names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
         summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
-        summary["parameters"] = {"logs": list(logs), "history": list(history), "pseudonymous": pseudonymous}
+        summary["parameters"] = {"logs": _named(logs), "history": _named(history), "pseudonymous": pseudonymous}
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
         states.write(staging, found.kept, keys.fingerprint(secret))
@@ -101,7 +115,7 @@ def watch(
     return summary
 
 
-def examine(log: local.Gathered, reference: Reference, step: Progress) -> Found:
+def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None) -> Found:
     """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
     traffic = log.traffic
     ties, features, detectors = every_tie(), every_feature(), every_detector()
@@ -120,6 +134,8 @@ def examine(log: local.Gathered, reference: Reference, step: Progress) -> Found:
     some = label < strong
     compared = columns(Groups(traffic, calls[some], label[some], strong), [f for f in features.values() if f.clusters_only], missing)
     values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
+    if "wordings" not in missing:
+        values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
     kept = states.States(_organisations(traffic, missing), pairs_table(linked.carriers, traffic))
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
     speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
@@ -130,15 +146,25 @@ def examine(log: local.Gathered, reference: Reference, step: Progress) -> Found:
         judged.append(judge.judge(each, mine, said, speaking))
     step("telling", len(judged))
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
+    take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
     campaigns: list[Campaign] = []
     taken: set[int] = set()
     for case in judge.cases(judged):
-        campaigns.append(tell.tell(case, traffic, words, taken))
+        campaigns.append(tell.tell(case, traffic, words, taken, take))
         taken.add(campaigns[-1].earliest)
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
     return Found(campaigns, len(linked.clusters), off, list(detectors), _placebo(kept, reference), kept)
+
+
+def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
+    """Of each cluster: `all_traffic` of its core calls and those of its kindred, so that one campaign's other wordings are no alibi."""
+    calls = [np.unique(np.concatenate([clusters[k].calls for k in mine])) for mine in judge.kindred(clusters)]
+    mine = [part[np.isin(traffic.account[part], each.accounts)] for part, each in zip(calls, clusters, strict=True)]
+    label = np.repeat(np.arange(len(mine)), [len(part) for part in mine])
+    groups = Groups(traffic, np.concatenate(mine) if mine else np.zeros(0, np.int64), label, len(mine))
+    return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
 @dataclass(frozen=True)
@@ -153,20 +179,26 @@ class Reference:
     "The states it was made of."
 
 
-def _gather(logs: Sequence[str], secret: bytes, mapped: maps.Mapping | None, reject: Reject, progress: Callable[[int], None] | None) -> local.Gathered | None:
-    return local.gather(read(logs, mapped, reject), mark, account_names, secret, progress)
+def _named(logs: Sequence[Log]) -> list[str]:
+    return [log if isinstance(log, str) else tables.NAME for log in logs]
 
 
-def _reference(sources: Sequence[str], secret: bytes, mapped: maps.Mapping | None, step: Progress) -> Reference:
+def _gather(logs: Sequence[Log], secret: bytes, mapped: maps.Mapping | None, reject: Reject, progress: Callable[[int], None] | None) -> local.Gathered | None:
+    paths = [log for log in logs if isinstance(log, str)]
+    held = [tables.read(log, mapped, reject) for log in logs if not isinstance(log, str)]
+    return local.gather(chain(read(paths, mapped, reject), *held), mark, account_names, secret, progress)
+
+
+def _reference(sources: Sequence[Log], secret: bytes, mapped: maps.Mapping | None, step: Progress) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in sources:
-        if scans.is_scan(Path(source)):
+        if isinstance(source, str) and scans.is_scan(Path(source)):
             kept.append(states.read(Path(source), keys.fingerprint(secret)))
             continue
         log = _gather([source], secret, mapped, lambda rejected: None, lambda count: step("reading history", count))
         if log is None:
-            raise UserError("no usable record", source, "name an earlier scan's folder or a log that `stillwatch scan` reads")
+            raise UserError("no usable record", _named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
         missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
         kept.append(states.States(_organisations(log.traffic, missing), pairs_table(carriers(log.traffic), log.traffic)))
     exposure = [each.organisations.select([n for n in each.organisations.column_names if n == "unit" or n.startswith("calls_")]) for each in kept]

@@ -237,6 +237,8 @@ class Campaign:
     "Shares of calls by writing system; for the report only."
     members: list[dict[str, Any]] = field(default_factory=list)
     "Per account: account, log10_e, calls (the rows of accounts.parquet)."
+    taken: dict[str, Any] = field(default_factory=dict)
+    "What was taken, its list price and severity: see campaigns.taken; empty where no prices were given."
 
 
 @dataclass(frozen=True, slots=True)

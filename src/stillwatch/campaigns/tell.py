@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -155,10 +155,17 @@ def _alternatives(lead: Judged) -> list[dict[str, Any]]:
     return told
 
 
-def tell(case: list[Judged], traffic: Traffic, names: Mapping[str, Sequence[str]], taken: Container[int] = ()) -> Campaign:
+def tell(
+    case: list[Judged],
+    traffic: Traffic,
+    names: Mapping[str, Sequence[str]],
+    taken: Container[int] = (),
+    take: Callable[[Ints], dict[str, Any]] | None = None,
+) -> Campaign:
     """One campaign of one or more clusters, the strongest first.
 
-    `names`: capabilities and scripts by code; `taken`: members that name a stronger campaign already.
+    `names`: capabilities and scripts by code; `taken`: members that name a stronger campaign already; `take`: tells what some calls
+    took (campaigns.taken); None leaves that out.
     """
     lead = case[0]
     accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
@@ -202,6 +209,7 @@ def tell(case: list[Judged], traffic: Traffic, names: Mapping[str, Sequence[str]
             {"account": int(traffic.accounts[a]), "log10_e": round(_of_member(case, int(a)), 4), "calls": int(n)}
             for a, n in zip(accounts, counts, strict=True)
         ],
+        taken={} if take is None else take(calls),
     )  # fmt: skip
 
 

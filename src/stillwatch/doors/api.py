@@ -1,0 +1,197 @@
+"""The Python door: the same words as the command line, with tables instead of files.
+
+>>> import stillwatch
+>>> found = stillwatch.scan("log.parquet", history="earlier/")  # doctest: +SKIP
+>>> found.campaigns.to_pandas()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch import flow
+from stillwatch.doors.report import page
+from stillwatch.doors.report.words import count
+from stillwatch.errors import UserError
+
+
+class Frame(Protocol):
+    """Anything that gives itself as an Arrow stream: an Arrow table, a pandas or polars frame."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The Arrow PyCapsule interface."""
+
+
+Log: TypeAlias = str | os.PathLike[str] | Frame
+"A file, folder or glob; or a table or frame with the canonical columns."
+
+_TS = pa.timestamp("us", tz="UTC")
+
+CAMPAIGNS = pa.schema([
+    ("campaign", pa.string()), ("verdict", pa.string()), ("log10_e", pa.float64()), ("q", pa.float64()), ("p_floor", pa.float64()),
+    ("purpose", pa.string()), ("accounts", pa.list_(pa.string())), ("calls", pa.int64()), ("first_ts", _TS), ("last_ts", _TS),
+    ("severity", pa.string()), ("tokens_in", pa.int64()), ("tokens_out", pa.int64()), ("list_price_usd", pa.float64()), ("charged_usd", pa.float64()),
+])  # fmt: skip
+"One row a campaign, strongest first; columns as in campaigns.jsonl, with the purpose's grade and the main figures of what was taken."
+
+SIGNALS = pa.schema([
+    ("campaign", pa.string()), ("name", pa.string()), ("value", pa.float64()), ("unit", pa.string()), ("benign_low", pa.float64()),
+    ("benign_high", pa.float64()), ("log10_e", pa.float64()), ("fires", pa.bool_()), ("factor", pa.string()), ("atlas", pa.string()), ("text", pa.string()),
+])  # fmt: skip
+"One row for what each detector says of each campaign."
+
+TIES = pa.schema([
+    ("campaign", pa.string()), ("kind", pa.string()), ("keys", pa.int64()), ("accounts", pa.int64()), ("expected", pa.float64()), ("text", pa.string()),
+])  # fmt: skip
+"One row for each thing that joins the accounts of a campaign."
+
+REJECTED = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string())])
+"One row for each record that could not be used; line (or row) from 1, null where the whole file or column is meant."
+
+_SHOWN = ("campaign", "verdict", "log10_e", "q", "accounts", "calls", "severity", "tokens_out", "list_price_usd")
+"Columns of the notebook's table."
+
+_ROWS = 20
+"Campaigns that a notebook shows."
+
+
+@dataclass(frozen=True, repr=False)
+class Scan:
+    """What a scan found. Every table is an Arrow table: `.to_pandas()`, `polars.from_arrow(...)` or `duckdb` take it as it is."""
+
+    campaigns: pa.Table
+    "One row a campaign, strongest first (schema CAMPAIGNS)."
+    accounts: pa.Table
+    "One row an account and campaign: account, campaign, log10_e, calls."
+    rejected: pa.Table
+    "Records that could not be used (schema REJECTED)."
+    signals: pa.Table
+    "What each detector says of each campaign (schema SIGNALS)."
+    ties: pa.Table
+    "What joins the accounts of each campaign (schema TIES)."
+    summary: Mapping[str, Any]
+    "The object of summary.json."
+    cases: Sequence[Mapping[str, Any]] = field(default=())
+    "The lines of campaigns.jsonl: each case whole, with conditions, factors, alternatives and what was taken."
+
+    def report(self) -> str:
+        """The report as one HTML page that loads nothing and runs nothing, the same as report.html."""
+        return page.render(self.cases, self.summary)
+
+    def __repr__(self) -> str:
+        return f"<Scan: {self._verdicts()} in {count(self.summary['calls_read'], 'call')}>"
+
+    def _verdicts(self) -> str:
+        return ", ".join(count(self.summary[name], word) for name, word in (("alerts", "alert"), ("reviews", "review"), ("watches", "watch")))
+
+    def _repr_html_(self) -> str:
+        """A notebook's view: what was read, what was found, the strongest campaigns."""
+        told = self.summary
+        head = "".join(f"<th>{name}</th>" for name in _SHOWN)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{escape(_cell(row[name]))}</td>" for name in _SHOWN) + "</tr>" for row in self.campaigns.slice(0, _ROWS).to_pylist()
+        )
+        more = self.campaigns.num_rows - _ROWS
+        notes = [f"{more} more in .campaigns"] if more > 0 else []
+        notes += [str(told["cannot_decide"])] if told["cannot_decide"] else []
+        return (
+            f"<p><b>{self._verdicts()}</b> in {count(told['calls_read'], 'call')} of {count(told['accounts'], 'account')} "
+            f"({told['calls_rejected']:,} rejected, {count(told['clusters_tested'], 'cluster')} tested)</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" + "".join(f"<p>{escape(note)}</p>" for note in notes)
+        )
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, list):
+        return f"{len(value):,}"
+    return f"{value:.3g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def scan(
+    logs: Log | Sequence[Log],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    history: Log | Sequence[Log] = (),
+    map: str | os.PathLike[str] | None = None,
+    key: str | os.PathLike[str] | None = None,
+    pseudonymous: bool = False,
+    prices: str | os.PathLike[str] | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Scan:
+    """Find campaigns in a log, as `stillwatch scan` does.
+
+    Args:
+        logs: one or several of: file, folder, glob, Arrow table, pandas or polars frame (canonical columns, or named by `map`).
+        out: folder in which the results appear too, whole or not at all. None: nothing stays on disk, and where there is no hashing key
+            yet, one is made for this scan alone, so that ids of campaigns differ from scan to scan; name a `key` to keep them.
+        history: earlier scans' folders or logs of the same provider, as reference.
+        map: a file that names the columns of a log in no known format.
+        key: file of the hashing key; made on first use.
+        pseudonymous: leave keyed hashes in place of the log's own account ids.
+        prices: file of list prices in place of the program's own.
+        progress: told the step's name and a count as the work goes on.
+
+    Raises: UserError for what the user can mend.
+    """
+    with contextlib.ExitStack() as stack:
+        # Holds results and account ids, never text; only its owner may read it, and it goes whatever happens.
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
+        summary = flow.watch(
+            _several(logs), folder, history=_several(history), mapping=_path(map), key=_path(key), pseudonymous=pseudonymous, prices=_path(prices),
+            fleeting=out is None, progress=progress, render=None if out is None else page.render,
+        )  # fmt: skip
+        return _read(folder, summary)
+
+
+def _path(given: str | os.PathLike[str] | None) -> Path | None:
+    return None if given is None else Path(given)
+
+
+def _several(logs: Log | Sequence[Log]) -> list[str | pa.Table]:
+    many = logs if isinstance(logs, list | tuple) else [logs]
+    return [_one(log) for log in many]
+
+
+def _one(log: Any) -> str | pa.Table:
+    """A path as text, anything else as an Arrow table."""
+    if isinstance(log, str | os.PathLike):
+        return str(os.fspath(log))
+    if isinstance(log, pa.Table):
+        return log
+    if not hasattr(log, "__arrow_c_stream__"):
+        raise UserError(f"no log: {type(log).__name__}", "", "give a path, an Arrow table, or a pandas or polars frame; of a lazy frame, what .collect() gives")
+    try:
+        return pa.table(log)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        # Arrow's own words may quote a value, which may be a customer's text.
+        what = f"the {type(log).__name__} cannot be read as an Arrow table ({type(error).__name__})"
+        raise UserError(what, "", "give each column one type") from None
+
+
+def _read(folder: Path, summary: dict[str, Any]) -> Scan:
+    """The tables of a scan's folder."""
+    cases = [orjson.loads(line) for line in (folder / "campaigns.jsonl").read_bytes().splitlines()]
+    rejected = [orjson.loads(line) for line in (folder / "rejected.jsonl").read_bytes().splitlines()]
+    campaigns = [{**case["taken"], **case, "purpose": case["conditions"]["purpose"]["grade"]} for case in cases]
+    return Scan(
+        campaigns=pa.Table.from_pylist(campaigns, schema=CAMPAIGNS),
+        accounts=pq.read_table(folder / "accounts.parquet"),
+        rejected=pa.Table.from_pylist(rejected, schema=REJECTED),
+        signals=pa.Table.from_pylist([{**each, "campaign": case["campaign"]} for case in cases for each in case["signals"]], schema=SIGNALS),
+        ties=pa.Table.from_pylist([{**each, "campaign": case["campaign"]} for case in cases for each in case["ties"]], schema=TIES),
+        summary=summary,
+        cases=tuple(cases),
+    )
