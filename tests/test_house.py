@@ -33,7 +33,8 @@ MAY: dict[str, set[str]] = {
     "engines": STAGES | LOW | WORDS | {"calls"},
     "store": STAGES | LOW | WORDS | {"calls"},
     "results": {"engines", "flow", *STAGES, *LOW, *WORDS},  # flow's and engines' names for types only, see below
-    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "results"},
+    "sources": {"intake", "engines", "store", *LOW, *WORDS},
+    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "results", "sources"},
     "doors": {"flow", "results", *WORDS},
     "__main__": {"doors"},
 }

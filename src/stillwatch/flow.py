@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,16 +24,13 @@ from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import Placebo, placebo
 from stillwatch.features.declare import Groups, columns, every_feature
 from stillwatch.intake import mapping as maps
-from stillwatch.intake import tables
-from stillwatch.intake.mark import accounts as account_names
-from stillwatch.intake.mark import mark
-from stillwatch.intake.read import read
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import History, exposure_table, merge
 from stillwatch.records import Campaign, Cluster, Rejected
 from stillwatch.sketch import lexicon
+from stillwatch.sources import Log, Reading, gather, named, write_marks
 from stillwatch.store import keys, names, scans, states
 from stillwatch.store import prices as price_list
 from stillwatch.traffic import Traffic
@@ -42,9 +38,6 @@ from stillwatch.traffic import Traffic
 Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
-Log: TypeAlias = str | pa.Table
-"A file, folder or glob, or a table of calls in memory."
-
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
@@ -74,6 +67,7 @@ def watch(
     history: Sequence[Log] = (),
     mapping: Path | None = None,
     key: Path | None = None,
+    unit: str = "account",
     pseudonymous: bool = False,
     prices: Path | None = None,
     fleeting: bool = False,
@@ -82,7 +76,7 @@ def watch(
 ) -> dict[str, Any]:
     """Scan logs and write the results to `out`, whole or not at all.
 
-    Args: log files, folders, globs or tables; earlier scans or logs as reference; a column mapping; the hashing key's file; list prices (default: the
+    Args: log files, folders, globs or tables; earlier scans or logs as reference; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
     program's own). `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
@@ -93,11 +87,12 @@ def watch(
     with scans.publish(Path(out), "scan") as staging:
         passing = fleeting and key is None and not keys.default_path().exists()
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
-        reference = _reference(history, secret, mapped, step)
+        how = Reading(secret, key, mapped, unit)
+        reference = _reference(history, how, step)
         with results.Rejections(staging) as rejected:
-            log = _gather(logs, secret, mapped, rejected, lambda count: step("reading", count))
+            log = gather(logs, how, rejected, lambda count: step("reading", count))
         if log is None:
-            raise UserError(rejected.advice(), ", ".join(_named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+            raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
         found = examine(log, reference, step, priced)
         step("writing", 0)
         accounts = log.traffic.accounts
@@ -106,7 +101,7 @@ def watch(
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
         summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
-        summary["parameters"] = {"logs": _named(logs), "history": _named(history), "pseudonymous": pseudonymous}
+        summary["parameters"] = {"logs": named(logs), "history": named(history), "unit": unit, "pseudonymous": pseudonymous}
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
         states.write(staging, found.kept, keys.fingerprint(secret))
@@ -179,26 +174,16 @@ class Reference:
     "The states it was made of."
 
 
-def _named(logs: Sequence[Log]) -> list[str]:
-    return [log if isinstance(log, str) else tables.NAME for log in logs]
-
-
-def _gather(logs: Sequence[Log], secret: bytes, mapped: maps.Mapping | None, reject: Reject, progress: Callable[[int], None] | None) -> local.Gathered | None:
-    paths = [log for log in logs if isinstance(log, str)]
-    held = [tables.read(log, mapped, reject) for log in logs if not isinstance(log, str)]
-    return local.gather(chain(read(paths, mapped, reject), *held), mark, account_names, secret, progress)
-
-
-def _reference(sources: Sequence[Log], secret: bytes, mapped: maps.Mapping | None, step: Progress) -> Reference:
+def _reference(logs: Sequence[Log], how: Reading, step: Progress) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
-    for source in sources:
+    for source in logs:
         if isinstance(source, str) and scans.is_scan(Path(source)):
-            kept.append(states.read(Path(source), keys.fingerprint(secret)))
+            kept.append(states.read(Path(source), keys.fingerprint(how.secret)))
             continue
-        log = _gather([source], secret, mapped, lambda rejected: None, lambda count: step("reading history", count))
+        log = gather([source], how, lambda rejected: None, lambda count: step("reading history", count))
         if log is None:
-            raise UserError("no usable record", _named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
+            raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
         missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
         kept.append(states.States(_organisations(log.traffic, missing), pairs_table(carriers(log.traffic), log.traffic)))
     exposure = [each.organisations.select([n for n in each.organisations.column_names if n == "unit" or n.startswith("calls_")]) for each in kept]
@@ -242,6 +227,15 @@ def _placebo(kept: states.States, reference: Reference) -> Placebo:
     wording = np.concatenate([each["wording"].to_numpy() for each in pairs])
     unit = np.concatenate([each["unit"].to_numpy() for each in pairs])
     return placebo(wording, unit, now / (now + before))
+
+
+def marks(
+    logs: Sequence[Log], out: Path, *, mapping: Path | None = None, key: Path | None = None, unit: str = "account", progress: Progress | None = None
+) -> dict[str, Any]:
+    """Write the marks of logs to one file without text, an input of `watch`. Returns what was written."""
+    mapped = None if mapping is None else maps.load(mapping)
+    step = progress or (lambda name, count: None)
+    return write_marks(logs, Path(out), Reading(keys.load_or_create(key), key, mapped, unit), lambda count: step("reading", count))
 
 
 def rehearse(

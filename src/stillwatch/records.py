@@ -166,6 +166,9 @@ def arrow_schema(record: type) -> pa.Schema:
 MARKS: pa.Schema = arrow_schema(Marks)
 "Arrow schema of a batch of marks."
 
+MARKS_VERSION = b"1"
+"Version of marks that have left the house: raised whenever a mark is computed otherwise."
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

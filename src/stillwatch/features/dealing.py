@@ -14,6 +14,9 @@ from stillwatch.traffic import NONE, Ints, Traffic
 OTHERS = 8
 "Members that each call is compared with."
 
+NEAREST = 1 / 3
+"Share of the members, the most alike, among whom those are taken, evenly by rank."
+
 MOST_ACCOUNTS = 200
 "Members that are looked at, evenly spaced by keyed hash."
 
@@ -103,8 +106,9 @@ def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
     unit = traffic.unit[who]
     strange = unit[usable][None, :] != unit[row_owner[chosen]][:, None]
     alike = np.where(strange, np.asarray((rest @ others.T).todense()), -1.0)
-    # The members most alike in what else they ask: a language, a trade or a topic that several share is no business of one's own.
-    pick = np.argsort(-alike, axis=1, kind="stable")[:, :OTHERS]
+    # Members alike in what else they ask: a language, a trade or a topic that a third of them share is no business of one's own.
+    ranks = np.unique(np.arange(OTHERS) * max(OTHERS, int(NEAREST * len(usable))) // OTHERS)
+    pick = np.argsort(-alike, axis=1, kind="stable")[:, ranks[ranks < len(usable)]]
     at = np.arange(len(chosen))[:, None]
     theirs, real = np.asarray((calls @ others.T).todense())[at, pick], strange[at, pick]
     nearer = (real * ((own[:, None] > theirs + 1e-12) + 0.5 * (np.abs(own[:, None] - theirs) <= 1e-12))).sum(axis=1)

@@ -38,6 +38,13 @@ def grading_asked(groups: Groups) -> Floats:
     return groups.share(asked, known)
 
 
+def grading_delivered(groups: Groups) -> Floats:
+    """Share of the calls asking for a grade whose answer gives one."""
+    asked, known = _bits(groups, "asked", GRADING)
+    delivered, answered = _bits(groups, "delivered", GRADING)
+    return groups.share(delivered, asked & known & answered)
+
+
 _ROWS = [{"asked": 1, "delivered": 1}, {"asked": 2, "delivered": 0}, {"asked": 4, "delivered": 4}, {"asked": 0, "delivered": 0}]
 
 FEATURES = (
@@ -46,4 +53,7 @@ FEATURES = (
         "reasoning_delivered", "share of asking calls", "refused or ignored", "every answer reasons at length", ("asked", "delivered"), reasoning_delivered, (_ROWS, 0.5)
     ),
     Feature("grading_asked", "share of calls", "never", "every call asks for a grade", ("asked",), grading_asked, (_ROWS, 0.25)),
+    Feature(
+        "grading_delivered", "share of asking calls", "refused or ignored", "every answer gives a grade", ("asked", "delivered"), grading_delivered, (_ROWS, 1.0)
+    ),
 )  # fmt: skip

@@ -85,6 +85,8 @@ class Format:
     "Batches of `calls.SCHEMA`; unusable records go to the last argument."
     cases: tuple[Reads | Rejects, ...]
     "Both kinds, at least one each."
+    marked: bool = False
+    "True when it gives batches of `records.MARKS` instead of calls: marks that were made where the text lives."
 
 
 def found(package: str = "stillwatch.intake.formats") -> tuple[Format, ...]:

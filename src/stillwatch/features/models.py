@@ -1,0 +1,141 @@
+"""Which models a group asks: how fast it moves to a new one, and whether it falls back when refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.features.declare import Feature, Floats, Groups
+from stillwatch.features.rows import DAY, HOUR, mean, number, pack, thinned
+from stillwatch.traffic import Ints, Traffic
+
+LEAST_CALLS = 8
+"Fewest calls in the day after a release from which a group's move can be told."
+
+LEAST_REFUSED = 5
+"Fewest refused calls from which falling back is a habit."
+
+SOON = HOUR
+"A refused call is followed by what an account does within this time."
+
+LEAST_UNITS, LEAST_SHARE = 5, 0.01
+"""Organisations that use a model in its first day, and its share of the log's calls from then on, from which a model that
+appears while the log runs is a release and not a rarely used name."""
+
+
+def model_codes(traffic: Traffic) -> tuple[Ints, list[str]]:
+    """Model of each call as a code, and the names by code."""
+    column = traffic.column("model").combine_chunks()
+    array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    coded = array.dictionary_encode()
+    return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary.to_pylist()
+
+
+def first_calls(traffic: Traffic) -> dict[str, int]:
+    """When each model was first asked in this log, microseconds."""
+    code, names = model_codes(traffic)
+    first = np.full(len(names), np.iinfo(np.int64).max)
+    np.minimum.at(first, code, traffic.ts)
+    return dict(zip(names, first.tolist(), strict=True))
+
+
+def first_appearances(traffic: Traffic) -> dict[str, int]:
+    """Models that appear while the log runs, at least a day after its start, and are taken up at once by several organisations."""
+    code, names = model_codes(traffic)
+    unit, start, found = traffic.unit[traffic.account], int(traffic.ts.min()), {}
+    for name, at in first_calls(traffic).items():
+        mine = code == names.index(name)
+        early = mine & (traffic.ts < at + DAY)
+        share = mine.sum() / (traffic.ts >= at).sum()
+        if at >= start + DAY and share >= LEAST_SHARE and len(np.unique(unit[early])) >= LEAST_UNITS:
+            found[name] = at
+    return found
+
+
+def moved(groups: Groups, releases: Mapping[str, int]) -> Floats:
+    """Share of a group's calls in the 24 hours after a model's release that ask that model; of several releases, the largest.
+
+    `releases`: model -> time in microseconds. A group counts where it called before the release as well, and enough after.
+    """
+    traffic = groups.traffic
+    code, names = model_codes(traffic)
+    ts, mine = traffic.ts[groups.calls], code[groups.calls]
+    out = np.full(groups.count, np.nan)
+    for name, at in sorted(releases.items()):
+        if name not in names:
+            continue
+        after = (ts >= at) & (ts < at + DAY)
+        was_there = (groups.total(ts < at) > 0) & (groups.total(after) >= LEAST_CALLS)
+        out = np.fmax(out, np.where(was_there, groups.share(mine == names.index(name), after), np.nan))
+    return out
+
+
+def model_pivot(groups: Groups) -> Floats:
+    """`moved` for the releases that the log itself shows."""
+    return moved(groups, first_appearances(groups.traffic))
+
+
+def ahead(groups: Groups, releases: Mapping[str, int]) -> Floats:
+    """`moved`, as a multiple of the same share among all calls of the log."""
+    traffic = groups.traffic
+    whole = Groups(traffic, np.arange(traffic.calls), np.zeros(traffic.calls, np.int64), 1)
+    all_of_it = float(moved(whole, releases)[0])
+    return moved(groups, releases) / all_of_it if all_of_it > 0 else np.full(groups.count, np.nan)
+
+
+def pivot_lead(groups: Groups) -> Floats:
+    """`ahead` for the releases that the log itself shows."""
+    return ahead(groups, first_appearances(groups.traffic))
+
+
+def fell_back(groups: Groups, ages: Mapping[str, int]) -> Floats:
+    """Share of refused calls (status 400 to 499) after which the account's next call of the group within the hour asks another model that is not newer.
+
+    `ages`: model -> time of release or first appearance in microseconds; two of one day count as equally old, and a model without a time as the oldest.
+    """
+    traffic = groups.traffic
+    code, names = model_codes(traffic)
+    age = np.array([ages.get(name, 0) // DAY for name in names], np.int64)
+    mine, ts, status = code[groups.calls], traffic.ts[groups.calls], np.nan_to_num(number(groups, "status"), nan=0.0)
+    refused = (status >= 400) & (status < 500)
+    account = traffic.account[groups.calls]
+    order = np.argsort(pack(groups.label, account), kind="stable")
+    label, who, when, model = groups.label[order], account[order], ts[order], mine[order]
+    # Several refusals in a row are one: what counts is the next call that was not refused.
+    through = np.where(refused[order], len(order), np.arange(len(order)))
+    after = np.append(np.minimum.accumulate(through[::-1])[::-1], len(order))[1:]
+    at = np.flatnonzero(refused[order])
+    follow = np.minimum(after[at], len(order) - 1)
+    soon = (after[at] < len(order)) & (label[follow] == label[at]) & (who[follow] == who[at]) & (when[follow] - when[at] <= SOON)
+    back = soon & (model[follow] != model[at]) & (age[model[follow]] <= age[model[at]])
+    enough = np.bincount(label[at], minlength=groups.count) >= LEAST_REFUSED
+    return np.where(enough & ~thinned(groups), mean(groups.count, label[at], back.astype(np.float64)), np.nan)
+
+
+def model_retreat(groups: Groups) -> Floats:
+    """`fell_back` by the order in which the models appear in the log."""
+    return fell_back(groups, first_calls(groups.traffic))
+
+
+_ORG = [{"account": a, "org": a} for a in range(5)]
+_MOVE = [{**org, "ts": int(org["account"]), "model": "old"} for org in _ORG]
+_MOVE += [{**org, "ts": 2 * DAY + 10 * i + int(org["account"]), "model": "new" if i < 3 else "old"} for org in _ORG for i in range(4)]
+_REFUSED = [
+    {"account": 1, "ts": DAY * 9 + i * 10**6, "model": model, "status": status}
+    for i, (model, status) in enumerate([("b", 403), ("a", 200), ("b", 400), ("b", 429), ("a", 200), ("b", 429), ("b", 200), ("b", 429)])
+] + [{"account": 2, "ts": 0, "model": "a", "status": 200}]
+
+FEATURES = (
+    Feature(
+        "model_pivot", "share of calls", "stays with the models it has", "all calls go to a new model within a day", ("model",), model_pivot, (_MOVE, 0.75)
+    ),
+    Feature(
+        "pivot_lead", "times the log's", "slower than everybody", "many times as fast as everybody to a new model", ("model",), pivot_lead, (_MOVE, 1.0)
+    ),
+    Feature(
+        "model_retreat", "share of refusals", "waits, or tries the same model again", "each refusal is answered with an older model",
+        ("model", "status"), model_retreat, (_REFUSED, 0.6),
+    ),
+)  # fmt: skip

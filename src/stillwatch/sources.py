@@ -1,0 +1,141 @@
+"""Logs of any kind -> marks in one canonical order: reading, the unit that is linked, marking, and the way back to names."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch.engines import local
+from stillwatch.errors import UserError
+from stillwatch.intake import mapping as maps
+from stillwatch.intake import tables
+from stillwatch.intake.mark import accounts as account_names
+from stillwatch.intake.mark import mark
+from stillwatch.intake.read import read
+from stillwatch.intake.unit import linked
+from stillwatch.records import MARKS, MARKS_VERSION, Rejected
+from stillwatch.store import keys, names
+from stillwatch.traffic import Ints
+
+Log: TypeAlias = str | pa.Table
+"A file, folder or glob, or a table of calls in memory."
+
+Reject = Callable[[Rejected], None]
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How logs are read and marked."""
+
+    secret: bytes
+    "The hashing key."
+    key: Path | None
+    "Its file; sealed names lie beside it. None: in the user's configuration folder."
+    mapping: maps.Mapping | None = None
+    "Column names of a log in no known format."
+    unit: str = "account"
+    "What is linked: account, key or end_user."
+
+
+def named(logs: Sequence[Log]) -> list[str]:
+    """The logs as the user named them."""
+    return [log if isinstance(log, str) else tables.NAME for log in logs]
+
+
+def _batches(logs: Sequence[Log], how: Reading, reject: Reject) -> Iterator[pa.RecordBatch]:
+    paths = [log for log in logs if isinstance(log, str)]
+    held = [tables.read(log, how.mapping, reject) for log in logs if not isinstance(log, str)]
+    for batch in chain(read(paths, how.mapping, reject), *held):
+        yield batch if _told(batch) else linked(batch, how.unit)
+
+
+def _told(batch: pa.RecordBatch) -> dict[bytes, bytes]:
+    """What a batch of marks says of its making; empty for a batch of calls."""
+    metadata = batch.schema.metadata or {}
+    return metadata if b"stillwatch marks" in metadata else {}
+
+
+def _marked(batch: pa.RecordBatch, key: bytes, unit: str) -> pa.RecordBatch:
+    """Marks of a batch of calls; marks that were made elsewhere, where they fit."""
+    told = _told(batch)
+    if not told:
+        return mark(batch, key)
+    if told[b"key"] != keys.fingerprint(key).encode():
+        raise UserError("these marks were made with another hashing key", "", "pass the key they were made with by --key")
+    if told[b"unit"] != unit.encode():
+        raise UserError(f"these marks were made with --unit {told[b'unit'].decode()}", "", "name the same unit, or make the marks again")
+    return batch.replace_schema_metadata(None)
+
+
+def _names(batch: pa.RecordBatch, key: bytes, path: Path | None, sealed: dict[bytes, dict[int, str]]) -> tuple[Ints, pa.Array]:
+    """Accounts of a batch and the log's own names for them; of marks whose names are not at hand, the keyed hashes."""
+    told = _told(batch)
+    if not told:
+        return account_names(batch, key)
+    if told[b"names"] not in sealed:
+        try:
+            sealed[told[b"names"]] = names.open(path, key, told[b"names"].decode())
+        except UserError:
+            sealed[told[b"names"]] = {}
+    known = sealed[told[b"names"]]
+    accounts = np.unique(batch.column("account").to_numpy())
+    return accounts, pa.array([known.get(int(each), f"{int(each) & (2**64 - 1):016x}") for each in accounts], pa.string())
+
+
+def gather(logs: Sequence[Log], how: Reading, reject: Reject, progress: Progress | None = None) -> local.Gathered | None:
+    """Every log read, marked and put into canonical order; None when there is no usable record."""
+    return local.gather(
+        _batches(logs, how, reject), partial(_marked, unit=how.unit), partial(_names, path=how.key, sealed={}), how.secret, progress
+    )  # fmt: skip
+
+
+def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress | None = None) -> dict[str, Any]:
+    """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
+
+    Records that cannot be used are told in OUT.rejected.jsonl. Returns: marks, calls_read, calls_rejected, accounts,
+    rejected (that file's name or None). Raises: UserError when no record is usable.
+    """
+    made = secrets.token_hex(8)
+    told = {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": made.encode()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part, beside = out.with_name(f".{out.name}.{made}.part"), out.with_name(out.name + ".rejected.jsonl")
+    rejected: list[Rejected] = []
+    known: dict[int, str] = {}
+    sealed: dict[bytes, dict[int, str]] = {}
+    count = 0
+    try:
+        with closing(pq.ParquetWriter(part, MARKS.with_metadata(told), compression="zstd")) as writer:
+            for batch in _batches(logs, how, rejected.append):
+                marks = _marked(batch, how.secret, how.unit)
+                hashes, raw = _names(batch, how.secret, how.key, sealed)
+                known.update(zip(hashes.tolist(), raw.to_pylist(), strict=True))
+                writer.write_batch(marks.replace_schema_metadata(told))
+                count += marks.num_rows
+                if progress is not None:
+                    progress(count)
+        if not count:
+            first = f" ({len(rejected)} rejected; the first: {rejected[0].reason})" if rejected else ""
+            raise UserError(f"no usable record{first}", ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+        names.seal(how.key, how.secret, made, list(known), list(known.values()))
+        if rejected:
+            lines = [orjson.dumps({"file": each.file, "line": each.line, "reason": each.reason}) + b"\n" for each in rejected]
+            beside.with_name(f".{beside.name}.{made}.part").write_bytes(b"".join(lines))
+            os.replace(beside.with_name(f".{beside.name}.{made}.part"), beside)
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+    lost = sum(each.line is not None for each in rejected)
+    return {"marks": str(out), "calls_read": count, "calls_rejected": lost, "accounts": len(known), "rejected": str(beside) if rejected else None}
