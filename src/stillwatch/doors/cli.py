@@ -20,6 +20,13 @@ from stillwatch.errors import StillwatchError, UserError
 
 # numba and pyarrow take half a second to import: what needs them is imported inside the commands, so that help is quick.
 
+with_key = click.option(
+    "--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key; made on first use. Default: in the user's configuration folder."
+)
+with_unit = click.option(
+    "--unit", type=click.Choice(["account", "key", "end_user"]), default="account", show_default=True,
+    help="What is linked. end_user: those behind a reseller's or gateway's accounts.",
+)  # fmt: skip
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
 
 
@@ -97,24 +104,44 @@ def main() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the results appear, whole or not at all.")
 @click.option("--history", multiple=True, metavar="DIR", help="Earlier scan, or log, of the same provider as reference; may be repeated.")
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
-@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key; made on first use. Default: in the user's configuration folder.")
+@click.option("--prices", type=click.Path(path_type=Path), metavar="FILE", help="List prices of models, to value what was taken. Default: the program's own.")
+@with_unit
+@with_key
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
 @as_json
-def scan(logs: tuple[str, ...], out: Path, history: tuple[str, ...], mapping: Path | None, key: Path | None, pseudonymous: bool, json_: bool) -> None:
+def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
     """Read logs (files, folders, globs) and write the campaigns found in them to DIR.
 
-    Formats are found by themselves: canonical Parquet, JSON Lines and CSV, OpenAI-compatible request/response JSON
-    Lines; plain, gzip or zstd. Any other flat log: --map.
+    Formats are found by themselves (the manual lists them); plain, gzip or zstd. Any other flat log: --map. Marks that
+    `stillwatch marks` wrote are read as well.
     """
     from stillwatch import flow
     from stillwatch.doors.report import page
 
     summary = _run(
-        lambda progress: flow.watch(logs, out, history=history, mapping=mapping, key=key, pseudonymous=pseudonymous, progress=progress, render=page.render),
+        lambda progress: flow.watch(logs, out, progress=progress, render=page.render, **options),
         json_,
     )
     campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
     click.echo(json.dumps(summary) if json_ else words.scanned(summary, campaigns, out))
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="MARKS", help="The file of marks to write (Parquet).")
+@click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
+@with_unit
+@with_key
+@as_json
+def marks(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
+    """Write the marks of logs, without a word of their text, to a file that `scan` reads.
+
+    For logs whose text may not leave where it lies. Scanned under the same key, marks give exactly what the logs give.
+    """
+    from stillwatch import flow
+
+    made = _run(lambda progress: flow.marks(logs, out, progress=progress, **options), json_)
+    click.echo(json.dumps(made) if json_ else words.marked(made))
 
 
 @main.command()

@@ -30,6 +30,12 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
     return "\n".join(lines)
 
 
+def marked(made: Mapping[str, Any]) -> str:
+    """What `marks` wrote."""
+    lost = f"; {made['calls_rejected']:,} rejected, see {made['rejected']}" if made["rejected"] else ""
+    return f"{made['calls_read']:,} calls of {made['accounts']:,} accounts marked: {made['marks']}{lost}"
+
+
 def drilled(planted: Mapping[str, Any]) -> str:
     """What a drill planted, with every assumption."""
     lines = [f"{planted['calls']:,} calls of {planted['accounts']:,} accounts: {planted['log']}, truth: {planted['truth']}"]

@@ -14,6 +14,9 @@ from stillwatch.traffic import NONE, Ints, Traffic
 OTHERS = 8
 "Members that each call is compared with."
 
+EVERYDAY = 100
+"The slot terms that most members use: everyday words of the languages that they write."
+
 NEAREST = 1 / 3
 "Share of the members, the most alike, among whom those are taken, evenly by rank."
 
@@ -105,8 +108,10 @@ def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
     others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
     unit = traffic.unit[who]
     strange = unit[usable][None, :] != unit[row_owner[chosen]][:, None]
-    alike = np.where(strange, np.asarray((rest @ others.T).todense()), -1.0)
-    # Members alike in what else they ask: a language, a trade or a topic that a third of them share is no business of one's own.
+    # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
+    spread = np.asarray((profile[usable] > 0).sum(axis=0)).ravel()
+    everyday = np.argsort(-spread, kind="stable")[:EVERYDAY]
+    alike = np.where(strange, _cosine(rest[:, everyday], others[:, everyday]), -1.0)
     ranks = np.unique(np.arange(OTHERS) * max(OTHERS, int(NEAREST * len(usable))) // OTHERS)
     pick = np.argsort(-alike, axis=1, kind="stable")[:, ranks[ranks < len(usable)]]
     at = np.arange(len(chosen))[:, None]
@@ -117,6 +122,13 @@ def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
     owners, index = np.unique(unit[row_owner[chosen[scored]]], return_inverse=True)
     score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
     return float(np.median(score)) if len(owners) >= LEAST_UNITS else float("nan")
+
+
+def _cosine(left: csr_matrix, right: csr_matrix) -> Floats:
+    """Cosine of every row of one with every row of the other; 0 where one has nothing."""
+    sizes = [np.sqrt(np.asarray(part.multiply(part).sum(axis=1)).ravel()) for part in (left, right)]
+    both = np.asarray((left @ right.T).todense())
+    return np.asarray(both / np.maximum(np.outer(*sizes), 1e-12), np.float64)
 
 
 def own_business(groups: Groups) -> Floats:

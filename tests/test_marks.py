@@ -1,0 +1,70 @@
+"""Marks made where the text lives give exactly what the text gives; the unit that is linked is declared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from stillwatch import flow
+from stillwatch.calls import SCHEMA
+from stillwatch.errors import UserError
+from stillwatch.intake.unit import linked
+from conftest import Logs
+
+
+def test_marks_give_what_the_text_gives(logs: Logs, tmp_path: Path) -> None:
+    flow.marks([str(logs.log)], tmp_path / "log.marks", key=logs.key)
+    flow.marks([str(logs.history)], tmp_path / "history.marks", key=logs.key)
+    flow.watch([str(logs.log)], tmp_path / "text", history=[str(logs.history)], key=logs.key)
+    flow.watch([str(tmp_path / "log.marks")], tmp_path / "marks", history=[str(tmp_path / "history.marks")], key=logs.key)
+    told = (tmp_path / "text" / "campaigns.jsonl").read_bytes()
+    assert told and told == (tmp_path / "marks" / "campaigns.jsonl").read_bytes()
+
+
+def test_marks_hold_no_word_of_the_text_and_no_name(logs: Logs, tmp_path: Path) -> None:
+    flow.marks([str(logs.log)], tmp_path / "log.marks", key=logs.key)
+    table = pq.read_table(tmp_path / "log.marks")
+    texts = {field.name for field in table.schema if pa.types.is_string(field.type)}
+    assert texts == {"program", "path", "model", "plan", "finish"}
+    raw = (tmp_path / "log.marks").read_bytes()
+    log = pq.read_table(logs.log)
+    assert not [name for name in log["account"].unique().to_pylist()[:200] if name.encode() in raw]
+
+
+def test_marks_of_another_key_or_unit_are_refused(logs: Logs, tmp_path: Path) -> None:
+    flow.marks([str(logs.log)], tmp_path / "log.marks", key=logs.key)
+    with pytest.raises(UserError, match="another hashing key"):
+        flow.watch([str(tmp_path / "log.marks")], tmp_path / "scan", key=tmp_path / "other.key")
+    with pytest.raises(UserError, match="--unit account"):
+        flow.watch([str(tmp_path / "log.marks")], tmp_path / "scan", key=logs.key, unit="key")
+
+
+def test_what_is_rejected_while_marking_is_told(tmp_path: Path) -> None:
+    good = '{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m"}\n'
+    (tmp_path / "log.jsonl").write_text(good + '{"call_id": "2"}\n')
+    made = flow.marks([str(tmp_path / "log.jsonl")], tmp_path / "log.marks", key=tmp_path / "key")
+    assert (made["calls_read"], made["calls_rejected"]) == (1, 1)
+    assert '"line":2' in Path(made["rejected"]).read_text()
+    (tmp_path / "bad.jsonl").write_text('{"call_id": "2", "ts": 1, "account": "a", "model": "m"}\n')
+    with pytest.raises(UserError, match="no usable record"):
+        flow.marks([str(tmp_path / "bad.jsonl")], tmp_path / "bad.marks", key=tmp_path / "key")
+    assert not list(tmp_path.glob("*bad.marks*"))
+
+
+def _batch(**columns: list[object]) -> pa.RecordBatch:
+    rows = len(columns["account"])
+    given = {"call_id": [str(i) for i in range(rows)], "ts": [1] * rows, "model": ["m"] * rows, **columns}
+    return pa.RecordBatch.from_arrays([pa.array(given.get(f.name, [None] * rows), f.type) for f in SCHEMA], schema=SCHEMA)
+
+
+def test_the_unit_takes_the_accounts_place() -> None:
+    batch = _batch(account=["a", "a", "b"], key=["k1", "k2", None], end_user=["u", None, "u"], org=["o", "o", "p"], payment=["c", "c", "d"])
+    assert linked(batch, "account") is batch
+    by_key = linked(batch, "key")
+    assert by_key.column("account").to_pylist() == ["k1", "k2", "b"] and by_key.column("org").to_pylist() == ["o", "o", "p"]
+    by_user = linked(batch, "end_user")
+    assert by_user.column("account").to_pylist() == ["a/u", "a", "b/u"]
+    assert by_user.column("org").to_pylist() == [None, "o", None] and by_user.column("payment").to_pylist() == [None, "c", None]
