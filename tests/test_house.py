@@ -35,7 +35,8 @@ MAY: dict[str, set[str]] = {
     "results": {"engines", "flow", *STAGES, *LOW, *WORDS},  # flow's and engines' names for types only, see below
     "sources": {"intake", "engines", "store", *LOW, *WORDS},
     "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "results", "sources"},
-    "doors": {"flow", "results", *WORDS},
+    "account": {"store", *STAGES, *LOW, *WORDS},
+    "doors": {"flow", "account", "results", *WORDS},
     "__main__": {"doors"},
 }
 "What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."

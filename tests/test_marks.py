@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import Logs
 from stillwatch import flow
 from stillwatch.calls import SCHEMA
 from stillwatch.errors import UserError
 from stillwatch.intake.unit import linked
-from conftest import Logs
 
 
 def test_marks_give_what_the_text_gives(logs: Logs, tmp_path: Path) -> None:

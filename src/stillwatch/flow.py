@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch import results
-from stillwatch.campaigns import judge, tell, weigh
+from stillwatch.campaigns import judge, membership, tell, weigh
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
@@ -28,12 +28,13 @@ from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import History, exposure_table, merge
+from stillwatch.linking.ties import replay
 from stillwatch.records import Campaign, Cluster, Rejected
 from stillwatch.sketch import lexicon
 from stillwatch.sources import Log, Reading, gather, named, write_marks
-from stillwatch.store import keys, names, scans, states
+from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
-from stillwatch.traffic import Traffic
+from stillwatch.traffic import Ints, Traffic
 
 Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
@@ -58,6 +59,8 @@ class Found:
     "The same method on organisations dealt at random to today and before."
     kept: states.States
     "What later scans may use."
+    members: dict[str, pa.Table]
+    "What explains any account (campaigns.membership)."
 
 
 def watch(
@@ -105,6 +108,7 @@ def watch(
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
         states.write(staging, found.kept, keys.fingerprint(secret))
+        memberships.write(staging, found.members, keys.fingerprint(secret))
         if render is not None:
             (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
     return summary
@@ -143,14 +147,26 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
     campaigns: list[Campaign] = []
+    listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
     for case in judge.cases(judged):
         campaigns.append(tell.tell(case, traffic, words, taken, take))
         taken.add(campaigns[-1].earliest)
+        listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [one.weighed.cluster for one in case]))
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
-    return Found(campaigns, len(linked.clusters), off, list(detectors), _placebo(kept, reference), kept)
+    return Found(campaigns, len(linked.clusters), off, list(detectors), _placebo(kept, reference), kept, _members(traffic, listed, edges))
+
+
+def _members(traffic: Traffic, listed: membership.Listed, edges: Mapping[str, tuple[Ints, Ints]]) -> dict[str, pa.Table]:
+    """What explains any account's membership."""
+    if "replay" in edges:
+        source, target, _ = replay.links(traffic)
+        calls = np.unique(np.concatenate([source, target]))
+    else:
+        calls = np.zeros(0, np.int64)
+    return membership.tables(traffic, listed, edges, (traffic.account[calls], calls))
 
 
 def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:

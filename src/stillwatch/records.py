@@ -2,7 +2,7 @@
 
 Batches of these travel between rooms, never one object per call. No record here holds text of a prompt or an answer,
 and identifiers are 64-bit keyed hashes (SipHash-2-4 under the provider's key). Nothing is imported but the
-standard library and Arrow's types.
+standard library, arrays and Arrow's types.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
+import numpy as np
 import pyarrow as pa
 
 Hash = NewType("Hash", int)
@@ -244,6 +245,10 @@ class Campaign:
     "What was taken, its list price and severity: see campaigns.taken; empty where no prices were given."
 
 
+def _no_touch() -> Any:
+    return np.zeros((2, 0), np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """Accounts joined by keys, and the calls that carry what joins them. Arrays index the log's canonical order."""
@@ -270,3 +275,9 @@ class Cluster:
     "(accounts, families): whether the account has two core calls of that family (bool array)."
     ties: tuple[tuple[str, int, int, float | None], ...]
     "What joins the members: (tie, keys, accounts, accounts expected of a group of this size or None)."
+    touch: Any = field(default_factory=lambda: _no_touch())
+    "(2, n): (family, call) of every call of anybody, member or not, that carries a family by which members are told."
+    needed: float = 1.0
+    "How many of those families an account must use in two different prompts to be a member."
+    ends: Any = field(default_factory=lambda: _no_touch()[0])
+    "Members that are such as an end of a replay between strangers (account codes, ascending)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import os
 from dataclasses import dataclass
@@ -10,18 +11,23 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
-import pyarrow.csv as pc
+import pyarrow.compute as pc
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from stillwatch.calls import SCHEMA
 from stillwatch.drill.declare import every_campaign, every_class, scale
-from stillwatch.drill.personas import DAY
-from stillwatch.drill.scenario import Scenario
+from stillwatch.drill.host import Host, strangers
+from stillwatch.drill.ladder import finish
+from stillwatch.drill.personas import DAY, FREE_MAIL
+from stillwatch.drill.scenario import Planted, Scenario
 from stillwatch.drill.texts import Texts
-from stillwatch.drill.world import World
+from stillwatch.drill.world import World, hash_text
 from stillwatch.errors import UserError
 
 TRUTH = pa.schema([(name, pa.string()) for name in ("call_id", "account", "organisation", "campaign", "class")])
+OWN = "own log"
+"What the truth calls records of a log that a campaign was planted in."
 SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz", ".csv")
 
 
@@ -34,44 +40,148 @@ class Drill:
     truth: pa.Table
     "call_id, account, organisation, campaign (null: innocent), class."
     campaigns: list[dict[str, Any]]
-    "Of each campaign: id, calls, accounts, factors, assumptions."
+    "Of each campaign: id, calls, accounts, factors, assumptions, share of all calls."
+
+
+PAST = 15.0
+"Days before a log in which people are told who stand in its history as well (`seen_before`)."
+
+Rows = list[dict[str, Any]]
+Truth = list[tuple[str, str, str, str | None, str]]
 
 
 def compose(scenario: Scenario, corpora: Path | None = None) -> Drill:
     """Make the log of a scenario. Every part has a seed of its own, so adding a campaign leaves the innocents as they were."""
-    classes = every_class()
-    weights = scenario.benign or {name: each.weight for name, each in classes.items()}
-    benign = scenario.calls * (1 - sum(planted.share for planted in scenario.campaigns))
-    rows: list[dict[str, Any]] = []
-    truth: list[tuple[str, str, str, str | None, str]] = []
     texts = Texts(f"{scenario.seed}/{scenario.split}", corpora, scenario.split)
-    for name, weight in sorted(weights.items()):
-        world = World(scenario, texts, name)
-        classes[name].grow(world, round(benign * weight / sum(weights.values())))
-        rows += world.rows
-        truth += world.truth
+    known, of_known = _known(scenario, texts) if scenario.seen_before > 0 else ([], [])  # first, so that the history's are dealt the same texts
+    rows, truth = _innocents(scenario, texts, 1 - scenario.seen_before)
+    inside = [i for i, row in enumerate(known) if row["ts"] >= scenario.start * 1e6]
+    rows += [known[i] for i in inside]
+    truth += [of_known[i] for i in inside]
+    return _made(scenario, rows, truth, [_plant(scenario, texts, planted, scenario.calls, rows, truth) for planted in scenario.campaigns])
+
+
+def history(scenario: Scenario, log: Scenario, corpora: Path | None = None) -> Drill:
+    """The history of a log: a history's scenario, and with it the earlier calls of the people whom the log has `seen_before`.
+
+    Those make at most the same share of the history's calls; where they made more, whole days of an account are left out.
+    """
+    own = dataclasses.replace(scenario, calls=round(scenario.calls * (1 - log.seen_before)))
+    texts = Texts(f"{scenario.seed}/{scenario.split}", corpora, scenario.split)
+    rows, truth = _innocents(own, texts, 1.0)
+    if log.seen_before > 0:
+        known, of_known = _known(log, Texts(f"{log.seed}/{log.split}", corpora, log.split))
+        first, last = scenario.start * 1e6, min(scenario.start + scenario.days * DAY, log.start) * 1e6
+        inside = [i for i, row in enumerate(known) if first <= row["ts"] < last]
+        kept = min(1.0, (scenario.calls - own.calls) / max(1, len(inside)))
+        inside = [i for i in inside if hash_text(f"{known[i]['account']}/{known[i]['ts'] // int(DAY * 1e6)}") < kept * 2**32]
+        rows += [known[i] for i in inside]
+        truth += [of_known[i] for i in inside]
+    told = [_plant(scenario, texts, planted, scenario.calls, rows, truth) for planted in scenario.campaigns]
+    return _made(dataclasses.replace(scenario, show_identity=log.show_identity), rows, truth, told)
+
+
+def into(log: pa.Table, *planted: Planted, seed: int = 1, corpora: Path | None = None) -> Drill:
+    """Plant campaigns in an existing log (calls.SCHEMA; columns that it lacks are unknown). Its own records stay as they are, in order of time.
+
+    `share` of a campaign is its share of the calls of log and campaigns together; a campaign makes 80 calls or so at least and 16,000 at most,
+    and what share that came to is told. The truth calls the log's own records innocent (class `own log`), as far as anybody knows.
+
+    Raises: UserError where shares do not leave room, or the log is too small or lacks a column.
+    """
+    whole = sum(each.share for each in planted)
+    if not 0 < whole < 0.95 or any(each.share <= 0 for each in planted):
+        raise UserError(f"campaigns' shares add up to {whole:g}", "--into", "give shares above 0 that add up to less than 0.95")
+    host = Host(log, str(seed))
+    calls = round(host.log.num_rows / (1 - whole))
+    scenario = Scenario("into", calls=calls, seed=seed, days=host.days, start=host.start, campaigns=planted)
+    texts = Texts(f"into/{seed}", corpora, scenario.split)
+    rows: Rows = []
+    own = zip(host.log["call_id"].to_pylist(), host.log["account"].to_pylist(), host.log["org"].to_pylist(), strict=True)
+    truth: Truth = [(call, account, org or account, None, OWN) for call, account, org in own]
     told = []
-    for planted in scenario.campaigns:
-        disclosed = every_campaign()[planted.id]
-        cut = scale(disclosed, round(scenario.calls * planted.share * (1 - planted.cover)))
-        world = World(scenario, texts, planted.id)
-        disclosed.plant(world, planted, cut)
-        rows += world.rows
-        truth += world.truth
-        accounts = len({row["account"] for row in world.rows})
-        told.append({"id": planted.id, "calls": len(world.rows), "accounts": accounts, "factors": cut.factors, "assumptions": list(disclosed.assumptions)})
+    for each in planted:
+        planted_rows: Rows = []
+        told.append(_plant(scenario, texts, each, calls, planted_rows, truth))
+        host.dress(planted_rows, every_campaign()[each.id].moves_to)
+        rows += planted_rows
+    taken = {row["call_id"] for row in rows} & {call for call, *_ in truth[: host.log.num_rows]}
+    if taken or {row["account"] for row in rows} & set(host.log["account"].unique().to_pylist()):
+        raise UserError("the log holds calls of the same campaign and seed", "--into", "give another seed")
+    both = pa.concat_tables([host.log, _table(rows)])
+    order = pc.sort_indices(both, [("ts", "ascending"), ("call_id", "ascending")])
+    told = [about | {"share": about["calls"] / both.num_rows} for about in told]
+    return Drill(both.take(order), _truth(truth).take(order), told)
+
+
+def _innocents(scenario: Scenario, texts: Texts, part: float) -> tuple[Rows, Truth]:
+    """Calls of every benign class: that part of the scenario's innocent calls."""
+    return _grown(scenario, {name: World(scenario, texts, name) for name in _weighted(scenario)}, part)
+
+
+def _known(scenario: Scenario, texts: Texts) -> tuple[Rows, Truth]:
+    """Calls of the people who stand in the log and in its history, over the time of both."""
+    worlds = {name: World(scenario, texts, f"known/{name}", PAST) for name in _weighted(scenario)}
+    return _grown(scenario, worlds, scenario.seen_before * (PAST + scenario.days) / scenario.days)
+
+
+def _grown(scenario: Scenario, worlds: dict[str, World], part: float) -> tuple[Rows, Truth]:
+    """Each class in its world. A class adds whole organisations; what is too much of the last one is cut off, unless a least number of calls is asked for."""
+    rows: Rows = []
+    truth: Truth = []
+    for name, calls in _weighted(scenario).items():
+        wanted = round(calls * part)
+        every_class()[name].grow(worlds[name], wanted)
+        most = wanted if scenario.least_calls == 0 else len(worlds[name].rows)
+        rows += worlds[name].rows[:most]
+        truth += worlds[name].truth[:most]
+    return rows, truth
+
+
+def _weighted(scenario: Scenario) -> dict[str, float]:
+    """Innocent calls of a scenario by class."""
+    weights = scenario.benign or {name: each.weight for name, each in every_class().items()}
+    benign = scenario.calls * (1 - sum(planted.share for planted in scenario.campaigns))
+    return {name: benign * weight / sum(weights.values()) for name, weight in sorted(weights.items())}
+
+
+def _plant(scenario: Scenario, texts: Texts, planted: Planted, calls: int, rows: Rows, truth: Truth) -> dict[str, Any]:
+    """Add a campaign of its share of `calls`, cover included. Returns what is told of it."""
+    disclosed = every_campaign()[planted.id]
+    cut = scale(disclosed, round(calls * planted.share * (1 - max(planted.cover, disclosed.cover))))
+    world = World(scenario, texts, planted.id)
+    disclosed.plant(world, planted, cut)
+    finish(world, planted)
+    accounts = len({row["account"] for row in world.rows})
+    rows += world.rows
+    truth += world.truth
+    return {"id": planted.id, "calls": len(world.rows), "accounts": accounts, "factors": cut.factors, "assumptions": list(disclosed.assumptions)}
+
+
+def _made(scenario: Scenario, rows: Rows, truth: Truth, told: list[dict[str, Any]]) -> Drill:
+    """The log sorted by time, with the truth in the same order."""
     end = int((scenario.start + scenario.days * DAY) * 1e6)
     for row in rows:
         row["ts"] = min(row["ts"], end - 1)
+    if not scenario.show_identity:
+        strangers(rows, {account: organisation for _, account, organisation, _, _ in truth}, FREE_MAIL)
     order = sorted(range(len(rows)), key=lambda i: (rows[i]["ts"], rows[i]["call_id"]))
     if scenario.artefact:
         guilty = {call for call, _, _, campaign, _ in truth if campaign is not None}
         for row in rows:
             if row["call_id"] in guilty:
                 row["n"], row["temperature"] = 1, 0.7
-    calls = pa.Table.from_pylist([{name: rows[i].get(name) for name in SCHEMA.names} for i in order], schema=SCHEMA)
-    columns: list[Any] = list(zip(*(truth[i] for i in order), strict=True)) or [[] for _ in TRUTH]
-    return Drill(calls, pa.table([pa.array(column, pa.string()) for column in columns], schema=TRUTH), told)
+    told = [about | {"share": about["calls"] / max(1, len(rows))} for about in told]
+    return Drill(_table([rows[i] for i in order]), _truth([truth[i] for i in order]), told)
+
+
+def _table(rows: Rows) -> pa.Table:
+    return pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], schema=SCHEMA)
+
+
+def _truth(truth: Truth) -> pa.Table:
+    columns: list[Any] = list(zip(*truth, strict=True)) or [[] for _ in TRUTH]
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=TRUTH)
 
 
 def truth_path(log: Path) -> Path:
@@ -105,7 +215,7 @@ def _write(table: pa.Table, path: Path, name: str) -> None:
             if pa.types.is_list(field.type):  # lists as JSON
                 told = pa.array([None if v is None else orjson.dumps(v).decode() for v in table[field.name].to_pylist()], pa.string())
                 table = table.set_column(at, field.name, told)
-        pc.write_csv(table, path)
+        csv.write_csv(table, path)
     else:
         lines = b"".join(orjson.dumps({k: v for k, v in row.items() if v is not None}) + b"\n" for row in table.to_pylist())
         path.write_bytes(gzip.compress(lines, 6, mtime=0) if name.endswith(".gz") else lines)

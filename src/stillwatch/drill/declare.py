@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from stillwatch.drill.personas import Persona
-    from stillwatch.drill.rhythm import Slot
     from stillwatch.drill.scenario import Planted
     from stillwatch.drill.world import World
 
@@ -47,6 +45,10 @@ class Disclosed:
     "Whether the disclosure says that accounts shared infrastructure."
     plant: Callable[[World, Planted, Scale], None]
     "Adds the campaign to the world."
+    moves_to: str | None = None
+    "The model that it moves to, where the disclosure says that it moved."
+    cover: float = 0.0
+    "Share of its accounts' calls that are other people's ordinary use, where the disclosure says that they were mixed."
 
 
 @dataclass(frozen=True)
@@ -77,23 +79,6 @@ def scale(campaign: Disclosed, calls: int) -> Scale:
     each = max(min(4.0, a_day * days), min(a_day * days, calls / accounts))
     factors = {"days": days / campaign.days, "accounts": accounts / campaign.accounts, "calls_per_account": each / (a_day * days)}
     return Scale(round(each * accounts), accounts, days, factors)
-
-
-def tongues(world: World) -> list[str]:
-    """Languages that a campaign's wordings are written in: three of those that accounts write in."""
-    return ["en", *world.rng.sample([code for code in world.texts.language if code != "en"], min(2, len(world.texts.language) - 1))]
-
-
-def covered(world: World, planted: Planted, person: Persona, count: int) -> list[Slot]:
-    """The slots of `count` campaign calls; what the account makes beside them to cover them is written by the code of ordinary use.
-
-    The account is somebody as people are, with a plan of its own; the campaign only says what it asks in some of its slots.
-    """
-    more = round(count * planted.cover / (1 - planted.cover)) if planted.cover > 0 else 0
-    slots = world.plan(person, count + more)
-    hidden = set(world.rng.sample(range(len(slots)), more))
-    world.use(person, [slot for i, slot in enumerate(slots) if i in hidden], "cover")
-    return [slot for i, slot in enumerate(slots) if i not in hidden]
 
 
 Member = TypeVar("Member", BenignClass, Disclosed)

@@ -47,6 +47,11 @@ DAY = 86_400
 
 Place = tuple[str, int]
 "Address and autonomous system."
+Client = tuple[str, str, str]
+"User-Agent, fingerprint of the header set, fingerprint of the TLS handshake."
+VERBS = ("read", "write", "list", "search", "run", "edit", "open", "fetch", "apply", "check", "move", "show")
+NOUNS = ("file", "files", "folder", "shell", "page", "table", "diff", "tests", "issue", "note", "symbol", "image", "history", "task")
+"Tools are named after what they do to what."
 
 
 def pick(rng: Random, options: tuple[tuple[Any, float], ...]) -> Any:
@@ -77,8 +82,10 @@ class Persona:
     "Seconds between calls that follow one another."
     places: tuple[tuple[Place, ...], ...]
     "Where it calls from, the usual place first; each place has the addresses that it may get there."
-    clients: tuple[tuple[str, str], ...]
-    "(User-Agent, header fingerprint) of each client."
+    clients: tuple[Client, ...]
+    "Its clients, the usual one first."
+    telemetry: bool
+    "Whether the provider's own client may report on itself, where the account uses that client."
     models: tuple[tuple[str, float], ...]
     adopts: bool
     "Whether it moves to the new model when that appears."
@@ -97,8 +104,10 @@ class Persona:
     "How often a conversation has files or pictures with it, 0..1."
     preamble: int
     "Tokens that its client puts before every request (memory, project files, formats)."
-    tools: int | None
-    "Tools that its client offers."
+    tools: tuple[str, ...] | None
+    "Names of the tools that its client offers: its framework's, and some of its own."
+    shows_tools: bool
+    "Whether names of tools reach the log."
     program: str | None
     settings: tuple[dict[str, Any], ...]
     "Request parameters it sets, one set per use it has."
@@ -118,7 +127,7 @@ class Firm:
 
 
 class People:
-    """Makes personas for one world. Shared exits, mobile carriers, popular clients and cards of agencies exist for everybody."""
+    """Makes personas for one world. Shared exits, mobile carriers, popular clients, TLS libraries and cards of agencies exist for everybody."""
 
     def __init__(self, shared: Random, own: Random, start: int, days: float, topics: list[str], languages: tuple[str, ...]) -> None:
         self._start, self._days, self._topics, self._languages = start, days, topics, languages
@@ -126,14 +135,18 @@ class People:
         self._exits = [(self._address(), 64_512 + shared.randrange(12)) for _ in range(120)]
         self._carriers = [tuple((self._address(), 64_600 + i) for _ in range(40)) for i in range(12)]
         self._agencies = [self.token("card") for _ in range(25)]
-        self._clients: dict[str, list[tuple[tuple[tuple[str, str], ...], float]]] = {}
+        self._libraries = [self.token("t") for _ in range(14)]
+        self._clients: dict[str, list[tuple[tuple[Client, ...], float]]] = {}
+        self._toolboxes: dict[str, tuple[str, ...]] = {}
         for conduct, _ in CONDUCTS:
             made = []
             for i in range(9):
-                name = coined(shared, 2)
-                versions = tuple((f"{name}/{1 + i % 4}.{version}", self.token("h")) for version in range(shared.choice((2, 3, 5))))
+                name, library = coined(shared, 2), shared.choice(self._libraries)
+                versions = tuple((f"{name}/{1 + i % 4}.{version}", self.token("h"), library) for version in range(shared.choice((2, 3, 5))))
                 made.append((versions, 1.0 / (1 + i)))
+                self._toolboxes[name] = tuple(dict.fromkeys(f"{shared.choice(VERBS)}_{shared.choice(NOUNS)}" for _ in range(60)))[:24]
             self._clients[conduct] = made
+        self._official = {versions[0][0].split("/")[0] for conduct in ("chat", "agent") for versions, _ in self._clients[conduct][:1]}
         self._rng = own
 
     def _address(self) -> str:
@@ -155,15 +168,39 @@ class People:
             self.token("firm"), self.token("org") if r.random() < 0.6 else None, domain, self.token("card"), r.choice(PLANS[1:]), office, r.choice(ZONES)
         )
 
-    def _client(self, conduct: str) -> list[tuple[str, str]]:
+    def official(self, conduct: str) -> Client:
+        """The provider's own client in its newest version; programs are taken for agents."""
+        return self._clients["chat" if conduct == "chat" else "agent"][0][0][-1]
+
+    def is_official(self, client: Client) -> bool:
+        """Whether a call names the provider's own client as its sender."""
+        return client[0].split("/")[0] in self._official
+
+    def disguise(self, rng: Random) -> Client:
+        """A client at random: the name of a popular one, with header and TLS fingerprints as that one or another has them."""
+        versions = pick(rng, tuple(self._clients[pick(rng, CONDUCTS)]))
+        agent, headers, _ = rng.choice(versions)
+        return agent, f"{headers[:14]}{rng.randrange(65536):04x}", rng.choice(self._libraries)
+
+    def _tools(self, client: Client, count: int) -> tuple[str, ...]:
+        """Names of `count` tools: the framework's first ones, the last of them the account's own now and then."""
+        r = self._rng
+        named = self._toolboxes.get(client[0].split("/")[0]) or tuple(f"{r.choice(VERBS)}_{coined(r, 1)}" for _ in range(24))
+        own = min(count, r.choice((0, 0, 0, 1, 3)))
+        return (*named[: count - own], *(f"{r.choice(VERBS)}_{coined(r, 2)}" for _ in range(own)))
+
+    def _client(self, conduct: str) -> list[Client]:
         """One client in one or two versions; one in eight is somebody's own program, with headers of its own."""
         r = self._rng
         versions = pick(r, tuple(self._clients[conduct]))
         at = min(int(r.expovariate(1.2)), len(versions) - 1)
         mine = [versions[at]] if r.random() < 0.7 or at == 0 else [versions[at], versions[at - 1]]
         if r.random() < 0.3:  # headers differ by platform and options, among a few common sorts
-            mine = [(agent, f"{headers[:14]}{r.randrange(16):02x}{headers[16:]}") for agent, headers in mine]
-        return [(agent, self.token("h")) for agent, _ in mine] if r.random() < 0.12 else mine
+            mine = [(agent, f"{headers[:14]}{r.randrange(16):02x}{headers[16:]}", library) for agent, headers, library in mine]
+        if r.random() >= 0.12:
+            return mine
+        library = r.choice(self._libraries)
+        return [(agent, self.token("h"), library) for agent, _, _ in mine]
 
     def _settings(self, conduct: str) -> dict[str, Any]:
         r = self._rng
@@ -218,6 +255,7 @@ class People:
         clients = self._client(conduct)
         if r.random() < 0.2:
             clients += self._client(pick(r, CONDUCTS))
+        offers = r.random() < {"chat": 0.15, "script": 0.08, "agent": 0.9}[conduct]
         chosen = {pick(r, tuple((name, weight) for name, _, weight in MODELS)) for _ in range(r.choice((1, 1, 2, 3)))}
         return Persona(
             account=account,
@@ -235,6 +273,7 @@ class People:
             pace={"chat": 75.0, "script": 6.0, "agent": 28.0}[conduct] * math.exp(r.gauss(0, 0.6)),
             places=self._places(firm),
             clients=tuple(clients),
+            telemetry=r.random() < 0.92,
             models=tuple((model, r.random() + 0.1) for model in sorted(chosen)),
             adopts=r.random() < 0.35,
             topics=tuple(r.sample(self._topics, min(len(self._topics), r.choice((1, 2, 2, 3))))),
@@ -247,7 +286,8 @@ class People:
             attaches=r.choice((0.0, 0.1, 0.3, 0.8)),
             preamble=r.choice((0, 30, 120, 300, 900, 2500)),
             through_system=r.random() < {"chat": 0.4, "script": 0.55, "agent": 0.75}[conduct],
-            tools=r.choice((3, 4, 6, 8, 9, 12, 14, 20)) if r.random() < {"chat": 0.15, "script": 0.08, "agent": 0.9}[conduct] else None,
+            tools=self._tools(clients[0], r.choice((3, 4, 6, 8, 9, 12, 14, 20))) if offers else None,
+            shows_tools=r.random() < 0.85,
             program=r.choice(("startup", "education", "research")) if r.random() < 0.06 else None,
             settings=tuple(self._settings(conduct) for _ in range(r.choice((1, 1, 2, 3)))),
         )

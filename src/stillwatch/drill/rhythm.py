@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from stillwatch.drill.personas import DAY, NEW_MODEL, Persona, Place, pick
+from stillwatch.drill.personas import DAY, NEW_MODEL, Client, Persona, Place, pick
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,11 @@ class Slot:
     earlier: int
     "Turns of the same conversation that lie before its first call here (a conversation that is taken up again)."
     place: Place
-    client: tuple[str, str]
+    client: Client
     model: str
     settings: dict[str, Any]
-    tools: int | None
+    tools: tuple[str, ...] | None
+    images: int
     attached: int
     "Tokens of the request beside its text: files, pictures, what the client puts before it."
     key: str | None
@@ -69,12 +70,11 @@ def beginnings(person: Persona, rng: Random, count: int, start: float, end: floa
     return sorted(out)
 
 
-def plan(person: Persona, rng: Random, count: int, start: int, days: float, released: float, token: Any) -> list[Slot]:
+def plan(person: Persona, rng: Random, count: int, start: float, end: float, released: float, token: Any) -> list[Slot]:
     """`count` calls in the account's way: sorted by time, each with its place in a conversation.
 
     Where it is called from, with which client and which model is settled per conversation, and drifts.
     """
-    end = start + days * DAY
     sizes: list[int] = []
     while sum(sizes) < count:
         sizes.append(min(turns(person, rng), count - sum(sizes)))
@@ -89,27 +89,14 @@ def plan(person: Persona, rng: Random, count: int, start: int, days: float, rele
         settings, tools = rng.choice(person.settings), person.tools if rng.random() < 0.93 else None
         key = rng.choice(person.keys) if person.keys else None
         user = f"u{int(rng.paretovariate(0.8)) % 5000:04x}{person.account[-6:]}" if person.names_users else None
-        attached = person.preamble + (int(rng.lognormvariate(6.3, 1.2)) if rng.random() < person.attaches else 0)
+        files = int(rng.lognormvariate(6.3, 1.2)) if rng.random() < person.attaches else 0
+        attached, images = person.preamble + files, rng.choice((1, 1, 1, 2, 3)) if files and rng.random() < 0.12 else 0
         earlier = rng.choice((1, 1, 2, 4)) if not single and slots and rng.random() < 0.2 else 0
         for turn in range(size):
             if single and turn:
                 session = token("s_")
-            slots.append(
-                Slot(
-                    int(min(at, end - 1) * 1e6) + rng.randrange(1_000_000),
-                    session,
-                    0 if single else turn,
-                    earlier,
-                    place,
-                    client,
-                    model,
-                    settings,
-                    tools,
-                    attached,
-                    key,
-                    user,
-                )
-            )
+            ts, place_in_it = int(min(at, end - 1) * 1e6) + rng.randrange(1_000_000), 0 if single else turn
+            slots.append(Slot(ts, session, place_in_it, earlier, place, client, model, settings, tools, images, attached, key, user))
             at += rng.lognormvariate(math.log(person.pace), 0.9)
             if rng.random() < 0.04:
                 model = pick(rng, person.models)

@@ -14,6 +14,11 @@ from stillwatch.drill.declare import every_campaign, every_class
 from stillwatch.errors import UserError
 
 
+def _within(name: str, value: Any, most: float) -> None:
+    if isinstance(value, int | float) and not 0 <= value <= most:
+        raise UserError(f"{name} is {value:g}", "the scenario", f"give a share from 0 to {most:g}")
+
+
 @dataclass(frozen=True)
 class Planted:
     """One campaign of a scenario."""
@@ -26,6 +31,32 @@ class Planted:
     "Share of the campaign accounts' calls that are ordinary use, 0..0.95."
     infrastructure: bool | None = None
     "Whether its accounts share infrastructure; None: as the disclosure says."
+    paraphrase: bool = False
+    "Wordings are written anew for every account."
+    shuffle: bool = False
+    "The pieces of a wording stand in another order in every call, now before and now after the slot."
+    jitter: bool = False
+    "Accounts keep a person's hours and pauses; nothing is released in step."
+    headers: bool = False
+    "Client, header set and TLS fingerprint are drawn anew for every conversation."
+    by_topic: bool = False
+    "The job list is dealt by topic, so that an account sees few topics and no two accounts the same."
+    duplicates: float = 0.0
+    "Share of jobs that another account was given before, 0..0.95."
+    no_digests: bool = False
+    "The log holds no digests of encrypted reasoning for its accounts."
+    hand_over: bool = False
+    "A second pool of accounts takes over where the first ends."
+    low_rate: bool = False
+    "Four calls an account, on as many accounts as that takes."
+    before_history: bool = False
+    "Its wordings and accounts follow from `campaign_seed` alone, so that a history and a log of it can plant the same campaign."
+
+    def __post_init__(self) -> None:
+        """Refuse shares that leave nothing to plant. Raises: UserError."""
+        _within("share", self.share, 1.0)
+        _within("cover", self.cover, 0.95)
+        _within("duplicates", self.duplicates, 0.95)
 
 
 @dataclass(frozen=True)
@@ -50,8 +81,18 @@ class Scenario:
     "Benign class -> weight; empty: every class with the weight it declares."
     campaigns: tuple[Planted, ...] = ()
     "What is planted."
+    campaign_seed: int = 1
+    "Seed of wordings and accounts of the campaigns that have `before_history`: the same in a history and in its log."
+    seen_before: float = 0.0
+    "Share of innocent calls that come from people who also stood in the history, 0..0.95."
+    show_identity: bool = True
+    "Whether organisation, mail domain, payer and addresses show which innocent accounts belong together."
     artefact: bool = False
     "Plant a tell-tale on purpose, so that a test of artefacts can be tested."
+
+    def __post_init__(self) -> None:
+        """Refuse shares that leave nobody new. Raises: UserError."""
+        _within("seen_before", self.seen_before, 0.95)
 
     def with_overrides(self, seed: int | None = None, calls: int | None = None) -> Scenario:
         """The same scenario with another seed or size."""

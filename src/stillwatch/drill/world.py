@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from stillwatch.drill.answers import Answers
 from stillwatch.drill.personas import DAY, REASONS, People, Persona
@@ -29,31 +30,40 @@ TASKS = {
 "What programs are written for, and the kind of answer each asks for."
 
 
+def hash_text(text: str) -> int:
+    """A number for a text that is the same on every machine."""
+    return crc32(text.encode())
+
+
 @dataclass
 class Talk:
-    """What a conversation has behind it: digests issued, tokens said."""
+    """What a conversation has behind it: digests issued, tokens said, when it was last heard."""
 
     digests: list[str] = field(default_factory=list)
     tokens: int = 0
+    ts: int = 0
 
 
 class World:
     """Calls and their truth, added by classes and campaigns."""
 
-    def __init__(self, scenario: Scenario, texts: Texts, name: str) -> None:
+    def __init__(self, scenario: Scenario, texts: Texts, name: str, past: float = 0.0) -> None:
+        """`past`: days before the log that this part of the world is told from; its accounts make as many more calls."""
         seed = f"{scenario.seed}/{scenario.split}"
-        self.scenario, self.start, self.days, self.texts = scenario, scenario.start, scenario.days, texts
+        self.scenario, self.start, self.days, self.texts = scenario, round(scenario.start - past * DAY), scenario.days + past, texts
+        self.longer = self.days / scenario.days
         self.rng = Random(f"{seed}/{name}")
-        self.people = People(Random(f"{seed}/shared"), Random(f"{seed}/people/{name}"), scenario.start, scenario.days, texts.topics(), tuple(texts.language))
+        self.people = People(Random(f"{seed}/shared"), Random(f"{seed}/people/{name}"), self.start, self.days, texts.topics(), tuple(texts.language))
         self.answers = Answers(Random(f"{seed}/answers/{name}"), texts)
         self.rows: list[dict[str, Any]] = []
         self.truth: list[tuple[str, str, str, str | None, str]] = []
-        self._released = scenario.start + scenario.days * DAY * Random(f"{seed}/released").uniform(0.1, 0.6)
+        self.released = scenario.start + scenario.days * DAY * Random(f"{seed}/released").uniform(0.1, 0.6)
         self._names = Random(f"{seed}/ids/{name}")
         self._talks: dict[tuple[str, str], Talk] = {}
         self._last: dict[str, Talk] = {}
         self._rest: dict[str, list[tuple[str, str]]] = {}
         self._set_up: dict[str, list[Wording]] = {}
+        self._warm: dict[tuple[str, int], int] = {}
 
     def token(self, prefix: str) -> str:
         """An opaque id that tells nothing of its order."""
@@ -61,7 +71,7 @@ class World:
 
     def heavy_tail(self, median: float, spread: float = 1.3, most: int = 500) -> int:
         """Calls of an account: few make many, many make few; never below what the scenario asks of an organisation."""
-        drawn = max(1, min(most, round(median * math.exp(self.rng.gauss(0, spread)))))
+        drawn = max(1, min(round(most * self.longer), round(median * self.longer * math.exp(self.rng.gauss(0, spread)))))
         least = self.scenario.least_calls
         return drawn if drawn >= least else least + int(self.rng.expovariate(1 / 25))
 
@@ -71,9 +81,10 @@ class World:
         share = calls / sum(weights)
         return [max(1, int(weight * share + self.rng.random())) for weight in weights]
 
-    def plan(self, person: Persona, count: int) -> list[Slot]:
-        """The account's next `count` calls, before anybody says what they ask."""
-        return plan(person, self.rng, count, self.start, self.days, self._released, self.token)
+    def plan(self, person: Persona, count: int, begin: float | None = None, end: float | None = None) -> list[Slot]:
+        """The account's next `count` calls, before anybody says what they ask; within the log, or from `begin` to `end` (seconds)."""
+        begin, end = self.start if begin is None else begin, self.start + self.days * DAY if end is None else end
+        return plan(person, self.rng, count, begin, end, self.released, self.token)
 
     def say(
         self, person: Persona, slot: Slot, said: tuple[str | None, str], kind: str, label: str, *, ts: int | None = None, replayed: str | None = None,
@@ -92,7 +103,10 @@ class World:
             back = [*back[:-1], replayed]
         failed = r.random() < 0.02
         response = None if failed else self.answers.answer(r, kind, prompt, person.language)
-        asked = self.tokens(prompt) + self.tokens(system or "") + talk.tokens + 150 * slot.earlier + 90 * (slot.tools or 0) + slot.attached
+        ts = slot.ts if ts is None else ts
+        fixed = self.tokens(system or "") + 90 * len(slot.tools or ()) + slot.attached
+        asked = self.tokens(prompt) + talk.tokens + 150 * slot.earlier + fixed
+        cached = self._cached(person, slot, talk, system, fixed, ts)
         thinks = slot.model in REASONS and not failed
         digest = self.token("rs_") if thinks and person.encrypted else None
         most, answers = slot.settings.get("max_tokens"), slot.settings.get("n", 1)
@@ -104,22 +118,35 @@ class World:
         price = PRICES[slot.model] / 1e6
         call = self.token("c_")
         self.rows.append({
-            "call_id": call, "ts": slot.ts if ts is None else ts, "account": person.account, "model": slot.model, "org": person.org, "key": slot.key,
+            "call_id": call, "conversation": slot.session, "ts": ts, "account": person.account, "model": slot.model, "org": person.org, "key": slot.key,
             "end_user": slot.user, "session": slot.session if person.keeps_session else None, "path": person.path, "ip": slot.place[0], "asn": slot.place[1],
             "cost": round(price * (asked / 5 + ((written or 0) * answers + (thought or 0))), 6), "country": person.country, "user_agent": slot.client[0],
-            "headers": slot.client[1], "payment": person.payment, "email_domain": person.mail, "signup_ts": person.signup * 1_000_000, "plan": person.plan,
-            "program": person.program, "endpoint": person.endpoint, **slot.settings, "tools": slot.tools,
+            "headers": slot.client[1], "tls": slot.client[2] if person.path in ("native", "aggregator") else None,
+            "client_seen": None if person.path != "native" else person.telemetry and self.people.is_official(slot.client), "payment": person.payment, "email_domain": person.mail, "signup_ts": person.signup * 1_000_000, "plan": person.plan,
+            "program": person.program, "endpoint": person.endpoint, **slot.settings, "tools": None if slot.tools is None else len(slot.tools),
+            "tool_names": list(slot.tools) if slot.tools and person.shows_tools else None, "images": None if person.path is None else slot.images,
             "system": system, "prompt": prompt, "turns": 1 + 2 * (slot.turn + slot.earlier), "response": response, "input_tokens": asked,
             "output_tokens": None if written is None else written * answers, "reasoning_tokens": thought,
+            "cached_tokens": cached,
             "status": r.choice((429, 500, 529)) if failed else 200, "finish": None if failed else "length" if cut else "stop",
             "reasoning_out": digest, "reasoning_in": back or None,
         })  # fmt: skip
         self.truth.append((call, person.account, person.owner, campaign, label))
-        talk.tokens = min(60_000, talk.tokens + self.tokens(prompt) + (written or 0))
+        talk.tokens, talk.ts = min(60_000, talk.tokens + self.tokens(prompt) + (written or 0)), ts
         if digest:
             talk.digests.append(digest)
         self._last[person.account] = talk
         return digest
+
+    def _cached(self, person: Persona, slot: Slot, talk: Talk, system: str | None, fixed: int, ts: int) -> int | None:
+        """Tokens read from a cache: what was said in the conversation, or instructions of 1,024 tokens and more, within five minutes; by steps of 128."""
+        if slot.model not in REASONS or person.path is None:
+            return None
+        begins = (person.account, hash_text(system or ""))
+        warm = 0 <= ts - self._warm.get(begins, -(10**18)) < 300_000_000
+        self._warm[begins] = ts
+        held = fixed + talk.tokens if 0 <= ts - talk.ts < 300_000_000 and slot.turn > 0 else fixed if warm else 0
+        return held // 128 * 128 if held >= 1024 else 0
 
     def tokens(self, text: str) -> int:
         """Tokens of a text: four Latin letters or so, less for letters with marks, one or two for an ideograph."""

@@ -118,10 +118,10 @@ def _facts(edges: Edges, accounts: Ints, total: int) -> list[tuple[str, int, int
     return facts
 
 
-def _pruned(accounts: Ints, parts: list[Family]) -> Ints:
-    """Without the accounts that carry far fewer of the families than the members usually do."""
+def _needed(accounts: Ints, parts: list[Family]) -> tuple[Ints, float]:
+    """(families carried by each account, how many a member must carry): far fewer than the members usually do, and it was swept in."""
     carried = np.sum([np.isin(accounts, part.accounts) for part in parts], axis=0) if parts else np.zeros(len(accounts))
-    return accounts[(carried > 0) & (carried >= CARRIES * np.quantile(carried, 0.75))] if len(accounts) else accounts
+    return np.asarray(carried), max(1.0, CARRIES * float(np.quantile(carried, 0.75))) if len(accounts) else 1.0
 
 
 def _fresh(parts: list[Family], history: History, replays: bool) -> list[Family]:
@@ -141,7 +141,9 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
     pairs = np.unique(np.stack([traffic.account[calls], traffic.prompt[calls]]), axis=1)
     who, prompts = np.unique(pairs[0], return_counts=True)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
-    accounts = np.union1d(_pruned(who[prompts >= 2], _fresh(parts, history, len(ends) > 0)), ends)
+    telling = _fresh(parts, history, len(ends) > 0)
+    carried, needed = _needed(who[prompts >= 2], telling)
+    accounts = np.union1d(who[prompts >= 2][carried >= needed], ends)
     if len(accounts) < LEAST_ACCOUNTS:
         return None
     calls = calls[np.isin(traffic.account[calls], accounts)]
@@ -165,6 +167,11 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
         replaying=strangers(traffic, inside) if len(inside) else 0,
         carried=np.array([np.isin(accounts, part.accounts) for part in parts], np.bool_).reshape(len(parts), len(accounts)).T,
         ties=tuple(_facts(edges, accounts, len(traffic.accounts))),
+        touch=np.stack([np.repeat(np.arange(len(telling)), [len(part.calls) for part in telling]), np.concatenate([part.calls for part in telling])])
+        if telling
+        else np.zeros((2, 0), np.int64),
+        needed=needed,
+        ends=inside,
     )
 
 

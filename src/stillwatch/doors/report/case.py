@@ -1,4 +1,4 @@
-"""One campaign as a section of the report."""
+"""One campaign as a section of the report: what was found, what ties the accounts, what speaks for innocence, what to do next."""
 
 from __future__ import annotations
 
@@ -7,116 +7,169 @@ from html import escape
 from typing import Any
 
 from stillwatch.doors.report import chart
+from stillwatch.doors.report.next_steps import steps
+from stillwatch.doors.report.words import chance, count, items, moment, power, table
 
 FACTORS = {
-    "volume_and_coordination": "1 Volume, structure, coordination, timing",
-    "concentration": "2 Concentration on capabilities",
-    "coordinated_accounts": "3 Coordinated accounts",
-    "development_timeline": "4 Another model's development timeline",
+    "volume_and_coordination": "1. Volume, structure, coordination, timing",
+    "concentration": "2. Concentration on capabilities",
+    "coordinated_accounts": "3. Coordinated accounts",
+    "development_timeline": "4. Another model's development timeline",
 }
 SHOWN = 20
 "Accounts shown before the rest is folded away."
 
 MEANING = {
-    "alert": "At most one in a hundred such cases is expected to be innocent.",
-    "review": "A person has to look: at most one in ten is expected to be innocent, or something speaks for innocence.",
-    "watch": "Notable, not accused: too weak among all that was tested, or explained.",
+    "alert": "At most one in a hundred cases named like this is expected to be innocent.",
+    "review": "A person has to look: up to one in ten cases named like this may be innocent, or something speaks for innocence.",
+    "watch": "Noted, not accused: too weak among all that was tested, or an innocent explanation was found.",
 }
-
-NEXT = {
-    "alert": "Confirm a breach of your own terms on a sample of the core calls, then act on the cluster, reversibly, and keep an appeal open.",
-    "review": "Read a sample of the core calls of several members. Try the alternatives below, the first one first. Do not act on a lone account.",
-    "watch": "Nothing to do now. Compare with the next scan.",
-}
+FOUND = '<span class="found">found</span>'
+NOT_FOUND = '<span class="absent">not found</span>'
+UNKNOWN = '<span class="unknown">could not be examined</span>'
+STATE = {True: FOUND, False: NOT_FOUND, None: UNKNOWN}
 
 
-def _items(lines: Sequence[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else '<p class="soft">nothing</p>'
-
-
-def _table(head: Sequence[tuple[str, str]], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """A table of ready HTML cells; `head` is (title, class)."""
-    if not rows:
-        return '<p class="soft">nothing</p>'
-    top = "".join(f'<th scope="col" class="{kind}">{title}</th>' for title, kind in head)
-    body = "".join("<tr>" + "".join(f'<td class="{kind}">{cell}</td>' for cell, (_, kind) in zip(row, head, strict=True)) + "</tr>" for row in rows)
-    return (
-        f'<div class="wide" tabindex="0" role="region" aria-label="{escape(caption)}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+def _figures(campaign: Mapping[str, Any]) -> str:
+    """Evidence, false discoveries and floor, each with what it means."""
+    strength, floor = campaign["log10_e"], campaign["p_floor"]
+    evidence = (
+        f"An e-value of {power(strength)}: innocent traffic reaches as much at most once in {power(strength)} clusters."
+        if strength > 0
+        else "An e-value of 1 or less says nothing against innocence."
     )
-
-
-def _evidence(campaign: Mapping[str, Any]) -> str:
-    strength = campaign["log10_e"]
-    odds = "1 to 1 or less" if strength <= 0 else f"10<sup>{strength:.0f}</sup> to 1"
-    floor, q = campaign["p_floor"], campaign["q"]
-    false = "fewer than one in a million" if q < 1e-6 else f"{q:.2g}"
-    return (
-        f"<p>{MEANING[campaign['verdict']]}</p><p>Evidence against innocence {odds}. Expected share of false discoveries at this rank: {false}. "
-        f"Least p that this log and its history could have shown: {floor:.2g}.</p>"
+    shown = (
+        ("Evidence", power(strength), evidence),
+        ("False discoveries", chance(campaign["q"]), "q: the share of innocents expected among the cases as strong as this one or stronger."),
+        (
+            "Floor",
+            chance(floor),
+            "The least p that this log and its history could have shown here. Near the evidence: a larger log or longer history might say more.",
+        ),
     )
+    return '<dl class="figures">' + "".join(f"<div><dt>{name}</dt><dd class='big'>{value}</dd><dd>{said}</dd></div>" for name, value, said in shown) + "</dl>"
 
 
-def _conditions(conditions: Mapping[str, Any]) -> str:
-    strangers, replay, purpose = conditions["strangers"], conditions["replay"], conditions["purpose"]
-    state = {True: '<span class="yes">found</span>', False: '<span class="no">not found</span>', None: '<span class="unknown">could not be examined</span>'}
-    tried = [(escape(each["name"]), state[each["found"]], escape(each["text"])) for each in conditions["exculpations"]]
-    lines = [strangers["text"], *([replay["text"]] if replay else []), purpose["text"]]
-    return _items(lines) + _table((("Innocent explanation", ""), ("Tried", ""), ("What was measured", "")), tried, "Exculpations")
+def _ties(campaign: Mapping[str, Any]) -> str:
+    members = len(campaign["accounts"])
+    rows = [
+        (
+            escape(tie["kind"]), f"{tie['accounts']:,} of {members:,}", "not expected at all" if tie["expected"] is None else f"{tie['expected']:,.1f}",
+            f"{tie['keys']:,}", escape(tie["text"]),
+        )
+        for tie in campaign["ties"]
+    ]  # fmt: skip
+    head = (("Shared", ""), ("Accounts", "n"), ("Expected by chance", "n"), ("Keys", "n"), ("Observed", ""))
+    return table("What the accounts share, beside what a random group of this size would", head, rows)
+
+
+def _conditions(conditions: Mapping[str, Any], replay_examined: bool) -> str:
+    tied, strangers, replay, purpose = (conditions[name] for name in ("tied", "strangers", "replay", "purpose"))
+
+    def weight(log10_e: float | None) -> str:
+        return "" if log10_e is None else power(log10_e)
+
+    share = strangers["share_of_exposure"]
+    exposure = "" if share is None else f" Today holds {100 * share:.0f} % of the traffic in which it could have shown, the reference the rest."
+    nobody = "No reasoning was replayed between unrelated accounts." if replay_examined else "The log carries no digests of reasoning."
+    none = strangers["log10_e"] is None
+    rows = [
+        ("Tied together", FOUND if tied["accounts"] > 1 else NOT_FOUND, "", escape(tied["text"])),
+        ("Dealt among strangers", UNKNOWN if none else FOUND, weight(strangers["log10_e"]), escape(strangers["text"]) + exposure),
+        (
+            "Reasoning replayed between strangers", FOUND if replay else NOT_FOUND if replay_examined else UNKNOWN,
+            weight(replay["log10_e"]) if replay else "", escape(replay["text"]) if replay else nobody,
+        ),
+        ("Purpose", f'<span class="{"unknown" if purpose["grade"] == "open" else "found"}">{escape(purpose["grade"])}</span>', "grades only", escape(purpose["text"])),
+    ]  # fmt: skip
+    tried = [(escape(each["name"]), STATE[each["found"]], _measured(each), escape(each["text"])) for each in conditions["exculpations"]]
+    first = table("What a campaign needs", (("Condition", ""), ("State", ""), ("Evidence", "n"), ("What was seen", "")), rows)
+    head = (("Explanation", ""), ("State", ""), ("Measured (from)", "n"), ("What was seen", ""))
+    untried = '<p class="soft">Innocent explanations were not tried: the evidence is too weak to need them.</p>'
+    return first + table("Innocent explanations that were tried; one that is found lowers the verdict", head, tried, untried)
+
+
+def _measured(exculpation: Mapping[str, Any]) -> str:
+    """The value, and the threshold from which it counts."""
+    value = exculpation["value"]
+    return "" if value is None else f"{value:.2f} ({exculpation['threshold']:.2f})"
+
+
+def _factors(factors: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    boxes = "".join(
+        f'<div class="box"><h5>{title}</h5><p class="tag">Observed</p>{items(factors[name]["observed"])}'
+        f'<p class="tag">Inferred</p>{items(factors[name]["inferred"])}</div>'
+        for name, title in FACTORS.items()
+    )
+    return f'<div class="pair">{boxes}</div>'
 
 
 def _signals(signals: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
-            escape(each["name"]), f"{each['value']:.3g}", escape(each["unit"]),
+            escape(each["name"]), '<span class="fires">fires</span>' if each["fires"] else '<span class="absent">silent</span>',
+            f'{each["value"]:.3g}<br><span class="soft">{escape(each["unit"])}</span>',
             chart.benign_range(each["value"], each["benign_low"], each["benign_high"], each["fires"]),
-            '<span class="yes">fires</span>' if each["fires"] else '<span class="no">silent</span>', escape(each["text"]), escape(each["atlas"]),
+            "grades only" if each["log10_e"] is None else power(each["log10_e"]), escape(each["text"]), f'<span class="id">{escape(each["atlas"])}</span>',
         )
         for each in signals
     ]  # fmt: skip
-    head = (("Signal", ""), ("Value", "n"), ("Unit", ""), ("Benign range", ""), ("State", ""), ("Observed", ""), ("ATLAS", ""))
-    return _table(head, rows, "Signals")
+    head = (("Signal", ""), ("State", ""), ("Value", "n"), ("Benign range", ""), ("Evidence", "n"), ("Observed", ""), ("MITRE ATLAS", ""))
+    return table("Bar: 5th to 95th percentile of the reference organisations. Dot: this case", head, rows)
+
+
+def _alternatives(alternatives: Sequence[Mapping[str, Any]]) -> str:
+    rows = [(escape(each["name"]), items(each["for"]), items(each["against"])) for each in alternatives]
+    return table("What else it could be", (("Alternative", ""), ("Speaks for it", ""), ("Speaks against it", "")), rows)
+
+
+def _taken(campaign: Mapping[str, Any]) -> str:
+    boxes = (
+        ("Capabilities", campaign["capabilities"], ""),
+        ("Models", campaign["models"], ""),
+        ("Writing systems", campaign.get("languages") or {}, '<p class="soft">For the reader only: the judge never sees them.</p>'),
+    )
+    return '<div class="pair three">' + "".join(f'<div class="box"><h5>{title}</h5>{chart.shares(told)}{note}</div>' for title, told, note in boxes) + "</div>"
 
 
 def _accounts(accounts: Sequence[str]) -> str:
     def listed(some: Sequence[str]) -> str:
-        return '<ul class="accounts">' + "".join(f'<li class="id">{escape(account)}</li>' for account in some) + "</ul>"
+        return '<ul class="accounts">' + "".join(f"<li>{escape(account)}</li>" for account in some) + "</ul>"
 
     rest = accounts[SHOWN:]
-    more = f"<details><summary>{len(rest):,} more accounts</summary>{listed(rest)}</details>" if rest else ""
-    return listed(accounts[:SHOWN]) + more
+    more = f'<details class="more"><summary>{count(len(rest), "more account")}</summary>{listed(rest)}</details>' if rest else ""
+    return listed(accounts[:SHOWN]) + more + '<p class="soft">Calls and evidence of each: accounts.parquet beside this page.</p>'
 
 
-def section(campaign: Mapping[str, Any], rank: int) -> str:
+def title(campaign: Mapping[str, Any]) -> str:
+    """The case in a few words: who, how much, after what."""
+    known = {name: share for name, share in campaign["capabilities"].items() if name != "other"}
+    most = max(known, key=lambda name: (known[name], name), default=None)
+    after = f", most of them after {escape(most)}" if most is not None and known[most] >= 0.5 else ""
+    return f"{count(len(campaign['accounts']), 'account')}, {count(campaign['calls'], 'core call')}{after}"
+
+
+def section(campaign: Mapping[str, Any], rank: int, replay_examined: bool) -> str:
     """The whole case; a watch is folded."""
-    factors = "".join(
-        f'<div class="box"><h5>{title}</h5><span class="tag">observed</span>{_items(campaign["factors"][name]["observed"])}'
-        f'<span class="tag">inferred</span>{_items(campaign["factors"][name]["inferred"])}</div>'
-        for name, title in FACTORS.items()
+    parts = (
+        ("What ties the accounts", _ties(campaign)),
+        ("Volume over time", chart.volume(campaign.get("volume") or {})),
+        ("Conditions", _conditions(campaign["conditions"], replay_examined)),
+        ("The four factors of purpose", _factors(campaign["factors"])),
+        ("Signals", _signals(campaign["signals"])),
+        ("Innocent alternatives", _alternatives(campaign["alternatives"])),
+        ("What is taken, in shares of the core calls", _taken(campaign)),
+        ("Accounts", _accounts(campaign["accounts"])),
+        ("What to check next", items(steps(campaign)).replace("<ul>", "<ol>").replace("</ul>", "</ol>")),
     )
-    ties = [
-        (escape(tie["kind"]), f"{tie['accounts']:,}", "" if tie["expected"] is None else f"{tie['expected']:.1f}", f"{tie['keys']:,}", escape(tie["text"]))
-        for tie in campaign["ties"]
-    ]
-    alternatives = [(escape(each["name"]), _items(each["for"]), _items(each["against"])) for each in campaign["alternatives"]]
-    body = (
-        f"{_evidence(campaign)}"
-        f"<h4>What ties them</h4>{_table((('Tie', ''), ('Accounts', 'n'), ('By chance', 'n'), ('Keys', 'n'), ('', '')), ties, 'Ties')}"
-        f"<h4>Volume</h4>{chart.volume(campaign.get('volume') or {})}"
-        f"<h4>Conditions</h4>{_conditions(campaign['conditions'])}"
-        f'<h4>The four factors of purpose</h4><div class="pair">{factors}</div>'
-        f"<h4>Signals</h4>{_signals(campaign['signals'])}"
-        f"<h4>Innocent alternatives</h4>{_table((('Alternative', ''), ('Speaks for it', ''), ('Speaks against it', '')), alternatives, 'Alternatives')}"
-        f'<h4>What is taken</h4><div class="pair"><div class="box"><h5>Capabilities</h5>{chart.shares(campaign["capabilities"])}</div>'
-        f'<div class="box"><h5>Models</h5>{chart.shares(campaign["models"])}</div>'
-        f'<div class="box"><h5>Writing systems (for the report only)</h5>{chart.shares(campaign.get("languages") or {})}</div></div>'
-        f"<h4>What to check next</h4><p>{NEXT[campaign['verdict']]}</p>"
-        f"<h4>Accounts</h4>{_accounts(campaign['accounts'])}"
-    )
-    if campaign["verdict"] == "watch":
-        body = f"<details><summary>Show the case</summary>{body}</details>"
-    when = f"{chart.moment(campaign['first_ts'])} to {chart.moment(campaign['last_ts'])} UTC"
+    verdict = campaign["verdict"]
+    body = _figures(campaign) + "".join(f"<h4>{name}</h4>{told}" for name, told in parts)
+    if verdict == "watch":
+        body = f'<details><summary>Show the case<span class="unseen"> {rank}</span></summary>{body}</details>'
+    name = escape(campaign["campaign"])
     return (
-        f'<section class="case {campaign["verdict"]}" id="c-{escape(campaign["campaign"])}" aria-labelledby="t-{rank}"><div class="title">'
-        f'<span class="badge {campaign["verdict"]}">{campaign["verdict"]}</span><h3 id="t-{rank}">{len(campaign["accounts"]):,} accounts, {campaign["calls"]:,} core calls</h3>'
-        f'<span class="id">{escape(campaign["campaign"])}</span></div><p class="soft">{when}</p>{body}</section>'
+        f'<section class="case {verdict}" id="c-{name}" aria-labelledby="t-{rank}"><div class="title"><span class="badge {verdict}">{verdict}</span>'
+        f'<h3 id="t-{rank}">Case {rank}: {title(campaign)}</h3></div>'
+        f'<p class="soft">{moment(campaign["first_ts"])} to {moment(campaign["last_ts"])} UTC, campaign <span class="id">{name}</span></p>'
+        f'<p class="meaning">{MEANING[verdict]}</p>{body}</section>'
     )

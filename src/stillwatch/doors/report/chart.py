@@ -1,90 +1,79 @@
-"""Small inline charts in SVG, readable without colour and without a script."""
+"""Small inline charts in SVG, readable without colour and without a script. Their labels are text of the page, so that they stay legible at any width."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 760, 170, 52, 26
+from stillwatch.doors.report.words import moment, span
 
 
-def moment(ts: int, clock: bool = True) -> str:
-    """A time in UTC.
+def _round_up(most: int) -> int:
+    """The top of an axis: the least of 1, 2, 2.5, 5 x 10^k that is not below `most`.
 
-    >>> moment(1_767_225_600_000_000)
-    '2026-01-01 00:00'
+    >>> [_round_up(n) for n in (1, 3, 32, 201, 10**9 + 1)]
+    [1, 5, 50, 250, 2000000000]
     """
-    return datetime.fromtimestamp(ts / 1e6, UTC).strftime("%Y-%m-%d %H:%M" if clock else "%Y-%m-%d")
-
-
-def span(bucket_us: int) -> str:
-    """The width of a bar in words.
-
-    >>> span(3_600_000_000), span(86_400_000_000)
-    ('1 hour', '1 day')
-    """
-    seconds = bucket_us // 1_000_000
-    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds % size == 0:
-            count = seconds // size
-            return f"{count} {unit}" + ("s" if count > 1 else "")
-    return f"{seconds} s"
+    size = 1
+    while True:
+        for step in (10, 20, 25, 50):
+            if step * size >= 10 * most and step * size % 10 == 0:
+                return step * size // 10
+        size *= 10
 
 
 def volume(told: Mapping[str, Any]) -> str:
-    """Calls over time as bars, with both axes named."""
+    """Calls over time as bars: calls upwards from 0, time in UTC to the right."""
     calls: list[int] = list(told.get("calls") or [])
     if not calls:
-        return ""
+        return '<p class="soft">unknown</p>'
     start, bucket, most = int(told["start_ts"]), int(told["bucket_us"]), max(calls)
-    wide, high = (WIDTH - LEFT - 8) / len(calls), HEIGHT - BOTTOM - 14
-    bars = []
-    for i, count in enumerate(calls):
-        if count:
-            tall = high * count / most
-            bars.append(
-                f'<rect class="bar" x="{LEFT + i * wide:.1f}" y="{14 + high - tall:.1f}" width="{max(1.0, wide - 1):.1f}" height="{tall:.1f}">'
-                f"<title>{moment(start + i * bucket)}: {count}</title></rect>"
-            )
-    base = 14 + high
-    middle = start + len(calls) // 2 * bucket
-    labels = [(LEFT, "start", start), (LEFT + len(calls) // 2 * wide, "middle", middle), (WIDTH - 8, "end", start + len(calls) * bucket)]
-    text = "".join(f'<text x="{x:.0f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{moment(ts)}</text>' for x, anchor, ts in labels)
-    said = f"Calls over time, bars of {span(bucket)}, at most {most}, from {moment(start)} to {moment(start + len(calls) * bucket)} UTC"
+    top, end = _round_up(max(1, most)), start + len(calls) * bucket
+    bars = "".join(
+        f'<rect class="bar" x="{i + 0.08:.2f}" y="{100 - 100 * count / top:.2f}" width="0.84" height="{100 * count / top:.2f}">'
+        f"<title>{moment(start + i * bucket)} UTC: {count:,} calls</title></rect>"
+        for i, count in enumerate(calls)
+        if count
+    )
+    grid = "".join(f'<line class="grid" x1="0" x2="{len(calls)}" y1="{y}" y2="{y}"/>' for y in (0, 50))
+    said = f"Calls over time, one bar for {span(bucket)}, at most {most:,}, {sum(calls):,} in all, from {moment(start)} to {moment(end)} UTC"
+    middle = f"{top / 2:,.0f}" if top > 1 else ""
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
-        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - 8}" y1="{base}" y2="{base}"/><line class="axis" x1="{LEFT}" x2="{LEFT}" y1="14" y2="{base}"/>'
-        f'<text x="{LEFT - 6}" y="22" text-anchor="end">{most}</text><text x="{LEFT - 6}" y="{base}" text-anchor="end">0</text>'
-        f"{''.join(bars)}{text}</svg><p class='soft'>Calls each {span(bucket)}, UTC.</p>"
+        f'<figure class="volume"><div class="y" aria-hidden="true"><span>{top:,}</span><span>{middle}</span><span>0</span></div>'
+        f'<svg viewBox="0 0 {len(calls)} 100" preserveAspectRatio="none" role="img" aria-label="{escape(said)}">{grid}{bars}'
+        f'<line class="axis" x1="0" x2="{len(calls)}" y1="100" y2="100"/></svg>'
+        f'<div class="x" aria-hidden="true"><span>{moment(start)}</span><span>{moment(start + len(calls) * bucket // 2)}</span><span>{moment(end)}</span></div>'
+        f"<figcaption>Core calls (upwards) per {span(bucket)} (one bar), time in UTC.</figcaption></figure>"
     )
 
 
 def benign_range(value: float, low: float | None, high: float | None, fires: bool) -> str:
-    """The value as a dot on a scale on which the benign range is a bar."""
+    """The value as a dot on a scale on which the benign range (5th to 95th percentile of the reference) is a bar."""
     if low is None or high is None:
         return '<span class="soft">no reference</span>'
-    top = max(value, high, 1e-9) * 1.08
+    left = min(0.0, value, low)
+    wide = max(max(value, high) - left, 1e-9) * 1.04
 
     def place(x: float) -> float:
-        return 4 + 132 * max(0.0, x) / top
+        return 6 + 128 * (x - left) / wide
 
-    said = f"value {value:.3g}; benign from {low:.3g} to {high:.3g}"
+    said = f"{value:.3g} on a scale where benign lies from {low:.3g} to {high:.3g}"
     return (
-        f'<svg viewBox="0 0 140 16" width="140" height="16" role="img" aria-label="{said}"><line class="axis" x1="4" x2="136" y1="8" y2="8"/>'
-        f'<rect class="range" x="{place(low):.1f}" y="4" width="{max(2.0, place(high) - place(low)):.1f}" height="8" rx="3"/>'
-        f'<circle class="dot{" fires" if fires else ""}" cx="{place(value):.1f}" cy="8" r="4.5"/></svg>'
+        f'<svg class="scale" viewBox="0 0 140 16" width="140" height="16" role="img" aria-label="{said}"><line class="axis" x1="4" x2="136" y1="8" y2="8"/>'
+        f'<rect class="range" x="{place(low):.1f}" y="3" width="{max(2.0, place(high) - place(low)):.1f}" height="10" rx="3"/>'
+        f'<circle class="dot{" fires" if fires else ""}" cx="{place(value):.1f}" cy="8" r="4.5"/></svg><span class="soft">{low:.3g} to {high:.3g}</span>'
     )
 
 
 def shares(told: Mapping[str, float], most: int = 8) -> str:
     """Shares as labelled bars, the largest first."""
-    rows = [
-        f'<div class="share"><span>{escape(name)}</span><i style="width:{100 * share:.1f}%" aria-hidden="true"></i><span>{share:.0%}</span></div>'
-        for name, share in list(told.items())[:most]
-    ]
-    rest = sum(list(told.values())[most:])
-    if rest > 0:
-        rows.append(f'<div class="share"><span>others</span><i style="width:{100 * rest:.1f}%" aria-hidden="true"></i><span>{rest:.0%}</span></div>')
-    return "".join(rows) or '<p class="soft">unknown</p>'
+    ordered = sorted(told.items(), key=lambda each: (-each[1], each[0]))
+    rest = sum(share for _, share in ordered[most:])
+    shown = [*ordered[:most], *([(f"{len(ordered) - most} others", rest)] if rest > 0 else [])]
+    rows = "".join(
+        f'<li class="share"><span>{escape(name)}</span><i style="width:{100 * share:.1f}%" aria-hidden="true"></i>'
+        f"<span>{'&lt;1 %' if 0 < share < 0.005 else f'{100 * share:.0f} %'}</span></li>"
+        for name, share in shown
+    )
+    return f'<ul class="shares">{rows}</ul>' if rows else '<p class="soft">unknown: the log holds nothing that tells</p>'

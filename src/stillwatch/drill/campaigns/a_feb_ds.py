@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stillwatch.drill.declare import Disclosed, Scale, covered, tongues
-from stillwatch.drill.personas import DAY
+from stillwatch.drill.crew import Crew
+from stillwatch.drill.declare import Disclosed, Scale
+from stillwatch.drill.personas import Persona
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.world import World
 
@@ -15,29 +16,25 @@ JOBS = (("reasoning", "reason", "reason"), ("grading", "grade", "verdict"), ("se
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
     """Batches released to all accounts at once, each account getting about the same share, on a few dozen cards."""
+    crew = Crew(world, planted, scale, shares=CAMPAIGN.infrastructure, offices=False)
     r = world.rng
-    spoken = tongues(world)
-    wordings = {use: [world.texts.wording(r, (task,), r.randrange(1, 3), language=language, forms=2) for language in spoken] for use, task, _ in JOBS}
-    shares = planted.infrastructure if planted.infrastructure is not None else CAMPAIGN.infrastructure
+    voices = {use: crew.voice(task) for use, task, _ in JOBS}
     cards = [world.people.token("card") for _ in range(max(8, scale.accounts // 4))]
-    end = int((world.start + world.days * DAY) * 1e6)
-    releases = [world.start * 1e6 + r.random() * world.days * DAY * 1e6 for _ in range(max(4, scale.calls // scale.accounts))]
-    for i in range(scale.accounts):
-        person = world.people.person()
-        if shares:
-            person = replace(person, payment=cards[i % len(cards)], org=None, owner=person.account)
-        mine = {use: [wording.settled(r) for wording in found] for use, found in wordings.items()}
-        count = max(1, round(scale.calls / scale.accounts + r.gauss(0, 2.5)))
-        for slot in covered(world, planted, person, count):
+    releases = [(crew.begin + r.random() * (crew.end - crew.begin)) * 1e6 for _ in range(max(4, scale.calls // scale.accounts))]
+
+    def on_a_card(index: int, person: Persona) -> Persona:
+        return replace(person, payment=cards[index % len(cards)], org=None, owner=person.account) if crew.shares else person
+
+    for member in crew.members(0.08, change=on_a_card):
+        person, mine = member.person, {use: crew.own(voice, 3) for use, voice in voices.items()}
+        for slot in member.slots:
             if slot.turn > 0 and r.random() < 0.3:
-                world.follow(person, slot, r.choice(mine["reasoning"]), planted.id)
+                crew.follow(person, slot, r.choice(mine["reasoning"]))
                 continue
             use, _, kind = r.choices(JOBS, (5, 3, 2))[0]
             # Synchronized: most calls follow a release by minutes; the rest are retries and stragglers at the account's own hours.
-            ts = int(r.choice(releases) + r.expovariate(1 / 240) * 1e6) if r.random() < 0.7 else slot.ts
-            wording = r.choice(mine[use])
-            said = wording.around(world.texts.job(use, person.language), person.through_system)
-            world.say(person, slot, said, kind, "campaign", ts=min(end - 1, ts), campaign=planted.id)
+            at = r.choice(releases) + r.expovariate(1 / 240) * 1e6 if r.random() < 0.7 else None
+            crew.ask(person, slot, r.choice(mine[use]), crew.job(use, person), kind, at=at)
 
 
 CAMPAIGN = Disclosed(
@@ -46,7 +43,7 @@ CAMPAIGN = Disclosed(
     accounts=300,
     days=30.0,
     assumptions=(
-        "300 accounts and 30 days (not disclosed)",
+        "300 accounts and 30 days (not disclosed); each gets about the same share (log-normal, sigma 0.08)",
         "one card pays for four accounts; no other infrastructure is shared",
         "half reasoning, three in ten grading, two in ten safe rewrites; three wordings of each, in the languages at hand (up to three)",
         "seven in ten calls follow a common release within minutes",

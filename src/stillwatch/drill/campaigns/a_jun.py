@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stillwatch.drill.declare import Disclosed, Scale, covered, tongues
+from stillwatch.drill.crew import Crew
+from stillwatch.drill.declare import Disclosed, Scale
+from stillwatch.drill.personas import Persona
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.texts import Wording, kind_of
 from stillwatch.drill.world import World
@@ -12,27 +14,23 @@ from stillwatch.drill.world import World
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
     """One job list of engineering tasks dealt over accounts, in a handful of wordings, in whatever way each account is used."""
+    crew = Crew(world, planted, scale)
     r = world.rng
-    spoken = tongues(world)
-    wordings = [world.texts.wording(r, ("solve",), r.randrange(1, 4), language=language, forms=2) for language in (*spoken, "en", "en")]
-    shared = [world.people.firm() for _ in range(6)] if planted.infrastructure else []
-    for i, count in enumerate(world.dealt(scale.calls, scale.accounts, 1.4)):
-        person = world.people.person()
-        if r.random() < 0.15:
-            person = replace(person, path="aggregator")
-        if shared:
-            firm = shared[i % 6]
-            person = replace(person, payment=firm.payment, clients=person.clients[:1], places=(firm.office, *person.places))
-        mine = [wordings[which].settled(r) for which in r.sample(range(len(wordings)), r.choice((1, 2, 3)))]
+    solve = crew.voice("solve", languages=[*crew.languages, "en", "en"])
+
+    def resold(_: int, person: Persona) -> Persona:
+        return replace(person, path="aggregator") if r.random() < 0.15 else person
+
+    for member in crew.members(1.4, change=resold):
+        person, mine = member.person, crew.own(solve, r.choice((1, 2, 3)))
         using: dict[str, Wording] = {}
-        for slot in covered(world, planted, person, count):
+        for slot in member.slots:
             wording = using.setdefault(slot.session, r.choice(mine))
             if slot.turn > 0 and r.random() < 0.4:
-                world.follow(person, slot, wording, planted.id)
+                crew.follow(person, slot, wording)
                 continue
-            item = world.texts.job("engineering", person.language)
-            said = wording.around(item, person.through_system)
-            world.say(person, slot, said, r.choice((kind_of(item), "code", "reason")), "campaign", campaign=planted.id)
+            item = crew.job("engineering", person)
+            crew.ask(person, slot, wording, item, r.choice((kind_of(item), "code", "reason")))
 
 
 CAMPAIGN = Disclosed(

@@ -83,7 +83,9 @@ FORMAT = Format(
     read=read,
     cases=(
         Reads("one mark", lambda: _file(_ROW), (_ROW,)),
-        Rejects("a row without an account", lambda: _file(_ROW, {**_ROW, "call": 8, "account": None}), ((None, "1 rows without call, time, account or model"),), 1),
+        Rejects(
+            "a row without an account", lambda: _file(_ROW, {**_ROW, "call": 8, "account": None}), ((None, "1 rows without call, time, account or model"),), 1
+        ),
     ),
     marked=True,
 )
