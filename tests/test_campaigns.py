@@ -21,10 +21,13 @@ PURPOSE = [
 ]  # fmt: skip
 
 
-def cluster(strangers: int = 30, before: int = 0, share: float = 0.4, replaying: int = 0, start: int = 0, wordings: int = 8) -> Cluster:
+def cluster(
+    strangers: int = 30, before: int = 0, share: float = 0.4, replaying: int = 0, start: int = 0, wordings: int = 8, named: int | None = None
+) -> Cluster:
     return Cluster(
         name=start, accounts=np.arange(start, start + strangers), calls=np.arange(start, start + 2 * strangers), strangers=strangers,
-        family=np.zeros(wordings, np.int64), now=np.full(wordings, strangers), before=np.full(wordings, before), share=np.full(wordings, share),
+        family=np.zeros(wordings, np.int64), now=np.full(wordings, strangers), before=np.full(wordings, before), carriers=np.full(wordings, strangers + before), share=np.full(wordings, share),
+        named=np.full(wordings, strangers if named is None else named), share_named=np.full(wordings, share),
         replaying=replaying, carried=np.ones((strangers, 1), np.bool_), ties=(),
     )  # fmt: skip
 
@@ -80,9 +83,24 @@ def test_purpose_open_is_at_most_a_review() -> None:
     assert _verdict(evidence=[PURPOSE[0], silent[1]]) == "alert"
 
 
-def test_an_earlier_user_speaks_for_innocence() -> None:
-    found = judge(_weighed(strangers=60, before=2), DEALT, PURPOSE, SPEAKING)
+def test_earlier_users_speak_for_innocence_when_they_are_more_than_one_in_twenty_of_those_to_expect() -> None:
+    found = judge(_weighed(strangers=60, before=6), DEALT, PURPOSE, SPEAKING)
     assert found.verdict == "review" and any("earlier user" in reason for reason in found.reasons)
+    # One account that an attacker put into the history beforehand buys nothing.
+    assert judge(_weighed(strangers=60, before=2), DEALT, PURPOSE, SPEAKING).verdict == "alert"
+
+
+def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:
+    few, none = _weighed(strangers=6, named=60), _weighed(strangers=6)
+    assert few.q > 0.10 and judge(few, DEALT, PURPOSE, SPEAKING).verdict == "review"
+    assert judge(none, DEALT, PURPOSE, SPEAKING).verdict == "watch"
+    assert judge(_weighed(strangers=4, named=60), DEALT, PURPOSE, SPEAKING).verdict == "watch"  # too few owners to count at all
+
+
+def test_wordings_that_could_show_nothing_are_not_tested() -> None:
+    hopeless = [cluster(strangers=5, share=0.6, start=100 * i) for i in range(1, 500)]
+    (alone,), found = weigh([cluster(strangers=14)], 1.0), weigh([cluster(strangers=14), *hopeless], 1.0)
+    assert found[0].q == alone.q and all(each.strangers is None for each in found[1:])
 
 
 def test_many_tested_clusters_raise_the_bar() -> None:

@@ -42,7 +42,7 @@ def _linked(rows: list[dict[str, Any]], history: History = NOTHING) -> tuple[Tra
     traffic = from_rows(rows)
     edges = {name: tie.edges(traffic) for name, tie in every_tie().items()}
     found = link(traffic, edges, history)
-    return traffic, found.clusters, found.tested
+    return traffic, found.clusters, found.pooled
 
 
 CAMPAIGN = [row for account in range(20) for row in _calls(account)]

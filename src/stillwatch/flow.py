@@ -123,12 +123,12 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     edges = {name: tie.edges(traffic) for name, tie in ties.items() if name not in tie_off}
     linked = linking.link(traffic, edges, reference.history)
     step("weighing", len(linked.clusters))
-    weighed = sorted(weigh.worth_a_look(weigh.weigh(linked.clusters, linked.tested)), key=lambda each: each.q > weigh.REVIEW)
+    weighed = sorted(weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled)), key=lambda each: not each.strong)
     missing = frozenset(name for feature in features.values() for name in feature.reads if name not in log.present)
     label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
     calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
     # What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first.
-    strong = sum(each.q <= weigh.REVIEW for each in weighed)
+    strong = sum(each.strong for each in weighed)
     values = columns(Groups(traffic, calls, label, len(weighed)), [f for f in features.values() if not f.clusters_only], missing)
     some = label < strong
     compared = columns(Groups(traffic, calls[some], label[some], strong), [f for f in features.values() if f.clusters_only], missing)
@@ -156,7 +156,15 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
-    return Found(campaigns, len(linked.clusters), off, list(detectors), _placebo(kept, reference), kept, _members(traffic, listed, edges))
+    return Found(
+        campaigns,
+        sum(weigh.is_tested(each) for each in linked.clusters),
+        off,
+        list(detectors),
+        _placebo(kept, reference),
+        kept,
+        _members(traffic, listed, edges),
+    )
 
 
 def _members(traffic: Traffic, listed: membership.Listed, edges: Mapping[str, tuple[Ints, Ints]]) -> dict[str, pa.Table]:

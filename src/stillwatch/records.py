@@ -267,8 +267,14 @@ class Cluster:
     "Unrelated organisations that use each wording again in this log."
     before: Any
     "Reference organisations that use each wording again."
+    carriers: Any
+    "Both together, today's as they were before they were capped by `strangers`."
     share: Any
     "Today's share of the exposure in each wording's alphabet, 0..1 (float array)."
+    named: Any
+    "Organisations by name that use each wording again: several on one card or behind one address are several."
+    share_named: Any
+    "As `share`, organisations counted by name."
     replaying: int
     "Unrelated organisations among its members that are at an end of a replay between strangers."
     carried: Any

@@ -5,6 +5,7 @@ A view, not a record: it adds nothing to the marks and holds no text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,44 @@ def codes(column: pa.ChunkedArray | pa.Array) -> tuple[Ints, Ints]:
     out = np.full(len(array), NONE)
     out[valid] = inverse
     return out, distinct
+
+
+def distinct_rows(*columns: Ints) -> tuple[tuple[Ints, ...], Ints]:
+    """The distinct rows of some columns, in lexicographic order, and how often each occurs.
+
+    The same as `np.unique(np.stack(columns), axis=1, return_counts=True)`, many times as fast: rows are packed into one
+    number each, of columns too wide for that the codes.
+
+    >>> distinct_rows(np.array([2, 1, 2]), np.array([5, 7, 5]))
+    ((array([1, 2]), array([7, 5])), array([1, 2]))
+    """
+    if not len(columns[0]):
+        return tuple(np.zeros(0, np.int64) for _ in columns), np.zeros(0, np.int64)
+    names: list[Ints | None] = []
+    packed, widths = np.zeros(len(columns[0]), np.int64), []
+    sizes = [int(column.max()) - int(column.min()) + 1 for column in columns]
+    wide = math.prod(sizes) >= 2**62
+    for column in columns:
+        distinct, code = np.unique(column, return_inverse=True) if wide else (None, column - column.min())
+        names.append(distinct)
+        widths.append(len(distinct) if distinct is not None else int(code.max()) + 1)
+        if math.prod(widths) >= 2**62:
+            return _by_sorting(columns)
+        packed = packed * widths[-1] + code
+    rows, counts = np.unique(packed, return_counts=True)
+    out: list[Ints] = []
+    for column, distinct, width in zip(reversed(columns), reversed(names), reversed(widths), strict=True):
+        rows, code = np.divmod(rows, width)
+        out.append(code + column.min() if distinct is None else distinct[code])
+    return tuple(reversed(out)), counts.astype(np.int64)
+
+
+def _by_sorting(columns: tuple[Ints, ...]) -> tuple[tuple[Ints, ...], Ints]:
+    order = np.lexsort(columns[::-1])
+    first = np.ones(len(order), np.bool_)
+    first[1:] = np.any([column[order][1:] != column[order][:-1] for column in columns], axis=0)
+    at = np.flatnonzero(first)
+    return tuple(column[order][at] for column in columns), np.diff(np.append(at, len(order))).astype(np.int64)
 
 
 def merged(groups: int, left: Ints, right: Ints) -> Ints:
@@ -96,7 +135,7 @@ class Traffic:
         """The most frequent value of an int64 column of each account (the smallest of equals), NONE where never known."""
         code, _ = codes(self.column(name))
         known = code != NONE
-        pairs, counts = np.unique(np.stack([self.account[known], code[known]]), axis=1, return_counts=True)
+        pairs, counts = distinct_rows(self.account[known], code[known])
         out = np.full(len(self.accounts), NONE)
         order = np.lexsort((-pairs[1], counts, pairs[0]))
         out[pairs[0][order]] = pairs[1][order]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from stillwatch.records import Cluster
 
 PUBLIC_LIST = (0.2, 0.5)
@@ -26,7 +28,10 @@ ONE_SITE = (0.2, 0.4)
 "Share of the accounts with one main address from which they sit in one place."
 
 EARLIER = (0.3, 0.7)
-"Share of wordings that a reference organisation already used."
+"Share of wordings that reference organisations already used."
+
+OLD = 0.05
+"Of the reference organisations that a wording as common before as it is now would have had, the share that must have used it."
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,19 @@ def _graded(name: str, value: float | None, ramp: tuple[float, float], most: flo
     return Exculpation(name, found, value, middle, (holds if found else fails).format(value=max(value, 0.0)), steps)
 
 
+def _earlier(cluster: Cluster) -> float | None:
+    """Share of the wordings that were in use before: by one reference organisation, and by OLD of those whom a wording as common then as now would have had."""
+    if not len(cluster.before) or float(cluster.share.min()) >= 1.0:
+        return None
+    as_common = np.maximum(cluster.now, cluster.named) * (1.0 - cluster.share) / np.maximum(cluster.share, 1e-9)
+    return float((cluster.before >= np.maximum(1.0, OLD * as_common)).mean())
+
+
 def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[Exculpation]:
     """Every innocent explanation, tried."""
     covered, goes_on = values.get("all_traffic"), values.get("conversations_continue")
     product = None if covered is None or goes_on is None else (goes_on if covered >= ALL_TRAFFIC else 0.0)
-    earlier = float((cluster.before > 0).mean()) if len(cluster.before) and float(cluster.share.min()) < 1.0 else None
+    earlier = _earlier(cluster)
     size = values.get("slot_size")
     return [
         _graded(

@@ -40,6 +40,17 @@ class Judged:
     reasons: list[str]
     "Why the verdict is not higher."
 
+    @property
+    def q(self) -> float:
+        """The false-discovery rate that the verdict stands on: by name where only that count is strong."""
+        return self.weighed.q if self.weighed.q <= REVIEW or not self.weighed.strong else self.weighed.q_named
+
+    @property
+    def log10_e(self) -> float:
+        """The evidence that the verdict stands on."""
+        named = self.weighed.named
+        return self.weighed.log10_e if self.weighed.q <= REVIEW or named is None or not self.weighed.strong else named
+
 
 def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:
     """Grade of what speaks of purpose: strong (two detectors), some (one), open (none)."""
@@ -49,15 +60,17 @@ def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:
 
 def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[Evidence], speaking: frozenset[str]) -> Judged:
     """The verdict on one cluster that is worth a look."""
-    if weighed.q > REVIEW:
+    if not weighed.strong:
         return Judged(weighed, LADDER[2], [], evidence, purpose_of(evidence, speaking), values, ["too weak among all that was tested"])
     tried = exculpations(weighed.cluster, values)
     purpose = purpose_of(evidence, speaking)
-    step = 0 if weighed.q <= ALERT else 1 if weighed.q <= REVIEW else 2
+    step = 0 if weighed.q <= ALERT else 1
     reasons: list[str] = []
     if weighed.q_replay <= ALERT:
         # No innocent is known to replay strangers' reasoning: this sign stands alone.
         return Judged(weighed, LADDER[0], tried, evidence, purpose, values, reasons)
+    if weighed.q > ALERT and weighed.q_named <= ALERT:
+        reasons.append("by name these are many organisations, but on few cards or behind few addresses: one owner's, or a campaign's, a person has to look")
     # Partial explanations add up: a wording that is half a public list and half each member's own business is innocent enough.
     step += round(sum(each.steps for each in tried))
     reasons += [f"{each.name}: {each.text}" for each in tried if each.found]
@@ -82,7 +95,7 @@ def kindred(clusters: Sequence[Cluster]) -> list[list[int]]:
 
 def cases(judged: list[Judged]) -> list[list[Judged]]:
     """Clusters of one case together: same verdict, and most of the smaller one's accounts in common. Strongest first."""
-    order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.weighed.q, -each.weighed.log10_e, each.weighed.cluster.name))
+    order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.q, -each.log10_e, each.weighed.cluster.name))
     made: list[list[Judged]] = []
     for each in order:
         mine = each.weighed.cluster.accounts

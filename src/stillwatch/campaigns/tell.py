@@ -72,6 +72,9 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
         text = "Cannot decide by wording: no history to tell new wordings from old ones, or too few strangers."
     else:
         text = f"{unrelated} unrelated organisations use the same wording again and again; in the reference, {before} did."
+    by_name = int(cluster.named.max(initial=0))
+    if weighed.named is not None and by_name > 2 * unrelated:
+        text += f" Counted by name, whoever pays and from wherever they call, they are {by_name}: that count alone is at most a review."
     ends = max((one.weighed.cluster.replaying for one in case), default=0)
     replay = None
     replays = [one.weighed.replay for one in case if one.weighed.replay is not None]
@@ -91,6 +94,8 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
         "strangers": {
             "log10_e": None if weighed.strangers is None else round(weighed.strangers, 4),
             "strangers": unrelated,
+            "by_name": by_name,
+            "log10_e_by_name": None if weighed.named is None else round(weighed.named, 4),
             "history_carriers": before,
             "share_of_exposure": share,
             "text": text,
@@ -183,8 +188,8 @@ def tell(
         campaign=f"{earliest & (2**64 - 1):016x}",
         earliest=earliest,
         verdict=lead.verdict,
-        log10_e=round(lead.weighed.log10_e, 4),
-        q=round(max(one.weighed.q for one in case[:1]), 8),
+        log10_e=round(lead.log10_e, 4),
+        q=round(lead.q, 8),
         p_floor=float(f"{lead.weighed.p_floor:.3e}"),
         conditions=_conditions(case, unrelated),
         accounts=[int(traffic.accounts[a]) for a in accounts],

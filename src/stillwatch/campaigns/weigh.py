@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from stillwatch.evidence.discoveries import q_values
-from stillwatch.evidence.strangers import log10_e, log10_mean
+from stillwatch.evidence.strangers import LEAST_SHOWN, log10_e, log10_mean, most_shown
 from stillwatch.records import Cluster
 
 ALERT, REVIEW, WATCH_LOG10_E = 0.01, 0.10, 2.0
@@ -44,6 +46,15 @@ class Weighed:
     "The same from replay alone."
     p_floor: float
     "Least p that its carriers could have shown, given the history."
+    named: float | None = None
+    "`strangers`, organisations counted by name: not on fewer than STRANGERS_LEAST owners."
+    q_named: float = 1.0
+    "False-discovery rate at its rank by that count alone."
+
+    @property
+    def strong(self) -> bool:
+        """Whether it may be an alert or a review."""
+        return self.q <= REVIEW or self.q_named <= ALERT
 
 
 def replay_log10_e(organisations: int) -> float | None:
@@ -55,40 +66,62 @@ def replay_log10_e(organisations: int) -> float | None:
     return None if organisations < REPLAY_LEAST else min(float(organisations - 1), 300.0)
 
 
-def _by_family(cluster: Cluster) -> tuple[float, ...]:
+def _by_family(cluster: Cluster, now: Any, shares: Any) -> tuple[float, ...]:
     found = []
     for family in range(int(cluster.family.max(initial=-1)) + 1):
         mine = np.flatnonzero(cluster.family == family)
-        found.append(log10_mean([log10_e(int(cluster.now[i]), int(cluster.before[i]), float(cluster.share[i])) for i in mine]))
+        found.append(log10_mean([log10_e(int(now[i]), int(cluster.before[i]), float(shares[i])) for i in mine]))
     return tuple(found)
 
 
-def weigh(clusters: list[Cluster], tested: float) -> list[Weighed]:
-    """Evidence and q of every cluster, in the order given. `tested`: all hypotheses, at least as many as clusters."""
-    parts: list[tuple[float | None, tuple[float, ...], float | None, float]] = []
-    for cluster in clusters:
-        families = _by_family(cluster)
-        known = len(families) > 0 and cluster.strangers >= STRANGERS_LEAST and float(cluster.share.min()) < 1.0
-        strangers = log10_mean(list(families)) if known else None
-        replay = replay_log10_e(cluster.replaying)
-        have = [value for value in (strangers, replay) if value is not None]
-        # The mean of two e-values, the silent one counted as 0, is an e-value.
-        total = log10_mean([*have, *[-math.inf] * (2 - len(have))]) if have else -math.inf
-        parts.append((strangers, families, replay, total))
-    long = [int(np.bincount(cluster.family).max(initial=0)) >= LONG for cluster in clusters]
-    # Half of the budget for each kind (all for a lone kind), shared out as they stand among the clusters: weights average 1.
-    of_kind = [max(1, sum(other is kind for other in long)) for kind in long]
-    weights = [len(long) / len(set(long)) / count for count in of_kind]
-    q = q_values([part[3] for part in parts], tested, weights)
-    q_replay = q_values([-math.inf if part[2] is None else part[2] - math.log10(2) for part in parts], tested)
-    out = []
-    for cluster, part, one, other in zip(clusters, parts, q, q_replay, strict=True):
-        share = float(cluster.share.min(initial=1.0))
-        floor = share**cluster.strangers if part[2] is None else min(share**cluster.strangers, 10 ** -part[2])
-        out.append(Weighed(cluster, *part, q=min(one, other), q_replay=other, p_floor=floor))
-    return out
+def can_show(cluster: Cluster) -> bool:
+    """Whether any of its wordings has so many carriers, on whichever side, that it could show anything."""
+    return any(most_shown(carriers, share) >= LEAST_SHOWN for carriers, share in set(zip(cluster.carriers.tolist(), cluster.share.tolist(), strict=True)))
+
+
+def is_tested(cluster: Cluster) -> bool:
+    """Whether the cluster is a hypothesis at all: by wording, or by replays."""
+    return can_show(cluster) or cluster.replaying >= REPLAY_LEAST
+
+
+def _weights(clusters: list[Cluster], able: list[bool]) -> list[float]:
+    """Half of the budget for each kind, long and short (all for a lone kind), shared out as they stand among those that can show something: weights average 1."""
+    kinds = [int(np.bincount(each.family).max(initial=0)) >= LONG if can else None for each, can in zip(clusters, able, strict=True)]
+    of_kind = Counter(kind for kind in kinds if kind is not None)
+    return [1.0 if kind is None else of_kind.total() / len(of_kind) / of_kind[kind] for kind in kinds]
+
+
+def weigh(clusters: list[Cluster], pooled: float) -> list[Weighed]:
+    """Evidence and q of every cluster, in the order given. `pooled`: hypotheses for each cluster that can be tested (linking.Linked)."""
+    able = [can_show(cluster) for cluster in clusters]
+    among = sum(pooled if can else 1.0 for cluster, can in zip(clusters, able, strict=True) if can or cluster.replaying >= REPLAY_LEAST)
+    weights = _weights(clusters, able)
+    known = [can and len(each.family) > 0 and each.strangers >= STRANGERS_LEAST for each, can in zip(clusters, able, strict=True)]
+    families = [_by_family(each, each.now, each.share) for each in clusters]
+    strangers = [log10_mean(list(mine)) if yes else None for mine, yes in zip(families, known, strict=True)]
+    named = [log10_mean(list(_by_family(each, each.named, each.share_named))) if yes else None for each, yes in zip(clusters, known, strict=True)]
+    replay = [replay_log10_e(each.replaying) for each in clusters]
+    # The mean of two e-values, the silent one counted as 0, is an e-value.
+    total = [log10_mean([_silent(one), _silent(other)]) for one, other in zip(strangers, replay, strict=True)]
+    q = q_values(total, among, weights)
+    q_replay = q_values([_silent(value) - math.log10(2) for value in replay], among)
+    q_named = q_values([_silent(value) for value in named], among, weights)
+    return [
+        Weighed(cluster, strangers[i], families[i], replay[i], total[i], min(q[i], q_replay[i]), q_replay[i], _floor(cluster, replay[i]), named[i], q_named[i])
+        for i, cluster in enumerate(clusters)
+    ]
+
+
+def _silent(value: float | None) -> float:
+    return -math.inf if value is None else value
+
+
+def _floor(cluster: Cluster, replay: float | None) -> float:
+    """Least p that its carriers could have shown."""
+    floor = float(cluster.share.min(initial=1.0)) ** cluster.strangers
+    return floor if replay is None else float(min(floor, 10**-replay))
 
 
 def worth_a_look(weighed: list[Weighed]) -> list[Weighed]:
     """Those that any verdict could name: the rest is not described further."""
-    return [each for each in weighed if each.q <= REVIEW or each.log10_e >= WATCH_LOG10_E]
+    return [each for each in weighed if each.strong or each.log10_e >= WATCH_LOG10_E]

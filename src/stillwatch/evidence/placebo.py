@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.evidence.discoveries import q_values
-from stillwatch.evidence.strangers import log10_e
+from stillwatch.evidence.strangers import LEAST_SHOWN, log10_e, most_shown
 
 ROUNDS = 5
 "Random deals."
@@ -41,7 +41,9 @@ def placebo(wording: NDArray[np.int64], unit: NDArray[np.int64], share_now: floa
     Placebo(rounds=5, wordings=50, alerts=0, reviews=0)
     """
     words, index, counts = np.unique(wording, return_inverse=True, return_counts=True)
-    tested = int((counts >= LEAST_UNITS).sum())
+    enough = counts >= LEAST_UNITS
+    enough[enough] = [most_shown(int(count), share_now) >= LEAST_SHOWN for count in counts[enough]]
+    tested = int(enough.sum())
     if not tested:
         return Placebo(0, 0, 0, 0)
     alerts = reviews = 0
@@ -51,7 +53,7 @@ def placebo(wording: NDArray[np.int64], unit: NDArray[np.int64], share_now: floa
         today = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53 < share_now
         now = np.bincount(index, weights=today, minlength=len(words)).astype(np.int64)
         # Most wordings have one carrier or two; only the distinct pairs of counts need a computation.
-        pairs, multiplicity = np.unique(np.stack([now, counts - now])[:, counts >= LEAST_UNITS], axis=1, return_counts=True)
+        pairs, multiplicity = np.unique(np.stack([now, counts - now])[:, enough], axis=1, return_counts=True)
         evidence = np.repeat([log10_e(int(n), int(b), share_now) for n, b in pairs.T], multiplicity)
         q = np.array(q_values(np.sort(evidence)[::-1][:2000].tolist(), float(tested)))
         alerts += int((q <= 0.01).sum())

@@ -47,6 +47,23 @@ def log10_e(now: int, before: int, share_now: float) -> float:
     return now * math.log10(BET / share) + before * math.log10((1 - BET) / (1 - share))
 
 
+LEAST_SHOWN = 2.0
+"log10 e that a wording's carriers must be able to show, were all of them today's, for it to be tested at all."
+
+
+def most_shown(carriers: int, share_now: float) -> float:
+    """log10 of the largest e-value that so many carriers could give: all of them today's. 0 without history.
+
+    It depends on the carriers of both sides together, and under the null that number says nothing of how many are
+    today's: hypotheses that could never have shown anything may be left out beforehand without harm (independent
+    filtering, Bourgon, Gentleman and Huber 2010), and the rest then pay for fewer.
+
+    >>> round(most_shown(20, 0.5), 2), most_shown(20, 1.0)
+    (5.58, 0.0)
+    """
+    return carriers * math.log10(BET / max(share_now, 1e-9)) if share_now < BET else 0.0
+
+
 def log10_mean(values: list[float]) -> float:
     """log10 of the mean of e-values given as log10: an average of e-values is an e-value under any dependence.
 

@@ -9,7 +9,7 @@ from scipy.sparse import csr_matrix, diags
 
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.slots import Slots, conversations, slots
-from stillwatch.traffic import NONE, Ints, Traffic
+from stillwatch.traffic import NONE, Ints, Traffic, distinct_rows
 
 OTHERS = 8
 "Members that each call is compared with."
@@ -25,6 +25,9 @@ MOST_ACCOUNTS = 200
 
 LEAST_CALLS, LEAST_UNITS = 8, 3
 "Fewest calls and units from which members can be compared."
+
+BY_NAME = 2
+"Times as many organisations by name as units from which members are compared by name."
 
 USUAL, LEAST_USUAL, UNCLEAR = 0.9, 0.57, 0.7
 """How well an account's other conversations tell its calls from a stranger's: a clear business (taken where there is no
@@ -75,7 +78,7 @@ def shared_slots(groups: Groups) -> Floats:
 def _shared_prompts(traffic: Traffic, core: Ints) -> float:
     """The same by whole prompts: exact, over all core calls, but blind to one job in two wrappers."""
     known = core[traffic.prompt[core] != NONE]
-    prompt, unit = np.unique(np.stack([traffic.prompt[known], traffic.unit[traffic.account[known]]]), axis=1)
+    (prompt, unit), _ = distinct_rows(traffic.prompt[known], traffic.unit[traffic.account[known]])
     _, inverse, units = np.unique(prompt, return_inverse=True, return_counts=True)
     _, owner = np.unique(unit, return_inverse=True)
     shared = np.bincount(owner, weights=units[inverse] > 1) / np.bincount(owner)
@@ -106,7 +109,7 @@ def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
     calls = found.weights[chosen]
     own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
     others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
-    unit = traffic.unit[who]
+    unit = _owner(traffic, who)
     strange = unit[usable][None, :] != unit[row_owner[chosen]][:, None]
     # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
     spread = np.asarray((profile[usable] > 0).sum(axis=0)).ravel()
@@ -122,6 +125,16 @@ def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
     owners, index = np.unique(unit[row_owner[chosen[scored]]], return_inverse=True)
     score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
     return float(np.median(score)) if len(owners) >= LEAST_UNITS else float("nan")
+
+
+def _owner(traffic: Traffic, accounts: Ints) -> Ints:
+    """Who each account belongs to: its unit; its organisation by name where most organisations share cards with others.
+
+    A handful of payers would leave nobody to compare with but them, and what they happen to differ in (a language, say)
+    would pass for everybody's own business.
+    """
+    unit, org = traffic.unit[accounts], traffic.org[accounts]
+    return org if len(np.unique(org)) > BY_NAME * len(np.unique(unit)) else unit
 
 
 def _cosine(left: csr_matrix, right: csr_matrix) -> Floats:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class Groups:
 
     def distinct(self, *columns: Ints) -> tuple[Ints, ...]:
         """Distinct rows of (label, *columns)."""
-        return tuple(np.unique(np.stack([self.label, *columns]), axis=1))
+        return distinct_rows(self.label, *columns)[0]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from stillwatch.traffic import Bools, Ints, Traffic
+from stillwatch.traffic import Bools, Ints, Traffic, distinct_rows
 
 IN_TEMPLATE = 0.2
 "Share of the units in whose core calls a term stands from which it belongs to the template."
@@ -86,8 +86,8 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints,
     offsets, values = traffic.wordings
     who, position = _listed(offsets, core)
     wordings, index = np.unique(values[position], return_inverse=True)
-    used = np.unique(np.stack([index, traffic.unit[traffic.account[core]][who], traffic.prompt[core][who]]), axis=1)
-    pairs, prompts = np.unique(used[:2], axis=1, return_counts=True)
+    used, _ = distinct_rows(index, traffic.unit[traffic.account[core]][who], traffic.prompt[core][who])
+    pairs, prompts = distinct_rows(*used[:2])
     again = np.bincount(pairs[0][prompts >= 2], minlength=len(wordings)) >= AGAIN_UNITS
     if not again.any() or not len(at):
         return np.zeros(terms, np.bool_)
@@ -96,7 +96,7 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints,
     real = (wordings[place] == values[position]) & again[place]
     term_rows = csr_matrix((np.ones(len(at), np.float32), (column, at)), shape=(terms, len(rows)))
     row_wordings = csr_matrix((np.ones(int(real.sum()), np.float32), (row[real], place[real])), shape=(len(rows), len(wordings)))
-    users = np.unique(np.stack([column, traffic.unit[traffic.account[rows]][at]]), axis=1)
+    users, _ = distinct_rows(column, traffic.unit[traffic.account[rows]][at])
     common = np.bincount(users[0], minlength=terms) >= AGAIN_UNITS
     together = (term_rows[common] @ row_wordings).tocsr()
     calls = np.asarray(term_rows[common].sum(axis=1)).ravel()
@@ -121,7 +121,7 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     terms, column = np.unique(values[position], return_inverse=True)
     unit = traffic.unit[traffic.account[rows]]
     in_core = is_core[rows]
-    carried = np.unique(np.stack([column[in_core[at]], unit[at][in_core[at]]]), axis=1)
+    carried, _ = distinct_rows(column[in_core[at]], unit[at][in_core[at]])
     spread = np.bincount(carried[0], minlength=len(terms)) / max(1, len(np.unique(unit[in_core])))
     # Not "in most calls": where each unit has a business of its own, only what all units say is the template's.
     calls_with = np.bincount(column[in_core[at]], minlength=len(terms)) / max(1, int(in_core.sum()))

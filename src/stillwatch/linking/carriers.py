@@ -76,6 +76,20 @@ def carriers(traffic: Traffic) -> Carriers:
     return Carriers(call, wording, wording[reused], unit[reused])
 
 
+def carriers_by_name(traffic: Traffic, found: Carriers, wordings: Ints) -> Ints:
+    """How many organisations by name use each of some wordings (ascending) again.
+
+    By name: what the log calls one organisation is one, but several that share a card are several.
+    """
+    at = np.minimum(np.searchsorted(wordings, found.wording), max(0, len(wordings) - 1))
+    mine = wordings[at] == found.wording if len(wordings) else np.zeros(len(at), np.bool_)
+    call, index = found.call[mine], at[mine].astype(np.int64)
+    org = traffic.org[traffic.account[call]]
+    order = np.lexsort((org, index))
+    first, again = _reuse(index[order], org[order], traffic.prompt[call[order]])
+    return np.bincount(index[order][first[again]], minlength=len(wordings)).astype(np.int64)
+
+
 def pairs_table(found: Carriers, traffic: Traffic) -> pa.Table:
     """Reuse pairs as they are kept for later scans: (wording, unit hash)."""
     return pa.table({"wording": found.pair_wording, "unit": traffic.unit_hash[found.pair_unit]})

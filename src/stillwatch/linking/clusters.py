@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 import networkit as nk
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, triu
 
-from stillwatch.linking.carriers import Carriers, carriers
+from stillwatch.evidence.strangers import LEAST_SHOWN, most_shown
+from stillwatch.linking.carriers import Carriers, carriers, carriers_by_name
 from stillwatch.linking.families import LEAST_UNITS, Families, Family, families
-from stillwatch.linking.history import History, exposure_table, share_now
+from stillwatch.linking.history import History, exposures, share_now
 from stillwatch.linking.ties import replay
 from stillwatch.records import Cluster
-from stillwatch.traffic import Ints, Traffic, merged, strangers
+from stillwatch.traffic import Ints, Traffic, distinct_rows, merged, strangers
 
 IN_COMMON = 0.6
 "Jaccard index of the accounts of two keys from which they may be one cluster's: a turn of phrase that two campaigns share joins neither."
@@ -33,8 +35,13 @@ SEEDED = 0.1
 LEAST_ACCOUNTS = 3
 "Fewest accounts of a cluster."
 
+MOST_LEAST = 1000
+"Carriers beyond which a wording is not asked to go to be able to show anything (an alphabet that the history hardly saw)."
+
 LOOSE = 5
 "Replay groups with fewer accounts are looked at together: a campaign may carry each piece of reasoning between two accounts only."
+
+Floats = NDArray[np.float64]
 
 Edges = Mapping[str, tuple[Ints, Ints]]
 
@@ -45,8 +52,8 @@ class Linked:
 
     clusters: list[Cluster]
     "Ordered by name."
-    tested: float
-    "Hypotheses that the clusters stand among: clusters here, and what the history alone would have added."
+    pooled: float
+    "Hypotheses for each cluster that can be tested: itself, and what the history alone would have added."
     carriers: Carriers
     "Reuse pairs, kept for later scans."
 
@@ -135,10 +142,34 @@ def _fresh(parts: list[Family], history: History, replays: bool) -> list[Family]
     return fresh if fresh or replays else parts
 
 
-def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges: Edges, history: History, shares: list[float]) -> Cluster | None:
+class _Exposure:
+    """Today's share of the exposure in each wording's alphabet, and who carries what, organisations counted by owner and by name."""
+
+    def __init__(self, traffic: Traffic, found: Carriers, made: Families, history: History) -> None:
+        def shares(group: Ints) -> list[float]:
+            return share_now(exposures(traffic, group, int(group.max(initial=-1)) + 1), history)
+
+        self.shares, self.shares_named = shares(traffic.unit), shares(traffic.org)
+        self._wordings = np.sort(np.concatenate([part.wordings for part in made.members])) if made.members else np.zeros(0, np.int64)
+        self._named = carriers_by_name(traffic, found, self._wordings)
+
+    def share(self, wordings: Ints) -> Floats:
+        """Today's share, organisations counted by owner."""
+        return _of_alphabet(self.shares, wordings)
+
+    def by_name(self, wordings: Ints) -> tuple[Ints, Floats]:
+        """(organisations by name that use each wording again, today's share so counted)."""
+        return self._named[np.searchsorted(self._wordings, wordings)], _of_alphabet(self.shares_named, wordings)
+
+
+def _of_alphabet(shares: list[float], wordings: Ints) -> Floats:
+    return np.asarray(np.asarray(shares, np.float64)[np.minimum(wordings & 7, len(shares) - 1)])
+
+
+def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges: Edges, history: History, exposure: _Exposure) -> Cluster | None:
     """One cluster from its families and its replays; None when fewer than LEAST_ACCOUNTS accounts or strangers are left."""
     calls = np.unique(np.concatenate([part.calls for part in parts])) if parts else np.zeros(0, np.int64)
-    pairs = np.unique(np.stack([traffic.account[calls], traffic.prompt[calls]]), axis=1)
+    pairs, _ = distinct_rows(traffic.account[calls], traffic.prompt[calls])
     who, prompts = np.unique(pairs[0], return_counts=True)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
     telling = _fresh(parts, history, len(ends) > 0)
@@ -154,6 +185,7 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
     family = np.repeat(np.arange(len(parts)), [len(part.wordings) for part in parts]).astype(np.int64)
     now = np.concatenate([part.now for part in parts]) if parts else np.zeros(0, np.int64)
     inside = ends[np.isin(ends, accounts)]
+    named, share_named = exposure.by_name(wordings)
     names = [int(part.wordings[0]) for part in parts] + [int(traffic.accounts[part].min()) for part in replayed]
     return Cluster(
         name=min(names),
@@ -163,7 +195,10 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
         family=family,
         now=np.minimum(now, unrelated),
         before=history.before(wordings),
-        share=np.asarray(shares)[np.minimum(wordings & 7, len(shares) - 1)],
+        carriers=now + history.before(wordings),
+        share=exposure.share(wordings),
+        named=np.minimum(named, len(np.unique(traffic.org[accounts]))),
+        share_named=share_named,
         replaying=strangers(traffic, inside) if len(inside) else 0,
         carried=np.array([np.isin(accounts, part.accounts) for part in parts], np.bool_).reshape(len(parts), len(accounts)).T,
         ties=tuple(_facts(edges, accounts, len(traffic.accounts))),
@@ -179,31 +214,32 @@ def link(traffic: Traffic, edges: Edges, history: History) -> Linked:
     """All clusters of a log. `edges` are those of the ties that are on; the template tie is made here."""
     found = carriers(traffic)
     made = families(traffic, found)
-    exposure = exposure_table(traffic)
-    now = np.stack([exposure[f"calls_{i}"].to_numpy() for i in range(exposure.num_columns - 1)], axis=1)
-    shares = share_now(now, history)
+    exposure = _Exposure(traffic, found, made, history)
     groups = _replay_groups(traffic, made) if "replay" in edges else []
     parts = [family for family in made.members if len(family.accounts) >= LEAST_ACCOUNTS]
     keys = [family.accounts for family in parts] + groups
     clusters = []
     for group in communities(keys, len(traffic.accounts)) if keys else []:
         chosen = [parts[i] for i in group if i < len(parts)]
-        cluster = _cluster(traffic, chosen, [groups[i - len(parts)] for i in group if i >= len(parts)], edges, history, shares)
+        cluster = _cluster(traffic, chosen, [groups[i - len(parts)] for i in group if i >= len(parts)], edges, history, exposure)
         if cluster is not None:
             clusters.append(cluster)
     clusters.sort(key=lambda each: each.name)
-    return Linked(clusters, len(clusters) * _pooled(found, history), found)
+    return Linked(clusters, _pooled(found, history, exposure.shares), found)
 
 
-def _pooled(found: Carriers, history: History) -> float:
-    """By how much the wordings that enough units carry grow when the history's carriers count too (at least 1).
+def _pooled(found: Carriers, history: History, shares: list[float]) -> float:
+    """By how much the wordings that could show anything grow when those count that only the history made frequent (at least 1).
 
-    The exact null holds for wordings chosen without regard to which side a carrier is on, so those that only the
-    history made frequent belong to the hypotheses.
+    The exact null holds for wordings chosen without regard to which side a carrier is on, so those belong to the
+    hypotheses too.
     """
     here, counts = np.unique(found.pair_wording, return_counts=True)
     there, before = np.unique(history.wording, return_counts=True)
     both = np.concatenate([here, there])
     wordings, inverse = np.unique(both, return_inverse=True)
     total = np.bincount(inverse, weights=np.concatenate([counts, before]), minlength=len(wordings))
-    return max(1.0, float((total >= LEAST_UNITS).sum()) / max(1, int((counts >= LEAST_UNITS).sum())))
+    now = np.bincount(inverse[: len(here)], weights=counts, minlength=len(wordings))
+    least = np.array([next((n for n in range(LEAST_UNITS, MOST_LEAST) if most_shown(n, each) >= LEAST_SHOWN), MOST_LEAST) for each in shares])
+    able = total >= least[np.minimum(wordings & 7, len(shares) - 1)]
+    return max(1.0, float(able.sum()) / max(1, int((able & (now >= LEAST_UNITS)).sum())))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def every_tie(package: str = "stillwatch.linking.ties") -> dict[str, Tie]:
 
 def among_strangers(traffic: Traffic, account: Ints, key: Ints, least: int, most_share: float) -> tuple[Ints, Ints]:
     """Edges whose key joins at least `least` units but at most `most_share` of all: neither one firm's nor everybody's."""
-    pairs = np.unique(np.stack([key, traffic.unit[account]]), axis=1)
+    pairs, _ = distinct_rows(key, traffic.unit[account])
     keys, units = np.unique(pairs[0], return_counts=True)
     wanted = keys[(units >= least) & (units <= max(least, most_share * traffic.units))]
     keep = np.isin(key, wanted)
-    edges = np.unique(np.stack([account[keep], key[keep]]), axis=1)
+    edges, _ = distinct_rows(account[keep], key[keep])
     return edges[0], edges[1]

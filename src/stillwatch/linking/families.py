@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.linking.carriers import Carriers
-from stillwatch.traffic import Ints, Traffic, merged
+from stillwatch.traffic import Ints, Traffic, distinct_rows, merged
 
 LEAST_UNITS = 4
 "Fewest units that must use a wording again for it to be a candidate."
@@ -87,7 +87,7 @@ def families(traffic: Traffic, found: Carriers) -> Families:
     for group in range(len(sizes)):
         core = call[limits[group] : limits[group + 1]]
         mine = order[bounds[group] : bounds[group + 1]]
-        pairs = np.unique(np.stack([traffic.account[core], traffic.prompt[core]]), axis=1)
+        pairs, _ = distinct_rows(traffic.account[core], traffic.prompt[core])
         who, prompts = np.unique(pairs[0], return_counts=True)
         members.append(Family(wordings[mine], counts[mine], core, who[prompts >= 2]))
     members.sort(key=lambda each: (-len(each.accounts), int(each.wordings[0])))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 ALPHABETS = 3
 "Alphabets in which exposure is counted apart (the lowest three bits of a wording say which)."
@@ -46,17 +46,22 @@ NOTHING = History(np.zeros(0, np.int64), np.zeros((0, ALPHABETS), np.int64), np.
 "No history."
 
 
-def exposure_table(traffic: Traffic) -> pa.Table:
-    """Per unit: its name and its calls with a wording in each alphabet."""
+def exposures(traffic: Traffic, group: Ints, count: int) -> Ints:
+    """(groups, ALPHABETS): calls with a wording in each alphabet, of groups of accounts given by the group of each account."""
     offsets, values = traffic.wordings
     call = np.repeat(np.arange(traffic.calls), np.diff(offsets))
-    unit = traffic.unit[traffic.account]
-    columns: dict[str, Ints] = {"unit": traffic.unit_hash}
+    out = np.zeros((count, ALPHABETS), np.int64)
     for alphabet in range(ALPHABETS):
         has = np.zeros(traffic.calls, np.bool_)
         has[call[(values & 7) == alphabet]] = True
-        columns[f"calls_{alphabet}"] = np.bincount(unit[has], minlength=traffic.units).astype(np.int64)
-    return pa.table(columns)
+        out[:, alphabet] = np.bincount(group[traffic.account[has]], minlength=count)
+    return out
+
+
+def exposure_table(traffic: Traffic) -> pa.Table:
+    """Per unit: its name and its calls with a wording in each alphabet."""
+    calls = exposures(traffic, traffic.unit, traffic.units)
+    return pa.table({"unit": traffic.unit_hash, **{f"calls_{alphabet}": calls[:, alphabet] for alphabet in range(ALPHABETS)}})
 
 
 def merge(exposures: list[pa.Table], pairs: list[pa.Table]) -> History:
@@ -69,7 +74,7 @@ def merge(exposures: list[pa.Table], pairs: list[pa.Table]) -> History:
     for alphabet in range(ALPHABETS):
         np.add.at(calls[:, alphabet], inverse, both[f"calls_{alphabet}"].to_numpy())
     rows = pa.concat_tables(pairs)
-    distinct = np.unique(np.stack([rows["wording"].to_numpy(), rows["unit"].to_numpy()]), axis=1)
+    distinct, _ = distinct_rows(rows["wording"].to_numpy(), rows["unit"].to_numpy())
     return History(units, calls, distinct[0], distinct[1])
 
 

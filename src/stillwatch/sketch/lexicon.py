@@ -49,6 +49,17 @@ CUES: dict[str, tuple[str, ...]] = {
     ),
     "rewrite": ("rewrite", "rephrase", "paraphrase", "reword", "sanitize", "sanitise", "改写", "重写", "reescribe", "réécris", "umformulieren"),
     "version": ("version", "safe", "safely", "acceptable", "neutral", "harmless", "complex", "prompt", "query", "question", "版本", "问题"),
+    "wrapped": (
+        "marked", "tagged", "tag", "tags", "block", "section", "header", "fenced", "delimited", "enclosed", "wrapped", "between the", "inside the",
+        "before every reply", "before each reply", "every reply", "each reply", "every answer", "each answer", "every response", "each response",
+        "format of", "layout of", "all replies", "all answers", "all turns", "begin with", "begins with", "start with", "starts with", "opens with", "open with", "first line", "标签", "标记", "开头", "以下格式",
+        "etiqueta", "etiquetas", "bloque", "cada respuesta", "balise", "balises", "chaque réponse", "jede antwort", "abschnitt", "тег", "теги",
+    ),
+    "working notes": (
+        "thoughts", "each thought", "every thought", "private notes", "working notes", "deliberation", "inner monologue", "scratchpad", "chain of thought", "thought process",
+        "everything you weigh", "as they come", "unedited", "unfiltered", "stream of consciousness",
+        "想法", "内心独白", "pensamientos", "razonamiento", "pensées", "raisonnement", "gedanken", "überlegungen", "мысли", "рассуждения",
+    ),
     "make": ("generate", "create", "come up with", "produce", "invent", "write a new", "生成", "创建", "genera", "génère", "erstelle"),
     "tasks": (
         "instructions", "tasks", "questions", "exercises", "problems", "examples", "training data", "dataset", "question answer",
@@ -61,9 +72,9 @@ TAGS: tuple[str, ...] = ("think", "thinking", "thought", "reasoning", "reason", 
 "Words that, right after '<', are inline reasoning tags."
 
 FAMILY_OF: tuple[tuple[str, str], ...] = (
-    ("reasoning", "write out"), ("reasoning", "hidden"), ("judge", "rubric"), ("rewrite", "version"), ("make", "tasks"),
+    ("reasoning", "write out"), ("reasoning", "hidden"), ("judge", "rubric"), ("rewrite", "version"), ("make", "tasks"), ("wrapped", "working notes"),
 )  # fmt: skip
-"The two cue groups that each family (by bit) needs."
+"The two cue groups that each family (by bit) needs; the last is also told by a tag with a known name."
 
 STEPS: tuple[str, ...] = (
     "first", "second", "third", "next", "then", "therefore", "thus", "hence", "because", "since", "so", "step 0", "finally", "we need",

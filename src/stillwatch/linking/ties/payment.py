@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillwatch.linking.declare import Joins, KeepsApart, Tie
-from stillwatch.traffic import NONE, Ints, Traffic
+from stillwatch.traffic import NONE, Ints, Traffic, distinct_rows
 
 LEAST = 3
 "Fewest visible organisations on one card."
@@ -15,7 +15,7 @@ def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     """Accounts on a card that at least LEAST visible organisations use. (A unit is one payer, so units cannot count here.)"""
     account = np.flatnonzero(traffic.payment != NONE)
     key = traffic.payment[account]
-    pairs = np.unique(np.stack([key, traffic.org[account]]), axis=1)
+    pairs, _ = distinct_rows(key, traffic.org[account])
     keys, owners = np.unique(pairs[0], return_counts=True)
     keep = np.isin(key, keys[owners >= LEAST])
     return account[keep], key[keep]

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from scipy.stats import poisson
 
 from stillwatch.linking.declare import Joins, KeepsApart, Tie
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 WINDOW = 10 * 60 * 1_000_000
 "Sign-ups within ten minutes are one batch."
@@ -24,7 +24,7 @@ def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     np.maximum.at(when, traffic.account, signup)
     account = np.flatnonzero(when >= 0)
     # One sign-up a unit and window: a firm that registers its staff at one sitting is one event.
-    events = np.unique(np.stack([when[account] // WINDOW, traffic.unit[account]]), axis=1)
+    events, _ = distinct_rows(when[account] // WINDOW, traffic.unit[account])
     window, count = np.unique(events[0], return_counts=True)
     windows_a_day = 86_400_000_000 // WINDOW
     day, in_day = np.unique(window // windows_a_day, return_inverse=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from stillwatch.linking.declare import Joins, KeepsApart, Tie
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 
 def links(traffic: Traffic) -> tuple[Ints, Ints, Ints]:
@@ -32,7 +32,7 @@ def links(traffic: Traffic) -> tuple[Ints, Ints, Ints]:
 def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     """Both ends of each replay between strangers, joined by the digest."""
     source, target, key = links(traffic)
-    both = np.unique(np.stack([traffic.account[np.concatenate([source, target])], np.concatenate([key, key])]), axis=1)
+    both, _ = distinct_rows(traffic.account[np.concatenate([source, target])], np.concatenate([key, key]))
     return both[0], both[1]
 
 

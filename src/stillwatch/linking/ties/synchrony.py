@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 SLOT = 2 * 60 * 1_000_000
 "Two calls in the same two minutes are in step."
@@ -28,19 +28,19 @@ def _hashed(slots: Ints, seed: int) -> np.ndarray[tuple[int], np.dtype[np.uint64
 
 def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     """Edges to bands of the min-hash signature of the slots in which an account is active."""
-    pairs = np.unique(np.stack([traffic.account, traffic.ts // SLOT]), axis=1)
-    busy = np.bincount(pairs[0], minlength=len(traffic.accounts))
-    pairs = pairs[:, busy[pairs[0]] >= LEAST_SLOTS]
-    who, first = np.unique(pairs[0], return_index=True)
+    (account, slot), _ = distinct_rows(traffic.account, traffic.ts // SLOT)
+    busy = np.bincount(account, minlength=len(traffic.accounts))[account] >= LEAST_SLOTS
+    slot = slot[busy]
+    who, first = np.unique(account[busy], return_index=True)
     if not len(who):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     accounts, keys = [], []
     for band in range(BANDS):
-        one = np.minimum.reduceat(_hashed(pairs[1], 2 * band + 1), first)
-        two = np.minimum.reduceat(_hashed(pairs[1], 2 * band + 2), first)
+        one = np.minimum.reduceat(_hashed(slot, 2 * band + 1), first)
+        two = np.minimum.reduceat(_hashed(slot, 2 * band + 2), first)
         key = ((one ^ (two << np.uint64(1))) & ~np.uint64(15) | np.uint64(band)).view(np.int64)
-        account, kept = among_strangers(traffic, who, key, LEAST, MOST_SHARE)
-        accounts.append(account)
+        some, kept = among_strangers(traffic, who, key, LEAST, MOST_SHARE)
+        accounts.append(some)
         keys.append(kept)
     return np.concatenate(accounts), np.concatenate(keys)
 
