@@ -152,7 +152,7 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     for case in judge.cases(judged):
         campaigns.append(tell.tell(case, traffic, words, taken, take))
         taken.add(campaigns[-1].earliest)
-        listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [one.weighed.cluster for one in case]))
+        listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [linking.touched(linked, one.weighed.cluster) for one in case]))
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}

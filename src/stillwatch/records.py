@@ -245,8 +245,8 @@ class Campaign:
     "What was taken, its list price and severity: see campaigns.taken; empty where no prices were given."
 
 
-def _no_touch() -> Any:
-    return np.zeros((2, 0), np.int64)
+def _nothing() -> Any:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,9 +281,15 @@ class Cluster:
     "(accounts, families): whether the account has two core calls of that family (bool array)."
     ties: tuple[tuple[str, int, int, float | None], ...]
     "What joins the members: (tie, keys, accounts, accounts expected of a group of this size or None)."
-    touch: Any = field(default_factory=lambda: _no_touch())
-    "(2, n): (family, call) of every call of anybody, member or not, that carries a family by which members are told."
+    own: Any = field(default_factory=lambda: _nothing())
+    "Families by which members are told, as numbers in the log's list, ascending (int64 array)."
+    kin: Any = field(default_factory=lambda: _nothing())
+    "Those and the families that many of its accounts use as well: its own first."
     needed: float = 1.0
-    "How many of those families an account must use in two different prompts to be a member."
-    ends: Any = field(default_factory=lambda: _no_touch()[0])
+    "How many of its own families an account must use in two different prompts to be a member."
+    needed_kin: float = 1.0
+    "How many of the kin, besides."
+    touch: Any = field(default_factory=lambda: np.zeros((2, 0), np.int64))
+    "(2, n): (place in `kin`, its own first; call) of every call of anybody, member or not, that carries one of those families; of listed clusters only."
+    ends: Any = field(default_factory=lambda: _nothing())
     "Members that are such as an end of a replay between strangers (account codes, ascending)."

@@ -8,7 +8,7 @@ one thread over canonically sorted edges, so the same log gives the same cluster
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import networkit as nk
 import numpy as np
@@ -19,15 +19,13 @@ from stillwatch.evidence.strangers import LEAST_SHOWN, most_shown
 from stillwatch.linking.carriers import Carriers, carriers, carriers_by_name
 from stillwatch.linking.families import LEAST_UNITS, Families, Family, families
 from stillwatch.linking.history import History, exposures, share_now
+from stillwatch.linking.members import NOBODY, Members, Told
 from stillwatch.linking.ties import replay
 from stillwatch.records import Cluster
-from stillwatch.traffic import Ints, Traffic, distinct_rows, merged, strangers
+from stillwatch.traffic import Ints, Traffic, merged, strangers
 
 IN_COMMON = 0.6
 "Jaccard index of the accounts of two keys from which they may be one cluster's: a turn of phrase that two campaigns share joins neither."
-
-CARRIES = 0.3
-"Share of the families that the well-connected members carry which a member must carry: fewer, and it was swept in."
 
 SEEDED = 0.1
 "Share of a family's accounts at an end of a replay from which the family belongs to the replay."
@@ -52,6 +50,8 @@ class Linked:
 
     clusters: list[Cluster]
     "Ordered by name."
+    families: list[Family]
+    "By number, as clusters name them."
     pooled: float
     "Hypotheses for each cluster that can be tested: itself, and what the history alone would have added."
     carriers: Carriers
@@ -125,23 +125,6 @@ def _facts(edges: Edges, accounts: Ints, total: int) -> list[tuple[str, int, int
     return facts
 
 
-def _needed(accounts: Ints, parts: list[Family]) -> tuple[Ints, float]:
-    """(families carried by each account, how many a member must carry): far fewer than the members usually do, and it was swept in."""
-    carried = np.sum([np.isin(accounts, part.accounts) for part in parts], axis=0) if parts else np.zeros(len(accounts))
-    return np.asarray(carried), max(1.0, CARRIES * float(np.quantile(carried, 0.75))) if len(accounts) else 1.0
-
-
-def _fresh(parts: list[Family], history: History, replays: bool) -> list[Family]:
-    """The families of which most wordings are new: a phrase that others used before makes nobody a member, unless there is nothing else.
-
-    Without history nobody knows which are new, so only the ends of replays are members where there are replays.
-    """
-    if replays and not history.known:
-        return []
-    fresh = [part for part in parts if (history.before(part.wordings) > 0).mean() < 0.5]
-    return fresh if fresh or replays else parts
-
-
 class _Exposure:
     """Today's share of the exposure in each wording's alphabet, and who carries what, organisations counted by owner and by name."""
 
@@ -166,15 +149,11 @@ def _of_alphabet(shares: list[float], wordings: Ints) -> Floats:
     return np.asarray(np.asarray(shares, np.float64)[np.minimum(wordings & 7, len(shares) - 1)])
 
 
-def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges: Edges, history: History, exposure: _Exposure) -> Cluster | None:
+def _cluster(traffic: Traffic, parts: list[Family], told: Told, replayed: list[Ints], edges: Edges, history: History, exposure: _Exposure) -> Cluster | None:
     """One cluster from its families and its replays; None when fewer than LEAST_ACCOUNTS accounts or strangers are left."""
     calls = np.unique(np.concatenate([part.calls for part in parts])) if parts else np.zeros(0, np.int64)
-    pairs, _ = distinct_rows(traffic.account[calls], traffic.prompt[calls])
-    who, prompts = np.unique(pairs[0], return_counts=True)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
-    telling = _fresh(parts, history, len(ends) > 0)
-    carried, needed = _needed(who[prompts >= 2], telling)
-    accounts = np.union1d(who[prompts >= 2][carried >= needed], ends)
+    accounts = np.union1d(told.accounts, ends)
     if len(accounts) < LEAST_ACCOUNTS:
         return None
     calls = calls[np.isin(traffic.account[calls], accounts)]
@@ -202,10 +181,10 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
         replaying=strangers(traffic, inside) if len(inside) else 0,
         carried=np.array([np.isin(accounts, part.accounts) for part in parts], np.bool_).reshape(len(parts), len(accounts)).T,
         ties=tuple(_facts(edges, accounts, len(traffic.accounts))),
-        touch=np.stack([np.repeat(np.arange(len(telling)), [len(part.calls) for part in telling]), np.concatenate([part.calls for part in telling])])
-        if telling
-        else np.zeros((2, 0), np.int64),
-        needed=needed,
+        own=told.own,
+        kin=told.kin,
+        needed=told.needed,
+        needed_kin=told.needed_kin,
         ends=inside,
     )
 
@@ -218,14 +197,23 @@ def link(traffic: Traffic, edges: Edges, history: History) -> Linked:
     groups = _replay_groups(traffic, made) if "replay" in edges else []
     parts = [family for family in made.members if len(family.accounts) >= LEAST_ACCOUNTS]
     keys = [family.accounts for family in parts] + groups
+    members = Members(parts, len(traffic.accounts), history)
     clusters = []
     for group in communities(keys, len(traffic.accounts)) if keys else []:
-        chosen = [parts[i] for i in group if i < len(parts)]
-        cluster = _cluster(traffic, chosen, [groups[i - len(parts)] for i in group if i >= len(parts)], edges, history, exposure)
+        mine, replayed = [i for i in group if i < len(parts)], [groups[i - len(parts)] for i in group if i >= len(parts)]
+        told = members.of(np.array(mine, np.int64), len(replayed) > 0) if mine else NOBODY
+        cluster = _cluster(traffic, [parts[i] for i in mine], told, replayed, edges, history, exposure)
         if cluster is not None:
             clusters.append(cluster)
     clusters.sort(key=lambda each: each.name)
-    return Linked(clusters, _pooled(found, history, exposure.shares), found)
+    return Linked(clusters, parts, _pooled(found, history, exposure.shares), found)
+
+
+def touched(linked: Linked, cluster: Cluster) -> Cluster:
+    """The cluster with its `touch`: who carries what of that by which its members are told."""
+    calls = [linked.families[family].calls for family in cluster.kin]
+    place = np.repeat(np.arange(len(calls)), [len(each) for each in calls])
+    return replace(cluster, touch=np.stack([place, np.concatenate(calls)]) if calls else cluster.touch)
 
 
 def _pooled(found: Carriers, history: History, shares: list[float]) -> float:
