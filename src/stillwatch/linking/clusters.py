@@ -172,6 +172,8 @@ def _cluster(traffic: Traffic, parts: list[Family], replayed: list[Ints], edges:
         else np.zeros((2, 0), np.int64),
         needed=needed,
         ends=inside,
+        wordings=wordings,
+        uses=np.array([np.isin(traffic.account[part.calls], accounts).sum() for part in parts], np.int64),
     )
 
 
