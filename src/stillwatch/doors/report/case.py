@@ -144,7 +144,7 @@ def _accounts(accounts: Sequence[str]) -> str:
     rest = accounts[SHOWN:]
     # One text in a box of its own: 25,000 list items would make the page slow for everybody and endless for a screen reader.
     more = (
-        f'<details class="more"><summary>{count(len(rest), "more account")}</summary><pre class="accounts" tabindex="0" role="region" '
+        f'<details class="more"><summary>{count(len(rest), "more account")}</summary><pre class="accounts" tabindex="0" role="group" '
         f'aria-label="More accounts, one a line">{escape(chr(10).join(rest))}</pre></details>'
         if rest
         else ""
