@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stillwatch.campaigns import left_out as module
 from stillwatch.campaigns.judge import Judged, judge
 from stillwatch.campaigns.left_out import again, left_out
 from stillwatch.campaigns.weigh import weigh, worth_a_look
@@ -83,6 +84,19 @@ def test_another_cluster_of_the_case_may_lead() -> None:
     assert worth_a_look([each.weighed for each in judged]) == [each.weighed for each in judged]
     told = {each["name"]: each for each in left_out(judged, (), again([one, two], 1000.0, ()), SPEAKING)}
     assert told["replay"]["verdict"] == "alert" and "Another of its clusters leads then." in told["replay"]["text"]
+
+
+def test_a_tie_that_would_weigh_something_is_weighed_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were ties evidence, each would be left out by itself."""
+
+    def with_ties(clusters: list[Cluster], tested: float) -> list[Any]:
+        return [replace(each, log10_e=each.log10_e + sum(tie[0] == "payment" for tie in each.cluster.ties)) for each in weigh(clusters, tested)]
+
+    monkeypatch.setattr(module, "weigh", with_ties)
+    mine = replace(cluster(), ties=(("payment", 3, 30, 0.5), ("network", 2, 9, 0.5)))
+    found = again([mine], 1000.0, ("payment", "network"))
+    (full,), (less,) = with_ties([mine], 1000.0), with_ties([cluster()], 1000.0)
+    assert found["tie: payment"][0].log10_e == less.log10_e < full.log10_e == found["tie: network"][0].log10_e
 
 
 def test_nothing_of_the_case_itself_is_changed() -> None:

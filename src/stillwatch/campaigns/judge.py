@@ -40,6 +40,16 @@ class Judged:
     reasons: list[str]
     "Why the verdict is not higher."
 
+    @property
+    def q(self) -> float:
+        """The false-discovery rate that the verdict stands on."""
+        return self.weighed.q
+
+    @property
+    def log10_e(self) -> float:
+        """The evidence that the verdict stands on."""
+        return self.weighed.log10_e
+
 
 def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:
     """Grade of what speaks of purpose: strong (two detectors), some (one), open (none)."""

@@ -1,18 +1,15 @@
 """Each signal left out in turn: what the judgement on a case would be without it, found by judging again.
 
 The clusters stay as they were linked; what is left out is what a signal says in the judgement. Weighing is done again over
-all clusters, because the false-discovery rate of one depends on the evidence of every other. The number of hypotheses
-tested stays as it was.
+all clusters, because the false-discovery rate of one depends on the evidence of every other.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
-
-import numpy as np
 
 from stillwatch.campaigns.judge import LADDER, Judged, judge
 from stillwatch.campaigns.weigh import Weighed, weigh, worth_a_look
@@ -21,43 +18,56 @@ from stillwatch.records import Cluster
 STRANGERS, REPLAY = "strangers", "replay"
 "The two signals that are evidence."
 
+ALIKE = {"tie: template": STRANGERS, "tie: replay": REPLAY}
+"Ties that are evidence as well: what such a tie says in the judgement is what that evidence says."
+
 Again = Mapping[str, Mapping[int, Weighed]]
 "Signal -> name of the cluster -> what it weighs without that signal."
 
 
 def _without(signal: str, cluster: Cluster) -> Cluster:
     """The cluster as the judgement would see it without the signal."""
-    nothing = np.zeros(0, np.int64)
-    if signal == STRANGERS:
+    same = ALIKE.get(signal, signal)
+    if same == STRANGERS:
         return replace(cluster, strangers=0)
-    if signal == REPLAY:
-        return replace(cluster, replaying=0)
-    if signal == "tie: template":
-        carried = np.zeros((len(cluster.accounts), 0), np.bool_)
-        return replace(cluster, family=nothing, now=nothing, before=nothing, share=np.zeros(0), carried=carried, wordings=nothing, uses=nothing)
-    if signal == "tie: replay":
-        cluster = replace(cluster, replaying=0, ends=nothing)
+    if same == REPLAY:
+        cluster = replace(cluster, replaying=0)
     return replace(cluster, ties=tuple(tie for tie in cluster.ties if f"tie: {tie[0]}" != signal))
 
 
 def again(clusters: list[Cluster], tested: float, kinds: Iterable[str]) -> Again:
     """Every cluster weighed without strangers, without replay and without each kind of tie. `tested`: as for `weigh`."""
-    signals = (STRANGERS, REPLAY, *(f"tie: {kind}" for kind in kinds))
-    weighed = {signal: weigh([_without(signal, cluster) for cluster in clusters], tested) for signal in signals}
-    return {signal: {each.cluster.name: each for each in found} for signal, found in weighed.items()}
+
+    def without(signal: str) -> dict[int, Weighed]:
+        return _by_name(weigh([_without(signal, cluster) for cluster in clusters], tested))
+
+    found = {signal: without(signal) for signal in (STRANGERS, REPLAY)}
+    rest = [f"tie: {kind}" for kind in kinds if f"tie: {kind}" not in ALIKE]
+    # Weighing is costly on a large log: where all other ties together weigh nothing, each alone is not weighed again.
+    as_is, bare = _by_name(weigh(clusters, tested)), _by_name(weigh([replace(cluster, ties=()) for cluster in clusters], tested))
+    nothing = all(_same(as_is[name], bare[name]) for name in as_is)
+    return found | {tie: found[like] for tie, like in ALIKE.items()} | {tie: as_is if nothing else without(tie) for tie in rest}
+
+
+def _by_name(weighed: Iterable[Weighed]) -> dict[int, Weighed]:
+    return {each.cluster.name: each for each in weighed}
+
+
+def _same(one: Weighed, other: Weighed) -> bool:
+    return all(getattr(one, field.name) == getattr(other, field.name) for field in fields(Weighed) if field.name != "cluster")
 
 
 def _strongest(judged: Sequence[Judged]) -> Judged | None:
     """What the case would be named by; None where nothing would be listed."""
-    return min(judged, key=lambda each: (LADDER.index(each.verdict), each.weighed.q, -each.weighed.log10_e), default=None)
+    return min(judged, key=lambda each: (LADDER.index(each.verdict), each.q, -each.log10_e), default=None)
 
 
 def _entry(name: str, before: Judged, found: Judged | None, weighed: Sequence[Weighed]) -> dict[str, Any]:
     """One line: the judgement without the signal. Of a case that would not be listed, the evidence that is left."""
-    best = max(weighed, key=lambda each: each.log10_e) if found is None else found.weighed
+    best = max(weighed, key=lambda each: each.log10_e) if found is None else found
     log10_e = None if best.log10_e == -math.inf else round(best.log10_e, 4)
     told = {"name": name, "verdict": None if found is None else found.verdict, "log10_e": log10_e, "q": round(best.q, 8)}
-    was = (before.verdict, round(before.weighed.log10_e, 4), round(before.weighed.q, 8))
+    was = (before.verdict, round(before.log10_e, 4), round(before.q, 8))
     if (told["verdict"], log10_e, told["q"]) == was:
         return {**told, "text": "Changes nothing: the judgement is the same without it."}
     parts = []
@@ -89,7 +99,7 @@ def left_out(case: Sequence[Judged], kinds: Sequence[str], without: Again, speak
     told = []
     has = {STRANGERS: any(one.weighed.strangers is not None for one in case), REPLAY: any(one.weighed.replay is not None for one in case)}
     for signal in (*(name for name, there in has.items() if there), *(f"tie: {kind}" for kind in kinds)):
-        weighed = [without[signal][one.weighed.cluster.name] for one in case]
+        weighed = [replace(without[signal][one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster)) for one in case]
         listed = [(each, one) for each, one in zip(weighed, case, strict=True) if worth_a_look([each])]
         found = _strongest([judge(each, one.values, one.evidence, speaking) for each, one in listed])
         told.append(_entry(signal, case[0], found, weighed))

@@ -13,7 +13,7 @@ from typing import Any
 
 from stillwatch.doors.report.words import count, table
 
-NOUNS = {"template": "template piece", "payment": "payment", "fingerprint": "fingerprint", "registration": "sign-up batch", "synchrony": "rhythm"}
+NOUNS = {"template": "template piece", "payment": "payment", "fingerprint": "fingerprint", "registration": "sign-up batch", "synchrony": "time pattern"}
 "Kind of tie -> what one key of it is; a kind that is not named here is called by its name."
 
 WIDEST = 32
