@@ -21,9 +21,13 @@ check: $(DEV)
 docs: $(DEV)
 	$(BIN)/python -m stillwatch.doors.manual docs/reference
 
-# Needs Chromium, which .ci/run installs; there a skip is a failure.
-test-browser: $(DEV)
+# Needs Chromium and npm, which .ci/run installs; that one of them or axe is missing is a failure, never a skip.
+test-browser: $(DEV) tests/browser/node_modules/.run
 	$(BIN)/python -m pytest tests/browser
+
+tests/browser/node_modules/.run: tests/browser/package.json tests/browser/package-lock.json
+	cd tests/browser && npm ci --no-audit --no-fund
+	touch $@
 
 bench: $(DEV)
 	$(BIN)/python trials/speed.py

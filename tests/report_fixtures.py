@@ -34,6 +34,55 @@ def campaign(name: str = "00c0ffee00c0ffee", verdict: str = "alert", accounts: i
         "alternatives": [{"name": "evaluation suite", "for": [], "against": ["Only 2% are shared."]}],
         "models": {"orion": 0.7, "m & m": 0.3}, "capabilities": {"mathematics": 0.9, "other": 0.1}, "languages": {"Latin": 1.0},
         "volume": {"start_ts": 1_767_225_600_000_000, "bucket_us": 3_600_000_000, "calls": [5, 0, 7] * 16},
+        **_pictures(accounts), "left_out": _left_out(), "taken": _taken(),
+    }  # fmt: skip
+
+
+def _pictures(accounts: int) -> dict[str, Any]:
+    """Graph, raster, pivots and templates; a name that holds markup in each."""
+    named = ["<b>acct</b>"]
+    return {
+        "graph": {
+            "accounts": accounts,
+            "keys": [{"kind": "template", "keys": 1, "accounts": accounts}, {"kind": "payment", "keys": 1, "accounts": 6}, {"kind": "me<sh", "keys": 7, "accounts": 8}],
+            "groups": [
+                {"accounts": accounts - 9, "calls": 200, "sets": 1, "named": named}, {"accounts": 6, "calls": 60, "sets": 1, "named": named},
+                {"accounts": 1, "calls": 20, "sets": 1, "named": named}, {"accounts": 2, "calls": 20, "sets": 2, "named": named},
+            ],
+            "edges": [[0, 0, accounts - 9], [1, 0, 6], [1, 1, 6], [1, 2, 5], [2, 2, 1], [3, 0, 2], [3, 2, 2]],
+        },
+        "raster": {"accounts": accounts, "rows": [{"calls": [i % 2, 0, 2 + i] * 16, "named": named} for i in range(4)]},
+        "pivots": {
+            "models": [
+                {"model": "orion", "first_ts": 1_767_225_600_000_000, "calls": [5, 0, 3] * 16}, {"model": "m & m", "first_ts": 1_767_312_000_000_000, "calls": [0, 0, 3] * 16},
+                {"model": None, "models": 3, "first_ts": 1_767_312_000_000_000, "calls": [0, 0, 1] * 16},
+            ],
+            "appeared": [{"model": "m & m", "ts": 1_767_312_000_000_000, "share_before": 0.0, "share_after": 0.46}],
+        },
+        "templates": {
+            "pieces": [
+                {"mark": "00aa00aa00aa00aa", "wordings": 12, "accounts": accounts, "calls": 250, "before": 0, "named": named},
+                {"mark": "00bb00bb00bb00bb", "wordings": 3, "accounts": 8, "calls": 40, "before": None, "named": named},
+            ],
+            "more": {"pieces": 2, "wordings": 5}, "sets": [{"pieces": [0], "accounts": accounts - 8}, {"pieces": [0, 1], "accounts": 8}], "others": 3,
+        },
+    }  # fmt: skip
+
+
+def _left_out() -> list[dict[str, Any]]:
+    return [
+        {"name": "strangers", "verdict": "review", "log10_e": 12.0, "q": 2e-5, "text": "A review instead of an alert."},
+        {"name": "replay", "verdict": None, "log10_e": None, "q": 1.0, "text": "Not listed at all instead of an alert. No evidence is left."},
+        {"name": "tie: payment", "verdict": "alert", "log10_e": 26.5, "q": 3e-9, "text": "Changes nothing: the judgement is the same without it."},
+    ]
+
+
+def _taken() -> dict[str, Any]:
+    return {
+        "calls": 300, "tokens_in": 90_000, "tokens_out": 2_400_000, "tokens_reasoning": None, "tokens_cached": None, "estimated_share": 0.2, "calls_without_tokens": 3,
+        "list_price_usd": 61.5, "unpriced_calls": 4, "unpriced_models": ["m & m"], "charged_usd": None, "unpaid_share": None, "with_reasoning_share": 0.84,
+        "answers_share": 0.97, "capabilities": {"mathematics": 1.0}, "severity": "medium", "severity_text": "2,400,000 generated tokens (medium from 1,000,000).",
+        "prices": {"as_of": "2026-01-01", "source": "list <prices>"},
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stillwatch.campaigns.judge import cases, judge
-from stillwatch.campaigns.tell import volume
+from stillwatch.campaigns.picture import volume
 from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_look
 from stillwatch.records import Cluster, Evidence
 

@@ -65,9 +65,61 @@ def test_values_are_escaped() -> None:
 def test_every_part_of_the_case_is_told() -> None:
     for part in (
         "29 unrelated organisations", "13 unrelated organisations", "found", "not found", "could not be examined", "Observed", "Inferred", "evaluation suite",
-        "AML.T0040", "30 accounts share 2 payment keys", "mathematics", "2026-01-01 00:00", "reasoning_in, reasoning_out", "where nothing is to be found",
+        "Graph of 30 accounts", "7 me&lt;shs", "21 accounts", "4 of 30 accounts, chosen by hash", "m &amp; m first appears 2026-01-02 00:00", "46 %", "00aa00aa00aa00aa",
+        "Wording among strangers", "1 signal without which nothing changes", "medium", "61.50 USD", "list &lt;prices&gt;", "AML.T0040", "30 accounts share 2 payment keys", "mathematics", "2026-01-01 00:00", "reasoning_in, reasoning_out", "where nothing is to be found",
     ):  # fmt: skip
         assert part in HTML, part
+
+
+def test_every_drawing_says_what_it_shows() -> None:
+    drawings = [attrs for tag, attrs in _parsed(HTML).tags if tag == "svg"]
+    assert len(drawings) > 8
+    assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in drawings)
+
+
+def test_names_in_pictures_are_escaped() -> None:
+    assert "<b>acct" not in HTML and "&lt;b&gt;acct&lt;/b&gt;" in HTML
+
+
+def test_detectors_and_ties_are_on_or_off_for_want_of_a_column() -> None:
+    html = page.render([], summary(ties={"payment": {"off": ["payment"]}, "replay": "on"}))
+    assert "<b>off</b> payment" in html and "<b>on</b> replay" in html and "<b>on</b> dealt job" in html
+    assert "2 of the detectors and ties above could not look" in html
+
+
+@pytest.mark.parametrize(
+    ("sampled", "said"),
+    [
+        ({"share_known": 0.1}, "It holds 10 % of the calls"),
+        ({"share_known": None}, "It holds an unknown share"),
+        ({"share_known": 0.1, "text": "One in <ten>."}, "One in &lt;ten&gt;."),
+        ("every tenth call", "every tenth call"),
+    ],
+)
+def test_a_sampled_log_is_said_to_be_one(sampled: object, said: str) -> None:
+    html = page.render([], summary(sampled=sampled))
+    assert "The log is a sample." in html and said in html
+    assert "The log is a sample." not in HTML
+
+
+def test_what_was_not_decided_is_said_case_by_case() -> None:
+    assert "Whether one site explains it: cases 1, 2." in HTML
+
+
+def test_a_case_of_an_earlier_release_is_still_told() -> None:
+    old = campaign()
+    for part in ("graph", "raster", "pivots", "templates", "left_out", "taken", "volume"):
+        del old[part]
+    html = page.render([old], summary())
+    _parsed(html)
+    assert "not computed" in html and "Not valued" in html
+
+
+def test_of_many_watches_the_weakest_stand_in_the_table_only() -> None:
+    many = [campaign(f"{i:016x}", "watch", 12) for i in range(page.WATCHES + 5)]
+    html = page.render([campaign(), *many], summary())
+    assert html.count("<section class=") == page.WATCHES + 1 and "The 5 weakest watches" in html
+    assert all(f'href="#c-{case}"' in html for case in re.findall(r'id="c-([0-9a-f]+)"', html)) and f"Case {page.WATCHES + 6}</th>" in html
 
 
 def test_empty_states() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch import results
-from stillwatch.campaigns import judge, membership, tell, weigh
+from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
@@ -55,6 +55,8 @@ class Found:
     "Detectors and ties that could not run -> the columns they lack."
     detectors: list[str]
     "All detectors."
+    ties: list[str]
+    "All ties."
     placebo: Placebo
     "The same method on organisations dealt at random to today and before."
     kept: states.States
@@ -146,25 +148,20 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     step("telling", len(judged))
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
+    draw = partial(picture.draw, traffic=traffic, edges=edges, releases=picture.appearances(traffic) if judged else {})
+    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled, ["template", *edges]), speaking=speaking)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
     for case in judge.cases(judged):
-        campaigns.append(tell.tell(case, traffic, words, taken, take))
+        campaigns.append(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out))
         taken.add(campaigns[-1].earliest)
         listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [linking.touched(linked, one.weighed.cluster) for one in case]))
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
-    return Found(
-        campaigns,
-        sum(weigh.is_tested(each) for each in linked.clusters),
-        off,
-        list(detectors),
-        _placebo(kept, reference),
-        kept,
-        _members(traffic, listed, edges),
-    )
+    tested = sum(weigh.is_tested(each) for each in linked.clusters)
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, _members(traffic, listed, edges))
 
 
 def _members(traffic: Traffic, listed: membership.Listed, edges: Mapping[str, tuple[Ints, Ints]]) -> dict[str, pa.Table]:

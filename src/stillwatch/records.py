@@ -243,6 +243,16 @@ class Campaign:
     "Per account: account, log10_e, calls (the rows of accounts.parquet)."
     taken: dict[str, Any] = field(default_factory=dict)
     "What was taken, its list price and severity: see campaigns.taken; empty where no prices were given."
+    graph: dict[str, Any] = field(default_factory=dict)
+    "Accounts and keys as a bipartite graph of a few dozen nodes, whatever the size: see campaigns.picture."
+    raster: dict[str, Any] = field(default_factory=dict)
+    "Calls per account and bucket of `volume`, of at most 60 accounts: see campaigns.picture."
+    pivots: dict[str, Any] = field(default_factory=dict)
+    "Calls per model and bucket of `volume`, and models that appeared meanwhile: see campaigns.picture."
+    templates: dict[str, Any] = field(default_factory=dict)
+    "Pieces of template as marks with counts, at most 12: see campaigns.picture."
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    "The judgement without each signal: name, verdict (None: not listed), log10_e, q, text: see campaigns.left_out."
 
 
 def _nothing() -> Any:
@@ -293,3 +303,7 @@ class Cluster:
     "(2, n): (place in `kin`, its own first; call) of every call of anybody, member or not, that carries one of those families; of listed clusters only."
     ends: Any = field(default_factory=lambda: _nothing())
     "Members that are such as an end of a replay between strangers (account codes, ascending)."
+    wordings: Any = field(default_factory=lambda: _nothing())
+    "The wordings themselves, in the order of `family` (int64 array)."
+    uses: Any = field(default_factory=lambda: _nothing())
+    "Members' core calls that carry each family (int64 array)."

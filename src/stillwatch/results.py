@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Names = Mapping[int, str] | None
 "Keyed hash -> the log's own account id; None leaves the hashes (--pseudonymous)."
 
+PICTURED = (("graph", "groups"), ("raster", "rows"), ("templates", "pieces"))
+"Parts of a campaign whose rows name a few members."
+
 
 class Rejections:
     """rejected.jsonl, written as the records come, and the counts of it."""
@@ -65,6 +68,9 @@ def line(campaign: Campaign, names: Names) -> dict[str, Any]:
     told = asdict(campaign)
     del told["members"], told["earliest"]
     told["accounts"] = sorted(_name(account, names) for account in campaign.accounts)
+    for part, rows in PICTURED:
+        for row in told[part].get(rows, []):
+            row["named"] = [_name(account, names) for account in row["named"]]
     return told
 
 
@@ -85,7 +91,7 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
         "reviews": verdicts["review"],
         "watches": verdicts["watch"],
         "detectors": {name: {"off": found.off[name]} if name in found.off else "on" for name in found.detectors},
-        "ties": {name.removeprefix("tie: "): {"off": lack} for name, lack in found.off.items() if name.startswith("tie: ")},
+        "ties": {name: {"off": found.off[f"tie: {name}"]} if f"tie: {name}" in found.off else "on" for name in found.ties},
         "placebo": {
             "rounds": placebo.rounds,
             "alerts": placebo.alerts,

@@ -58,8 +58,10 @@ def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:
     return "strong" if count >= 2 else "some" if count == 1 else "open"
 
 
-def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[Evidence], speaking: frozenset[str]) -> Judged:
-    """The verdict on one cluster that is worth a look."""
+def judge(
+    weighed: Weighed, values: Mapping[str, float | None], evidence: list[Evidence], speaking: frozenset[str], uncounted: frozenset[str] = frozenset()
+) -> Judged:
+    """The verdict on one cluster that is worth a look. `uncounted`: exculpations that are tried but not counted."""
     if not weighed.strong:
         return Judged(weighed, LADDER[2], [], evidence, purpose_of(evidence, speaking), values, ["too weak among all that was tested"])
     tried = exculpations(weighed.cluster, values)
@@ -72,8 +74,8 @@ def judge(weighed: Weighed, values: Mapping[str, float | None], evidence: list[E
     if weighed.q > ALERT and weighed.q_named <= ALERT:
         reasons.append("by name these are many organisations, but on few cards or behind few addresses: one owner's, or a campaign's, a person has to look")
     # Partial explanations add up: a wording that is half a public list and half each member's own business is innocent enough.
-    step += round(sum(each.steps for each in tried))
-    reasons += [f"{each.name}: {each.text}" for each in tried if each.found]
+    step += round(sum(each.steps for each in tried if each.name not in uncounted))
+    reasons += [f"{each.name}: {each.text}" for each in tried if each.found and each.name not in uncounted]
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1
         reasons.append("dealing could not be examined, so a person has to look")

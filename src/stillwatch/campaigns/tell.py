@@ -17,12 +17,6 @@ from stillwatch.traffic import Ints, Traffic, codes, strangers
 FACTORS = {"volume": "volume_and_coordination", "concentration": "concentration", "coordination": "coordinated_accounts", "timeline": "development_timeline"}
 "Detectors' factor -> the factor's name in a case (US bill H.R. 8283)."
 
-BUCKETS = 96
-"Bars of the volume chart, at most."
-
-BUCKET_STEPS = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86_400, 7 * 86_400, 28 * 86_400)
-"Widths of a bar, seconds."
-
 INFERENCES = {
     "volume": "Even load without rest suggests a pool behind one scheduler rather than independent users.",
     "concentration": "Requests this narrow suit the training of a model on that capability.",
@@ -46,14 +40,6 @@ def _shares(names: Sequence[str], labels: Ints) -> dict[str, float]:
     values, counts = np.unique(labels, return_counts=True)
     order = np.lexsort((values, -counts))
     return {names[int(values[i])]: round(float(counts[i] / counts.sum()), 6) for i in order}
-
-
-def volume(ts: Ints) -> dict[str, Any]:
-    """Calls over time in at most BUCKETS bars of a round width, aligned to UTC."""
-    span = int(ts.max() - ts.min()) + 1
-    width = next((s for s in BUCKET_STEPS if span / (s * 1_000_000) <= BUCKETS - 1), BUCKET_STEPS[-1]) * 1_000_000
-    start = int(ts.min()) // width * width
-    return {"start_ts": start, "bucket_us": width, "calls": np.bincount((ts - start) // width).tolist()}
 
 
 def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
@@ -166,13 +152,17 @@ def tell(
     names: Mapping[str, Sequence[str]],
     taken: Container[int] = (),
     take: Callable[[Ints], dict[str, Any]] | None = None,
+    *,
+    draw: Callable[[list[Judged], Ints, list[str]], dict[str, Any]] | None = None,
+    leave_out: Callable[[list[Judged], list[str]], list[dict[str, Any]]] | None = None,
 ) -> Campaign:
     """One campaign of one or more clusters, the strongest first.
 
     `names`: capabilities and scripts by code; `taken`: members that name a stronger campaign already; `take`: tells what some calls
-    took (campaigns.taken); None leaves that out.
+    took (campaigns.taken); `draw`: the pictures (campaigns.picture); `leave_out`: each signal left out (campaigns.left_out). None leaves a part out.
     """
-    lead = case[0]
+    lead, ties = case[0], _ties(case)
+    kinds = [tie["kind"] for tie in ties]
     accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
     calls: Ints = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
     ts = traffic.ts[calls]
@@ -204,17 +194,18 @@ def tell(
             }
             for e in lead.evidence
         ],
-        ties=_ties(case),
+        ties=ties,
         alternatives=_alternatives(lead),
         models=_shares(models.dictionary.to_pylist(), models.indices.to_numpy().astype(np.int64)),
         capabilities=_shares([names["capabilities"][int(c)] for c in capabilities], capability[capability >= 0]),
-        volume=volume(ts),
         languages=_shares([names["scripts"][int(c)] for c in scripts], script[script >= 0]),
         members=[
             {"account": int(traffic.accounts[a]), "log10_e": round(_of_member(case, int(a)), 4), "calls": int(n)}
             for a, n in zip(accounts, counts, strict=True)
         ],
         taken={} if take is None else take(calls),
+        left_out=[] if leave_out is None else leave_out(case, kinds),
+        **({} if draw is None else draw(case, calls, kinds)),
     )  # fmt: skip
 
 

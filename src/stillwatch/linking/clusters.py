@@ -186,6 +186,8 @@ def _cluster(traffic: Traffic, parts: list[Family], told: Told, replayed: list[I
         needed=told.needed,
         needed_kin=told.needed_kin,
         ends=inside,
+        wordings=wordings,
+        uses=np.array([np.isin(traffic.account[part.calls], accounts).sum() for part in parts], np.int64),
     )
 
 

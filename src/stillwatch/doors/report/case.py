@@ -1,4 +1,4 @@
-"""One campaign as a section of the report: what was found, what ties the accounts, what speaks for innocence, what to do next."""
+"""One campaign as a section of the report: what was found, the cluster in pictures, what speaks for innocence, what to do next."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from stillwatch.doors.report import chart
+from stillwatch.doors.report import chart, times
+from stillwatch.doors.report.graph import graph
 from stillwatch.doors.report.next_steps import steps
+from stillwatch.doors.report.variants import variants
+from stillwatch.doors.report.without import without
 from stillwatch.doors.report.words import chance, count, items, moment, power, table
+from stillwatch.doors.report.worth import worth
 
 FACTORS = {
     "volume_and_coordination": "1. Volume, structure, coordination, timing",
@@ -110,12 +114,15 @@ def _signals(signals: Sequence[Mapping[str, Any]]) -> str:
             escape(each["name"]), '<span class="fires">fires</span>' if each["fires"] else '<span class="absent">silent</span>',
             f'{each["value"]:.3g}<br><span class="soft">{escape(each["unit"])}</span>',
             chart.benign_range(each["value"], each["benign_low"], each["benign_high"], each["fires"]),
-            "grades only" if each["log10_e"] is None else power(each["log10_e"]), escape(each["text"]), f'<span class="id">{escape(each["atlas"])}</span>',
+            "grades only" if each["log10_e"] is None else power(each["log10_e"]), escape(each["text"]), f'<span class="id atlas">{escape(each["atlas"])}</span>',
         )
-        for each in signals
+        for each in sorted(signals, key=lambda each: not each["fires"])
     ]  # fmt: skip
     head = (("Signal", ""), ("State", ""), ("Value", "n"), ("Benign range", ""), ("Evidence", "n"), ("Observed", ""), ("MITRE ATLAS", ""))
-    return table("Bar: 5th to 95th percentile of the reference organisations. Dot: this case", head, rows)
+    caption = "Bar: 5th to 95th percentile of the reference organisations. Dot: this case"
+    fires = sum(bool(each["fires"]) for each in signals)
+    silent = f"<details><summary>{count(len(rows) - fires, 'silent signal')}</summary>{table(caption, head, rows[fires:])}</details>"
+    return table(caption, head, rows[:fires], '<p class="soft">No signal fires.</p>') + (silent if len(rows) > fires else "")
 
 
 def _alternatives(alternatives: Sequence[Mapping[str, Any]]) -> str:
@@ -123,22 +130,26 @@ def _alternatives(alternatives: Sequence[Mapping[str, Any]]) -> str:
     return table("What else it could be", (("Alternative", ""), ("Speaks for it", ""), ("Speaks against it", "")), rows)
 
 
-def _taken(campaign: Mapping[str, Any]) -> str:
-    boxes = (
-        ("Capabilities", campaign["capabilities"], ""),
-        ("Models", campaign["models"], ""),
-        ("Writing systems", campaign.get("languages") or {}, '<p class="soft">For the reader only: the judge never sees them.</p>'),
+def _over_time(campaign: Mapping[str, Any]) -> str:
+    """Volume, accounts and models on the same columns."""
+    told = campaign.get("volume") or {}
+    return (
+        f"<h5>Calls</h5>{chart.volume(told)}<h5>Accounts in step</h5>{times.raster(campaign.get('raster') or {}, told)}"
+        f"<h5>Models</h5>{times.pivots(campaign.get('pivots') or {}, told)}"
     )
-    return '<div class="pair three">' + "".join(f'<div class="box"><h5>{title}</h5>{chart.shares(told)}{note}</div>' for title, told, note in boxes) + "</div>"
 
 
 def _accounts(accounts: Sequence[str]) -> str:
-    def listed(some: Sequence[str]) -> str:
-        return '<ul class="accounts">' + "".join(f"<li>{escape(account)}</li>" for account in some) + "</ul>"
-
+    first = '<ul class="accounts">' + "".join(f"<li>{escape(account)}</li>" for account in accounts[:SHOWN]) + "</ul>"
     rest = accounts[SHOWN:]
-    more = f'<details class="more"><summary>{count(len(rest), "more account")}</summary>{listed(rest)}</details>' if rest else ""
-    return listed(accounts[:SHOWN]) + more + '<p class="soft">Calls and evidence of each: accounts.parquet beside this page.</p>'
+    # One text in a box of its own: 25,000 list items would make the page slow for everybody and endless for a screen reader.
+    more = (
+        f'<details class="more"><summary>{count(len(rest), "more account")}</summary><pre class="accounts" tabindex="0" role="group" '
+        f'aria-label="More accounts, one a line">{escape(chr(10).join(rest))}</pre></details>'
+        if rest
+        else ""
+    )
+    return first + more + '<p class="soft">Calls and evidence of each: accounts.parquet beside this page.</p>'
 
 
 def title(campaign: Mapping[str, Any]) -> str:
@@ -152,18 +163,22 @@ def title(campaign: Mapping[str, Any]) -> str:
 def section(campaign: Mapping[str, Any], rank: int, replay_examined: bool) -> str:
     """The whole case; a watch is folded."""
     parts = (
-        ("What ties the accounts", _ties(campaign)),
-        ("Volume over time", chart.volume(campaign.get("volume") or {})),
+        ("What ties the accounts", graph(campaign.get("graph") or {}) + _ties(campaign)),
+        ("Over time", _over_time(campaign)),
         ("Conditions", _conditions(campaign["conditions"], replay_examined)),
+        ("Each signal left out in turn", without(campaign)),
+        ("Innocent alternatives", _alternatives(campaign["alternatives"])),
         ("The four factors of purpose", _factors(campaign["factors"])),
         ("Signals", _signals(campaign["signals"])),
-        ("Innocent alternatives", _alternatives(campaign["alternatives"])),
-        ("What is taken, in shares of the core calls", _taken(campaign)),
+        ("Template variants", variants(campaign.get("templates") or {}, len(campaign["accounts"]), campaign["calls"])),
+        ("What was taken", worth(campaign)),
         ("Accounts", _accounts(campaign["accounts"])),
         ("What to check next", items(steps(campaign)).replace("<ul>", "<ol>").replace("</ul>", "</ol>")),
     )
     verdict = campaign["verdict"]
-    body = _figures(campaign) + "".join(f"<h4>{name}</h4>{told}" for name, told in parts)
+    jump = "".join(f'<a href="#p-{rank}-{i}">{name}<span class="unseen"> of case {rank}</span></a>' for i, (name, _) in enumerate(parts))
+    body = f'{_figures(campaign)}<nav class="jump" aria-label="Parts of case {rank}">{jump}</nav>'
+    body += "".join(f'<h4 id="p-{rank}-{i}">{name}</h4>{told}' for i, (name, told) in enumerate(parts))
     if verdict == "watch":
         body = f'<details><summary>Show the case<span class="unseen"> {rank}</span></summary>{body}</details>'
     name = escape(campaign["campaign"])

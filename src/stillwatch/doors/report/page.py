@@ -12,6 +12,9 @@ from stillwatch.doors.report.case import section
 
 VERDICTS = (("alert", "Alerts"), ("review", "Reviews"), ("watch", "Watches"))
 
+WATCHES = 40
+"Watches told in full; further ones stand in the table of cases, and in campaigns.jsonl."
+
 
 def _none(summary: Mapping[str, Any]) -> str:
     """What to say where no campaign is named: that differs with what the scan was able to see."""
@@ -30,11 +33,14 @@ def render(campaigns: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
     ordered = [campaign for verdict, _ in VERDICTS for campaign in campaigns if campaign["verdict"] == verdict]
     replay_examined = summary["detectors"].get("reasoning replay", "on") == "on"
     parts, last = [], ""
-    for rank, campaign in enumerate(ordered, 1):
+    told = min(len(ordered), sum(campaign["verdict"] != "watch" for campaign in ordered) + WATCHES)
+    for rank, campaign in enumerate(ordered[:told], 1):
         if campaign["verdict"] != last:
             last = campaign["verdict"]
             parts.append(f"<h2>{dict(VERDICTS)[last]}</h2>")
         parts.append(section(campaign, rank, replay_examined))
+    if told < len(ordered):
+        parts.append(f'<p class="soft">The {len(ordered) - told:,} weakest watches are told in campaigns.jsonl beside this page only.</p>')
     versions = ", ".join(f"{escape(name)} {escape(str(version))}" for name, version in summary["versions"].items())
     cost = f"{summary['seconds']:.1f} s, {summary['peak_bytes'] / 1e6:,.0f} MB at the peak"
     return (
@@ -43,8 +49,8 @@ def render(campaigns: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -
         f"<title>Stillwatch report: {summary['alerts']} alerts, {summary['reviews']} reviews</title><style>{style}</style></head><body>"
         '<a class="skip" href="#cases">Skip to the cases</a>'
         f"<header><h1>Stillwatch report</h1>{overview.lead(summary)}{overview.tiles(summary)}</header>"
-        f'<main><section aria-label="What was examined">{overview.examined(summary)}</section>'
-        f'<div id="cases" tabindex="-1">{overview.index(ordered)}{"".join(parts) or _none(summary)}</div></main>'
+        f'<main><section aria-label="What was examined">{overview.examined(summary, ordered)}</section>'
+        f'<div id="cases" tabindex="-1">{overview.index(ordered, told)}{"".join(parts) or _none(summary)}</div></main>'
         f"<footer><p>Behaviour is judged, in clusters; no lone account, no language and no country is. An alert is a reason to look, not a proof: "
         f"keep an appeal open and share corrections.</p><p>{cost}. {versions}. Key {escape(summary['key_fingerprint'])}.</p></footer></body></html>\n"
     )
