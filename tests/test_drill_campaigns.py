@@ -132,7 +132,7 @@ def test_a_rung_loses_no_calls_and_leaves_innocents_alone(rung: str, value: Any,
         plain, climbed = made[name], planted(name, **{rung: value})
         assert not climbed.calls.equals(plain.calls) or (name, rung) in {("A-FEB-DS", "infrastructure")}, name
         assert len(of_campaign(climbed)) == pytest.approx(len(of_campaign(plain)), rel=0.12), name
-        innocent = [drill.calls.filter(pc.is_null(drill.truth["campaign"])) for drill in (plain, climbed)]
+        innocent = [drill.calls.filter(pc.equal(drill.truth["class"], "ordinary chat")) for drill in (plain, climbed)]
         assert innocent[0].equals(innocent[1]), name
 
 
@@ -150,10 +150,13 @@ def test_shuffle_keeps_the_pieces_and_changes_their_order() -> None:
 
 def test_jitter_ends_what_is_in_step(made: dict[str, compose.Drill]) -> None:
     def together(rows: list[Row]) -> float:
-        minutes = Counter(row["ts"] // 600_000_000 for row in rows)
-        return sum(count for _, count in minutes.most_common(20)) / len(rows)
+        """Accounts that call within the same five minutes, of an average call."""
+        busy = defaultdict(set)
+        for row in rows:
+            busy[row["ts"] // 300_000_000].add(row["account"])
+        return sum(len(busy[row["ts"] // 300_000_000]) for row in rows) / len(rows)
 
-    assert together(of_campaign(planted("A-FEB-DS", jitter=True))) < 0.85 * together(of_campaign(made["A-FEB-DS"]))
+    assert together(of_campaign(planted("A-FEB-DS", jitter=True))) < 0.6 * together(of_campaign(made["A-FEB-DS"]))
 
 
 def test_headers_are_drawn_anew(made: dict[str, compose.Drill]) -> None:
@@ -244,7 +247,7 @@ def test_a_campaign_in_a_log_of_ones_own_leaves_every_record_as_it_was(host: pa.
     own = drill.calls.filter(pc.equal(drill.truth["class"], compose.OWN)).select(host.column_names)
     key = [("call_id", "ascending")]
     assert own.sort_by(key).equals(host.cast(own.schema).sort_by(key))
-    rows = of_campaign(drill)
+    rows = drill.calls.filter(pc.not_equal(drill.truth["class"], compose.OWN)).to_pylist()
     assert len(rows) == pytest.approx(max(80, min(16_000, share / (1 - share) * host.num_rows)), rel=0.15)
     assert drill.campaigns[0]["share"] == pytest.approx(len(rows) / drill.calls.num_rows)
     span = pc.min_max(host["ts"]).as_py()

@@ -46,6 +46,9 @@ class Drill:
 PAST = 15.0
 "Days before a log in which people are told who stand in its history as well (`seen_before`)."
 
+BESIDE = 0.9
+"Share of innocent calls that are what an account is for; the rest are sidelines."
+
 Rows = list[dict[str, Any]]
 Truth = list[tuple[str, str, str, str | None, str]]
 
@@ -130,11 +133,13 @@ def _grown(scenario: Scenario, worlds: dict[str, World], part: float) -> tuple[R
     rows: Rows = []
     truth: Truth = []
     for name, calls in _weighted(scenario).items():
-        wanted = round(calls * part)
+        wanted = round(calls * part * BESIDE)
         every_class()[name].grow(worlds[name], wanted)
-        most = wanted if scenario.least_calls == 0 else len(worlds[name].rows)
-        rows += worlds[name].rows[:most]
-        truth += worlds[name].truth[:most]
+        if scenario.least_calls == 0:
+            del worlds[name].rows[wanted:], worlds[name].truth[wanted:]
+        worlds[name].sidelines()
+        rows += worlds[name].rows
+        truth += worlds[name].truth
     return rows, truth
 
 

@@ -47,8 +47,8 @@ class Disclosed:
     "Adds the campaign to the world."
     moves_to: str | None = None
     "The model that it moves to, where the disclosure says that it moved."
-    cover: float = 0.0
-    "Share of its accounts' calls that are other people's ordinary use, where the disclosure says that they were mixed."
+    cover: float = 0.06
+    "Share of its accounts' calls that are ordinary use: customers' where disclosed, elsewhere (assumed) what their holders do beside."
 
 
 @dataclass(frozen=True)
