@@ -124,7 +124,7 @@ class Crew:
                 person = replace(person, payment=firm.payment, clients=person.clients[:1], places=(firm.office, *person.places))
             if change is not None:
                 person = change(i, person)
-            person = ladder.unhurried(self.planted, person, self.rng)
+            person = ladder.unhurried(self.planted, ladder.spread(self.planted, i, person), self.rng)
             yield Member(i, person, self._slots(person, count, begin, end))
 
     def _recruit(self, replays: bool, end: float, agents: float) -> Persona:
