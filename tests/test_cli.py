@@ -28,6 +28,15 @@ MISTAKES = {
     "unknown scenario": ["drill", "A-JUM", "--out", "o.parquet"],
     "unknown suffix": ["drill", "A-JUN", "--out", "o.txt", "--calls", "200"],
     "unknown word": ["drill", "broken.toml", "--out", "o.parquet"],
+    "unknown class": ["drill", "benign", "--out", "o.parquet", "--benign", "viral promt=0.2"],
+    "no weight": ["drill", "benign", "--out", "o.parquet", "--benign", "viral prompt"],
+    "nothing to change": ["drill", "benign", "--out", "o.parquet", "--cover", "0.3"],
+    "share out of range": ["drill", "A-JUN", "--out", "o.parquet", "--share", "15"],
+    "unknown rung": ["drill", "A-JUN", "--out", "o.parquet", "--shufle"],
+    "over the log": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "good.jsonl"],
+    "into nothing": ["drill", "A-JUN", "--into", "bad.jsonl", "--out", "o.parquet"],
+    "into with innocents": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "o.parquet", "--calls", "9"],
+    "map without a log": ["drill", "A-JUN", "--map", "m.toml", "--out", "o.parquet"],
     "unknown shell": ["completion", "tcsh"],
 }
 
@@ -56,7 +65,7 @@ def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(place: P
         assert done.returncode == 2, (name, done.stdout, done.stderr)
         assert done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, (name, done.stderr)
         told.append(f"{name}: {done.stderr.strip()}")
-        assert not (place / "o").exists()
+        assert not (place / "o").exists() and not (place / "o.parquet").exists()
     text = "\n".join(told) + "\n"
     if os.environ.get("STILLWATCH_SNAPSHOTS") == "write":
         SNAPSHOT.parent.mkdir(exist_ok=True)

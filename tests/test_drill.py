@@ -39,7 +39,7 @@ def test_the_log_has_the_contracts_columns_and_the_truth_fits_it(made: compose.D
     assert abs(made.calls.num_rows - SMALL.calls) < 0.1 * SMALL.calls
     ts = made.calls["ts"].to_pylist()
     assert ts == sorted(ts) and SMALL.start * 1e6 <= ts[0] and ts[-1] < (SMALL.start + SMALL.days * 86_400) * 1e6
-    assert set(made.truth["class"].to_pylist()) == set(SMALL.benign) | {"campaign"}
+    assert set(made.truth["class"].to_pylist()) == set(SMALL.benign) | {"campaign", "cover"}
     assert set(made.truth["campaign"].to_pylist()) == {planted.id for planted in SMALL.campaigns} | {None}
 
 

@@ -31,7 +31,7 @@ from stillwatch.linking.history import History, exposure_table, merge
 from stillwatch.linking.ties import replay
 from stillwatch.records import Campaign, Cluster, Rejected
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, gather, named, write_marks
+from stillwatch.sources import Log, Reading, gather, named, whole, write_marks, write_rejected
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
 from stillwatch.traffic import Ints, Traffic
@@ -260,9 +260,52 @@ def marks(
 
 
 def rehearse(
-    name: str, out: Path, *, corpora: Path | None = None, seed: int | None = None, calls: int | None = None, progress: Progress | None = None
+    name: str,
+    out: Path,
+    *,
+    into: str | None = None,
+    mapping: Path | None = None,
+    history_out: Path | None = None,
+    ladder: Mapping[str, Any] | None = None,
+    share: float | None = None,
+    weights: Mapping[str, float] | None = None,
+    innocents: Mapping[str, Any] | None = None,
+    corpora: Path | None = None,
+    seed: int | None = None,
+    calls: int | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Make a drill's log with the truth beside it. Returns what was planted, with every stated assumption."""
-    chosen = scenario.load(name).with_overrides(seed=seed, calls=calls)
-    (progress or (lambda step, count: None))("composing", 0)
-    return compose.write(compose.compose(chosen, corpora), Path(out))
+    """Make a drill's log with the truth beside it.
+
+    Args: a scenario; `ladder` and `share` change its campaigns, `weights` and `innocents` (seen_before, show_identity) its innocents; `history_out` takes the log's history.
+    `into`: a log to plant the campaigns in, read by `mapping` where its format is not known.
+    Returns: what was planted, with every stated assumption. Raises: UserError for what the user can mend.
+    """
+    step = progress or (lambda name, count: None)
+    chosen = scenario.load(name).with_overrides(seed=seed, calls=calls).varied(ladder or {}, share=share, weights=weights, **(innocents or {}))
+    for path in (Path(out), history_out):
+        compose.writable(path)
+    if into is None and mapping is not None:
+        raise UserError("is for the columns of a log of your own", "--map", "name the log with --into")
+    if into is not None:
+        shapes = {"--calls": calls, "--history-out": history_out, "--benign": weights, "--seen-before or --hide-identity": innocents}
+        for option in (option for option, value in shapes.items() if value):
+            raise UserError("shapes made innocents, and --into brings its own", option, "leave it out")
+        return _into(chosen, into, Path(out), mapping, corpora, step)
+    step("composing", 0)
+    told = compose.write(compose.compose(chosen, corpora), Path(out))
+    if history_out is not None:
+        step("composing its history", 0)
+        told["history"] = compose.write(compose.history(scenario.load(chosen.history), chosen, corpora), history_out)
+    return told
+
+
+def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, corpora: Path | None, step: Progress) -> dict[str, Any]:
+    """The campaigns of a scenario planted in a log that is read here; records of it that cannot be used are counted and left out."""
+    if not chosen.campaigns:
+        raise UserError("plants no campaign", chosen.name, "name a campaign's id, or a scenario with campaigns")
+    table, rejected = whole(log, None if mapping is None else maps.load(mapping), out, lambda count: step("reading", count))
+    step("planting", 0)
+    drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
+    beside = write_rejected(out, rejected)
+    return compose.write(drill, out) | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": beside}

@@ -23,7 +23,7 @@ from stillwatch.intake import mapping as maps
 from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
-from stillwatch.intake.read import read
+from stillwatch.intake.read import files, read
 from stillwatch.intake.unit import linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
@@ -102,6 +102,42 @@ def gather(logs: Sequence[Log], how: Reading, reject: Reject, progress: Progress
     )  # fmt: skip
 
 
+def whole(log: str, mapping: maps.Mapping | None, out: Path, progress: Progress) -> tuple[pa.Table, list[Rejected]]:
+    """All calls of a log with their text, and the records that cannot be used. `out`: what will be written, which must be no part of the log.
+
+    Raises: UserError when no record is usable, when the log holds marks, which have no text, or when `out` would take the place of one of its files.
+    """
+    if os.path.realpath(out) in {os.path.realpath(source.name) for source in files([log])}:
+        raise UserError("would take the place of the log itself", str(out), "give the new log another name")
+    rejected: list[Rejected] = []
+    batches, count = [], 0
+    for batch in read([log], mapping, rejected.append):
+        if _told(batch):
+            raise UserError("holds marks, which have no text", log, "give the log that they were made from")
+        batches.append(batch)
+        count += batch.num_rows
+        progress(count)
+    if not count:
+        raise _unusable(rejected, [log])
+    return pa.Table.from_batches(batches), rejected
+
+
+def _unusable(rejected: list[Rejected], logs: Sequence[Log]) -> UserError:
+    first = f" ({len(rejected)} rejected; the first: {rejected[0].reason})" if rejected else ""
+    return UserError(f"no usable record{first}", ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+
+
+def write_rejected(out: Path, rejected: Sequence[Rejected]) -> str | None:
+    """Tell the records that cannot be used in OUT.rejected.jsonl, whole or not at all. Returns that file's name; None where there are none."""
+    if not rejected:
+        return None
+    beside, part = out.with_name(out.name + ".rejected.jsonl"), out.with_name(f".{out.name}.rejected.{os.getpid()}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(b"".join(orjson.dumps({"file": each.file, "line": each.line, "reason": each.reason}) + b"\n" for each in rejected))
+    os.replace(part, beside)
+    return str(beside)
+
+
 def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress | None = None) -> dict[str, Any]:
     """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
 
@@ -111,7 +147,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     made = secrets.token_hex(8)
     told = {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": made.encode()}
     out.parent.mkdir(parents=True, exist_ok=True)
-    part, beside = out.with_name(f".{out.name}.{made}.part"), out.with_name(out.name + ".rejected.jsonl")
+    part = out.with_name(f".{out.name}.{made}.part")
     rejected: list[Rejected] = []
     known: dict[int, str] = {}
     sealed: dict[bytes, dict[int, str]] = {}
@@ -127,15 +163,11 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
                 if progress is not None:
                     progress(count)
         if not count:
-            first = f" ({len(rejected)} rejected; the first: {rejected[0].reason})" if rejected else ""
-            raise UserError(f"no usable record{first}", ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+            raise _unusable(rejected, logs)
         names.seal(how.key, how.secret, made, list(known), list(known.values()))
-        if rejected:
-            lines = [orjson.dumps({"file": each.file, "line": each.line, "reason": each.reason}) + b"\n" for each in rejected]
-            beside.with_name(f".{beside.name}.{made}.part").write_bytes(b"".join(lines))
-            os.replace(beside.with_name(f".{beside.name}.{made}.part"), beside)
+        beside = write_rejected(out, rejected)
         os.replace(part, out)
     finally:
         part.unlink(missing_ok=True)
     lost = sum(each.line is not None for each in rejected)
-    return {"marks": str(out), "calls_read": count, "calls_rejected": lost, "accounts": len(known), "rejected": str(beside) if rejected else None}
+    return {"marks": str(out), "calls_read": count, "calls_rejected": lost, "accounts": len(known), "rejected": beside}

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stillwatch import __version__
-from stillwatch.doors import words
+from stillwatch.doors import rungs, words
 from stillwatch.doors.progress import Progress
 from stillwatch.errors import StillwatchError, UserError
 
@@ -147,18 +147,36 @@ def marks(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None
 @main.command()
 @click.argument("scenario")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="LOG", help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv.")
+@click.option("--into", metavar="LOG", help="Plant the campaigns into this log instead of made innocents: file, folder or glob, in any format that scan reads.")
+@click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of the --into log, if it is in no known format.")
+@click.option("--history-out", type=click.Path(path_type=Path), metavar="LOG", help="Write the log's history here as well, for `scan --history`.")
 @click.option("--corpora", type=click.Path(path_type=Path), metavar="DIR", help="Draw texts from this folder of corpora instead of the built-in one.")
 @click.option("--seed", type=int, help="Seed; the same seed gives the same log.")
 @click.option("--calls", type=click.IntRange(1), help="Calls to make.")
+@click.option(
+    "--share", type=click.FloatRange(0.001, 0.6), metavar="SHARE",
+    help="Share of all calls that the campaigns make together, 0.6 to 0.001; each makes 80 to 16,000 or so, and what share that came to is told.",
+)  # fmt: skip
+@rungs.ladder
+@click.option("--seen-before", type=click.FloatRange(0, 0.95), metavar="SHARE", help="Share of innocent calls from people who stand in the history too.")
+@click.option("--hide-identity", is_flag=True, help="Take away what shows that innocent accounts belong together: organisation, mail, payer, address.")
+@click.option("--benign", multiple=True, metavar="CLASS=WEIGHT", help="Weight of a benign class, 0 to leave it out, such as 'viral prompt=0.2'; repeatable.")
 @as_json
-def drill(scenario: str, out: Path, corpora: Path | None, seed: int | None, calls: int | None, json_: bool) -> None:
-    """Make a log with documented campaigns planted into benign traffic, and the truth beside it.
+def drill(scenario: str, out: Path, json_: bool, seen_before: float | None, hide_identity: bool, benign: tuple[str, ...], **options: Any) -> None:
+    """Make a log with documented campaigns planted into benign traffic, or into a log of your own, and the truth beside it.
 
-    SCENARIO is a built-in name (O-SEP, A-JUN, A-FEB-DS, mixed, benign, history, demo) or a TOML file.
+    SCENARIO is a campaign's id (such as A-JUN), a built-in name (such as mixed) or a TOML file; the manual lists and
+    describes them. The truth is LOG.truth.parquet: call_id, account, organisation, campaign, class. The options of the ladder
+    are applied to all of the scenario's campaigns. The ladder's last rung, watching answers for countermeasures, has no meaning
+    in a log without any, so there is no option for it.
     """
     from stillwatch import flow
 
-    planted = _run(lambda progress: flow.rehearse(scenario, out, corpora=corpora, seed=seed, calls=calls, progress=progress), json_)
+    ladder = rungs.chosen(options)
+    innocents = {name: value for name, value in (("seen_before", seen_before), ("show_identity", False if hide_identity else None)) if value is not None}
+    planted = _run(
+        lambda progress: flow.rehearse(scenario, out, ladder=ladder, weights=rungs.weights(benign), innocents=innocents, progress=progress, **options), json_
+    )
     click.echo(json.dumps(planted) if json_ else words.drilled(planted))
 
 

@@ -39,9 +39,13 @@ def marked(made: Mapping[str, Any]) -> str:
 def drilled(planted: Mapping[str, Any]) -> str:
     """What a drill planted, with every assumption."""
     lines = [f"{planted['calls']:,} calls of {planted['accounts']:,} accounts: {planted['log']}, truth: {planted['truth']}"]
+    if planted.get("rejected"):
+        lines.append(f"{planted['calls_rejected']:,} records of {planted['into']} could not be used and are left out, see {planted['rejected']}")
+    if "history" in planted:
+        lines.append(f"its history: {planted['history']['calls']:,} calls of {planted['history']['accounts']:,} accounts: {planted['history']['log']}")
     for campaign in planted["campaigns"]:
         lines.append(
-            f"  {campaign['id']}: {campaign['calls']:,} calls, {campaign['accounts']:,} accounts; cut by: "
+            f"  {campaign['id']}: {campaign['calls']:,} calls ({campaign['share']:.2%} of all), {campaign['accounts']:,} accounts; cut by: "
             + ", ".join(f"{name} x {factor:.4g}" for name, factor in campaign["factors"].items())
         )
         lines += [f"    assumed: {line}" for line in campaign["assumptions"]]

@@ -46,6 +46,9 @@ class Drill:
 PAST = 15.0
 "Days before a log in which people are told who stand in its history as well (`seen_before`)."
 
+BESIDE = 0.9
+"Share of innocent calls that are what an account is for; the rest are sidelines."
+
 Rows = list[dict[str, Any]]
 Truth = list[tuple[str, str, str, str | None, str]]
 
@@ -62,39 +65,41 @@ def compose(scenario: Scenario, corpora: Path | None = None) -> Drill:
 
 
 def history(scenario: Scenario, log: Scenario, corpora: Path | None = None) -> Drill:
-    """The history of a log: a history's scenario, and with it the earlier calls of the people whom the log has `seen_before`.
+    """The history of a log: a history's scenario (`log.history` names one), and with it what of the log is older than the log.
 
-    Those make at most the same share of the history's calls; where they made more, whole days of an account are left out.
+    That is the earlier calls of the people whom the log has `seen_before`, and its campaigns that began `before_history`. The people make at most
+    the same share of the history's calls; where they made more, whole days of an account are left out.
     """
-    own = dataclasses.replace(scenario, calls=round(scenario.calls * (1 - log.seen_before)))
-    texts = Texts(f"{scenario.seed}/{scenario.split}", corpora, scenario.split)
+    older = tuple(each for each in log.campaigns if each.before_history and each not in scenario.campaigns)
+    past = dataclasses.replace(scenario, campaigns=scenario.campaigns + older, campaign_seed=log.campaign_seed, show_identity=log.show_identity)
+    own = dataclasses.replace(past, calls=round(past.calls * (1 - log.seen_before)))
+    texts = Texts(f"{past.seed}/{past.split}", corpora, past.split)
     rows, truth = _innocents(own, texts, 1.0)
     if log.seen_before > 0:
         known, of_known = _known(log, Texts(f"{log.seed}/{log.split}", corpora, log.split))
-        first, last = scenario.start * 1e6, min(scenario.start + scenario.days * DAY, log.start) * 1e6
+        first, last = past.start * 1e6, min(past.start + past.days * DAY, log.start) * 1e6
         inside = [i for i, row in enumerate(known) if first <= row["ts"] < last]
-        kept = min(1.0, (scenario.calls - own.calls) / max(1, len(inside)))
+        kept = min(1.0, (past.calls - own.calls) / max(1, len(inside)))
         inside = [i for i in inside if hash_text(f"{known[i]['account']}/{known[i]['ts'] // int(DAY * 1e6)}") < kept * 2**32]
         rows += [known[i] for i in inside]
         truth += [of_known[i] for i in inside]
-    told = [_plant(scenario, texts, planted, scenario.calls, rows, truth) for planted in scenario.campaigns]
-    return _made(dataclasses.replace(scenario, show_identity=log.show_identity), rows, truth, told)
+    return _made(past, rows, truth, [_plant(past, texts, planted, past.calls, rows, truth) for planted in past.campaigns])
 
 
-def into(log: pa.Table, *planted: Planted, seed: int = 1, corpora: Path | None = None) -> Drill:
+def into(log: pa.Table, *planted: Planted, seed: int = 1, corpora: Path | None = None, campaign_seed: int = 1) -> Drill:
     """Plant campaigns in an existing log (calls.SCHEMA; columns that it lacks are unknown). Its own records stay as they are, in order of time.
 
     `share` of a campaign is its share of the calls of log and campaigns together; a campaign makes 80 calls or so at least and 16,000 at most,
     and what share that came to is told. The truth calls the log's own records innocent (class `own log`), as far as anybody knows.
 
-    Raises: UserError where shares do not leave room, or the log is too small or lacks a column.
+    Raises: UserError where shares do not leave room, or the log is too small, lacks a column or holds the same campaign.
     """
     whole = sum(each.share for each in planted)
     if not 0 < whole < 0.95 or any(each.share <= 0 for each in planted):
         raise UserError(f"campaigns' shares add up to {whole:g}", "--into", "give shares above 0 that add up to less than 0.95")
     host = Host(log, str(seed))
     calls = round(host.log.num_rows / (1 - whole))
-    scenario = Scenario("into", calls=calls, seed=seed, days=host.days, start=host.start, campaigns=planted)
+    scenario = Scenario("into", calls=calls, seed=seed, days=host.days, start=host.start, campaigns=planted, campaign_seed=campaign_seed)
     texts = Texts(f"into/{seed}", corpora, scenario.split)
     rows: Rows = []
     own = zip(host.log["call_id"].to_pylist(), host.log["account"].to_pylist(), host.log["org"].to_pylist(), strict=True)
@@ -102,11 +107,14 @@ def into(log: pa.Table, *planted: Planted, seed: int = 1, corpora: Path | None =
     told = []
     for each in planted:
         planted_rows: Rows = []
-        told.append(_plant(scenario, texts, each, calls, planted_rows, truth))
-        host.dress(planted_rows, every_campaign()[each.id].moves_to)
+        of_planted: Truth = []
+        told.append(_plant(scenario, texts, each, calls, planted_rows, of_planted))
+        ids, accounts = host.dress(planted_rows, each, every_campaign()[each.id])
         rows += planted_rows
-    taken = {row["call_id"] for row in rows} & {call for call, *_ in truth[: host.log.num_rows]}
-    if taken or {row["account"] for row in rows} & set(host.log["account"].unique().to_pylist()):
+        truth += [(ids[call], accounts[account], accounts.get(owner, owner), campaign, label) for call, account, owner, campaign, label in of_planted]
+    guilty = {call for call, _, _, campaign, _ in truth if campaign is not None}
+    said = pa.array(sorted({row["system"] for row in rows if row["call_id"] in guilty and row["system"]}), pa.string())
+    if pc.any(pc.is_in(said, host.log["system"].combine_chunks())).as_py():  # every seed has wordings of its own
         raise UserError("the log holds calls of the same campaign and seed", "--into", "give another seed")
     both = pa.concat_tables([host.log, _table(rows)])
     order = pc.sort_indices(both, [("ts", "ascending"), ("call_id", "ascending")])
@@ -130,11 +138,13 @@ def _grown(scenario: Scenario, worlds: dict[str, World], part: float) -> tuple[R
     rows: Rows = []
     truth: Truth = []
     for name, calls in _weighted(scenario).items():
-        wanted = round(calls * part)
+        wanted = round(calls * part * BESIDE)
         every_class()[name].grow(worlds[name], wanted)
-        most = wanted if scenario.least_calls == 0 else len(worlds[name].rows)
-        rows += worlds[name].rows[:most]
-        truth += worlds[name].truth[:most]
+        if scenario.least_calls == 0:
+            del worlds[name].rows[wanted:], worlds[name].truth[wanted:]
+        worlds[name].sidelines()
+        rows += worlds[name].rows
+        truth += worlds[name].truth
     return rows, truth
 
 
@@ -190,10 +200,15 @@ def truth_path(log: Path) -> Path:
     return log.with_name(stem + ".truth.parquet")
 
 
+def writable(log: Path | None) -> None:
+    """Refuse a name that no log can be written under. Raises: UserError."""
+    if log is not None and not log.name.endswith(SUFFIXES):
+        raise UserError("unknown suffix", str(log), f"end the name in one of {', '.join(SUFFIXES)}")
+
+
 def write(drill: Drill, log: Path) -> dict[str, Any]:
     """Write the log by its suffix, and the truth; each appears whole. Returns what was made."""
-    if not log.name.endswith(SUFFIXES):
-        raise UserError("unknown suffix", str(log), f"end the name in one of {', '.join(SUFFIXES)}")
+    writable(log)
     log.parent.mkdir(parents=True, exist_ok=True)
     for path, table in ((truth_path(log), drill.truth), (log, drill.calls)):
         part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from stillwatch.drill import ladder
+from stillwatch.drill.declare import every_campaign
 from stillwatch.drill.personas import DAY, REASONS, Persona
 from stillwatch.drill.rhythm import Slot
 from stillwatch.drill.texts import Wording
@@ -41,11 +42,11 @@ class Member:
 class Crew:
     """Accounts are people as people are; the campaign says what is asked in some of their slots."""
 
-    def __init__(self, world: World, planted: Planted, cut: Scale, *, shares: bool = False, offices: bool = True, cover: float = 0.0) -> None:
+    def __init__(self, world: World, planted: Planted, cut: Scale, *, shares: bool = False, offices: bool = True) -> None:
         self.world, self.planted, self.cut, self.rng = world, planted, cut, world.rng
         self.shares = shares if planted.infrastructure is None else planted.infrastructure
         "Whether its accounts share cards, offices and clients."
-        self._cover = max(cover, planted.cover)
+        self._cover = max(every_campaign()[planted.id].cover, planted.cover)
         self._texts, self._words = ladder.source(world, planted)
         self._jobs = ladder.Jobs(world, planted)
         others = [code for code in world.texts.language if code != "en"]
@@ -87,7 +88,7 @@ class Crew:
     def relay(self, person: Persona, slot: Slot, wording: Wording, turn: tuple[str, str], *, replayed: str | None = None) -> str | None:
         """A user's turn sent on: the relay's words stand in the system prompt, or else before the conversation's first turn."""
         prompt, kind = turn
-        if slot.turn > 0 and not person.through_system:
+        if slot.turn > 0 and (slot.bare or not person.through_system):
             return self.say(person, slot, (None, prompt), kind, replayed=replayed)
         return self.ask(person, slot, wording, prompt, kind, replayed=replayed)
 
@@ -108,31 +109,36 @@ class Crew:
 
     # -- who says it, and when
 
-    def members(self, spread: float, *, pools: int = 1, change: Callable[[int, Persona], Persona] | None = None, replays: bool = False) -> Iterator[Member]:
-        """Its accounts with their slots. `spread`: how uneven use is (log-normal); `replays`: only clients that keep encrypted reasoning."""
+    def members(
+        self, spread: float, *, pools: int = 1, change: Callable[[int, Persona], Persona] | None = None, replays: bool = False, agents: float = 0.0
+    ) -> Iterator[Member]:  # fmt: skip
+        """Its accounts with their slots. `spread`: how uneven use is (log-normal); `replays`: only clients that keep encrypted reasoning;
+        `agents`: share of accounts that are surely used through an agent with tools, the others through whatever people use.
+        """
         found = ladder.counts(self.world, self.planted, self.cut.calls, self.cut.accounts, spread)
         windows = ladder.takes_over(self.begin, self.end, len(found), 2 if self.planted.hand_over else pools)
         for i, (count, (begin, end)) in enumerate(zip(found, windows, strict=True)):
-            person = ladder.known_account(self.world, self.planted, i, self._recruit(replays, end))
+            person = ladder.known_account(self.world, self.planted, i, self._recruit(replays, end, agents))
             if self._offices:
                 firm = self._offices[i % len(self._offices)]
                 person = replace(person, payment=firm.payment, clients=person.clients[:1], places=(firm.office, *person.places))
             if change is not None:
                 person = change(i, person)
-            person = ladder.unhurried(self.planted, person, self.rng)
+            person = ladder.unhurried(self.planted, ladder.spread(self.planted, i, person), self.rng)
             yield Member(i, person, self._slots(person, count, begin, end))
 
-    def _recruit(self, replays: bool, end: float) -> Persona:
+    def _recruit(self, replays: bool, end: float, agents: float) -> Persona:
         """Anybody who is registered in time; where reasoning is replayed, anybody whose client and models allow it."""
+        conduct = "agent" if agents > 0 and self.rng.random() < agents else None
         while True:
-            person = self.world.people.person()
+            person = self.world.people.person(conduct=conduct)
             able = person.encrypted and any(model in REASONS for model, _ in person.models)
             if person.signup < end - DAY / 24 and (able or not replays):
                 return person
 
     def _slots(self, person: Persona, count: int, begin: float, end: float) -> list[Slot]:
         """The slots of `count` campaign calls; what the account makes beside them to cover them is written by the code of ordinary use."""
-        more = round(count * self._cover / (1 - self._cover)) if self._cover > 0 else 0
+        more = int(count * self._cover / (1 - self._cover) + self.rng.random())
         slots = self.world.plan(person, count + more, begin, end)
         hidden = set(self.rng.sample(range(len(slots)), more))
         self.world.use(person, [slot for i, slot in enumerate(slots) if i in hidden], "cover")

@@ -27,6 +27,10 @@ class BenignClass:
     "Which sign of a campaign it shows."
 
 
+ASIDE = 0.06
+"Share of a campaign account's calls that are ordinary use, where nothing is disclosed: nobody has an account for one thing only."
+
+
 @dataclass(frozen=True)
 class Disclosed:
     """A documented campaign: its figures, and what the disclosure does not say."""
@@ -47,8 +51,8 @@ class Disclosed:
     "Adds the campaign to the world."
     moves_to: str | None = None
     "The model that it moves to, where the disclosure says that it moved."
-    cover: float = 0.0
-    "Share of its accounts' calls that are other people's ordinary use, where the disclosure says that they were mixed."
+    cover: float = ASIDE
+    "Share of its accounts' calls that are ordinary use: customers' where disclosed, elsewhere (assumed) what their holders do beside."
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.calls import REQUIRED, SCHEMA
+from stillwatch.drill.grammar import coined
 from stillwatch.drill.personas import DAY, NEW_MODEL
+from stillwatch.drill.shapes import Shape
 from stillwatch.errors import UserError
+
+if TYPE_CHECKING:
+    from stillwatch.drill.declare import Disclosed
+    from stillwatch.drill.scenario import Planted
 
 AS_THE_DONOR = (
     "model", "path", "asn", "country", "user_agent", "headers", "tls", "client_seen", "plan", "program", "endpoint", "max_tokens", "temperature", "n",
@@ -27,6 +33,9 @@ KNOWN_WITH_THE_DONOR = (
 
 KNOWN_AT_ALL = ("system", "prompt", "response", "reasoning_out", "reasoning_in")
 "Columns that are the campaign's own, and unknown where the log never knows them."
+
+IDS = ("call_id", "account", "org", "key", "end_user", "session", "upstream_id", "payment", "reasoning_out")
+"Columns of ids, which are made to look like the log's."
 
 COMMON_MAIL = 5
 "A mail domain of so many accounts is a public one, which strangers have as well."
@@ -54,7 +63,14 @@ class Host:
         self._newest, self._rarest = self._models(ts)
         self._public = self._public_mail()
         self._donors: dict[str, list[dict[str, Any]]] = {}
-        self._addresses: dict[tuple[str, str], str] = {}
+        self._addresses: dict[str, str] = {}
+        self._clients: dict[str, dict[str, Any]] = {}
+        self._paths = sorted(self.log["path"].drop_null().unique().to_pylist())
+        ids = {name: self.log[name].drop_null().unique().to_pylist() for name in IDS if self._ever[name]}
+        self._shapes = {name: Shape(found, Random(f"{seed}/host/{name}")) for name, found in ids.items()}
+        if self._ever["reasoning_in"] and not self._ever["reasoning_out"]:
+            carried = self.log["reasoning_in"].combine_chunks().flatten().drop_null().unique().to_pylist() or ["rs_0"]
+            self._shapes["reasoning_out"] = Shape(carried, Random(f"{seed}/host/reasoning"))
 
     def _models(self, ts: Any) -> tuple[str, str]:
         """The model that appeared last in the log, and the one that is used least."""
@@ -75,39 +91,63 @@ class Host:
             self._donors[account] = self.log.select([*AS_THE_DONOR, *KNOWN_WITH_THE_DONOR]).take(pa.array(rows)).to_pylist()
         return self._donors[account]
 
-    def dress(self, rows: list[dict[str, Any]], moves_to: str | None) -> None:
-        """Give planted calls the metadata of the log's accounts, one of its calls a conversation; `moves_to` is the model that the campaign moves to."""
+    def dress(self, rows: list[dict[str, Any]], planted: Planted, disclosed: Disclosed) -> tuple[dict[str, str], dict[str, str]]:
+        """Give planted calls the metadata of the log's accounts, one of its calls a conversation, and ids that look like the log's.
+
+        What the campaign does to its metadata (shared infrastructure, headers, end users, paths, another model) is done with values of the log.
+        Returns the new ids of calls and of accounts.
+        """
         chosen: dict[str, dict[str, Any]] = {}
+        calls = {row["call_id"]: self._shapes["call_id"].draw() for row in rows}
+        accounts = {account: self._shapes["account"].draw() for account in dict.fromkeys(row["account"] for row in rows)}
+        turn = {account: i for i, account in enumerate(accounts)}
+        shares = disclosed.infrastructure if planted.infrastructure is None else planted.infrastructure
+        self._addresses, self._clients = {}, {}
         for row in rows:
             talk = row["conversation"]
             model = chosen.get(talk) or chosen.setdefault(talk, self._rng.choice(self._donor(row["account"])))
-            moved = row["model"] == moves_to
+            moved = row["model"] == disclosed.moves_to
             mine = {name: model[name] for name in AS_THE_DONOR}
-            mine |= {name: self._own(name, row, model) for name in KNOWN_WITH_THE_DONOR}
+            mine |= {name: self._own(name, row, model, shares, planted.end_users) for name in KNOWN_WITH_THE_DONOR}
             mine |= {name: row.get(name) if self._ever[name] else None for name in KNOWN_AT_ALL}
+            if mine["reasoning_out"] is not None or mine["reasoning_in"] is not None:
+                alike = self._shapes["reasoning_out"].like
+                mine["reasoning_out"] = mine["reasoning_out"] and alike(mine["reasoning_out"])
+                mine["reasoning_in"] = mine["reasoning_in"] and [alike(digest) for digest in mine["reasoning_in"]]
+            if planted.headers or shares:
+                mine |= self._client(talk if planted.headers else row["headers"], model)
+            if planted.spread and self._paths and model["path"] is not None:
+                mine["path"] = self._paths[turn[row["account"]] % len(self._paths)]
             if (model["status"] or 200) >= 400:
                 mine["response"] = None
             if moved:
-                mine["model"] = self._newest if moves_to == NEW_MODEL else self._rarest
+                mine["model"] = self._newest if disclosed.moves_to == NEW_MODEL else self._rarest
             row.update(mine)
-            row["ts"] = min(max(row["ts"], self.first), self.last) // self.grain * self.grain
-            row["ts"] = max(row["ts"], self.first)
+            row["call_id"], row["account"] = calls[row["call_id"]], accounts[row["account"]]
+            row["ts"] = max(min(max(row["ts"], self.first), self.last) // self.grain * self.grain, self.first)
+        return calls, accounts
 
-    def _own(self, name: str, row: dict[str, Any], model: dict[str, Any]) -> Any:
+    def _client(self, of: str, model: dict[str, Any]) -> dict[str, Any]:
+        """Client, header set and TLS fingerprint of some call of the log: the same for the same conversation, or the same client."""
+        if of not in self._clients:
+            at = self._rng.randrange(self.log.num_rows)
+            self._clients[of] = {name: self.log[name][at].as_py() for name in ("user_agent", "headers", "tls")}
+        return {name: value if model[name] is not None else None for name, value in self._clients[of].items()}
+
+    def _own(self, name: str, row: dict[str, Any], model: dict[str, Any], shares: bool, anew: bool) -> Any:
         """A value of the campaign's own in a column that the log knows of the donor's call."""
         if model[name] is None:
             return None
-        if name == "session":
-            return row["conversation"]
         if name == "ip":
-            return self._addresses.setdefault((row["account"], model["ip"]), address(model["ip"], row["ip"]))
-        if name == "email_domain" and model[name] in self._public:
-            return model[name]
-        if row.get(name) is not None:
-            return row[name]
-        return f"{name[0]}_{row['account'][-16:]}" if name in ("org", "key", "end_user", "payment", "email_domain") else (
-            f"u_{row['call_id'][-16:]}" if name == "upstream_id" else model[name]
-        )  # fmt: skip
+            place = row["ip"] if shares else f"{row['account']}/{model['ip']}"
+            return self._addresses.setdefault(place, address(model["ip"], row["ip"]))
+        if name == "email_domain":
+            return model[name] if model[name] in self._public else row.get(name) or f"{coined(Random(row['account']), 2)}.com"
+        if name not in self._shapes:
+            return model[name] if row.get(name) is None else row[name]
+        if name == "session" or (name == "end_user" and anew):
+            return self._shapes[name].like(row["conversation"])
+        return self._shapes[name].like(row.get(name) or (row["call_id"] if name == "upstream_id" else row["account"]))
 
 
 def address(like: str, own: str) -> str:

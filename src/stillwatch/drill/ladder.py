@@ -21,6 +21,9 @@ LOW_RATE = 4
 EARLIEST = 1_735_689_600
 "2025-01-01: accounts that were there before the history were registered in the half year after it."
 
+PATHS = ("native", "cloud", "aggregator")
+"Access paths that innocents come over as well."
+
 REFILL = 240
 "Jobs that are looked at together when they are dealt by topic."
 
@@ -71,6 +74,11 @@ def arranged(planted: Planted, wording: Wording, rng: Random) -> Wording:
     return replace(wording, pieces=tuple(rng.sample(wording.pieces, len(wording.pieces))), after=rng.random() < 0.5)
 
 
+def spread(planted: Planted, index: int, person: Persona) -> Persona:
+    """With `spread` the accounts come over every path by turns; those whose path the log does not know stay unknown."""
+    return replace(person, path=PATHS[index % len(PATHS)]) if planted.spread and person.path is not None else person
+
+
 def takes_over(begin: float, end: float, count: int, pools: int, share: float = 0.6) -> list[tuple[float, float]]:
     """When each of `count` accounts is in use: all the time, or, of two pools, up to the ban of the first or from then on."""
     if pools < 2:
@@ -87,6 +95,8 @@ class Jobs:
         self._given: dict[str, list[tuple[str, str]]] = defaultdict(list)
         self._shelves: dict[str, dict[str, list[str]]] = defaultdict(dict)
         self._topic: dict[tuple[str, str], str] = {}
+        self._asked: dict[str, list[str]] = defaultdict(list)
+        self._asking = Random(f"{world.scenario.seed}/{planted.id}/users")
 
     def next(self, use: str, account: str, language: str) -> str:
         """The next job of an account."""
@@ -97,16 +107,25 @@ class Jobs:
                 item, holder = r.choice(given)
                 if holder != account:
                     return item
-        item = self._by_topic(name, use, account, language) if self._planted.by_topic else self._world.texts.job(use, language)
+        item = self._by_topic(name, use, account, language) if self._planted.by_topic else self._fresh(use, language)
         given.append((item, account))
         return item
+
+    def _fresh(self, use: str, language: str) -> str:
+        """An item that was not given before: of the job list, or what somebody asks."""
+        if not self._planted.from_users:
+            return self._world.texts.job(use, language)
+        asked, texts, r = self._asked[language], self._world.texts, self._asking
+        if not asked:
+            asked += [question for question, _ in texts.conversation(r, r.choice(texts.topics()), language)][::-1]
+        return asked.pop()
 
     def _by_topic(self, name: str, use: str, account: str, language: str) -> str:
         """A job of the account's own topic, as long as there is one; then it gets another topic."""
         shelves, mine = self._shelves[name], (account, name)
         if not any(shelves.values()):
             shelves.clear()
-            shelves.update(sorted_by_topic([self._world.texts.job(use, language) for _ in range(REFILL)]))
+            shelves.update(sorted_by_topic([self._fresh(use, language) for _ in range(REFILL)]))
         if mine not in self._topic or not shelves.get(self._topic[mine]):
             self._topic[mine] = self._world.rng.choice(sorted(topic for topic, jobs in shelves.items() if jobs))
         return shelves[self._topic[mine]].pop()
@@ -139,9 +158,13 @@ def _words(job: str) -> set[str]:
 
 
 def finish(world: World, planted: Planted) -> None:
-    """What is done to all calls of the campaign's accounts, cover as well: headers drawn anew, digests dropped."""
+    """What is done to all calls of the campaign's accounts, cover as well: headers and end users drawn anew, digests dropped."""
     r, dressed = Random(f"{world.scenario.seed}/{planted.id}/headers"), {}
+    names, users = Random(f"{world.scenario.seed}/{planted.id}/end users"), dict[str, str]()
     for row in world.rows:
+        if planted.end_users and row["end_user"] is not None:
+            fresh = f"u{names.getrandbits(16) % 5000:04x}{names.getrandbits(24):06x}"
+            row["end_user"] = users.setdefault(row["conversation"], fresh)
         if planted.headers:
             talk = (row["account"], row["session"] or row["call_id"])
             if talk not in dressed:

@@ -100,6 +100,10 @@ class Persona:
     "Whether its client keeps encrypted reasoning and sends it back in the same conversation."
     through_system: bool
     "Whether it puts instructions into the system prompt."
+    bare: float
+    "Share of its conversations that have no system prompt all the same, 0..1; instructions that cannot be left out stand in the prompt there."
+    stamps: bool
+    "Whether its client writes the day under the system prompt."
     attaches: float
     "How often a conversation has files or pictures with it, 0..1."
     preamble: int
@@ -286,6 +290,8 @@ class People:
             attaches=r.choice((0.0, 0.1, 0.3, 0.8)),
             preamble=r.choice((0, 30, 120, 300, 900, 2500)),
             through_system=r.random() < {"chat": 0.4, "script": 0.55, "agent": 0.75}[conduct],
+            bare=r.choice((0.1, 0.3, 0.6)) if conduct != "agent" and r.random() < 0.35 else 0.0,
+            stamps=r.random() < 0.3,
             tools=self._tools(clients[0], r.choice((3, 4, 6, 8, 9, 12, 14, 20))) if offers else None,
             shows_tools=r.random() < 0.85,
             program=r.choice(("startup", "education", "research")) if r.random() < 0.06 else None,

@@ -31,6 +31,8 @@ class Slot:
     "Tokens of the request beside its text: files, pictures, what the client puts before it."
     key: str | None
     user: str | None
+    bare: bool
+    "Whether its conversation has no system prompt, whatever the account usually does."
 
 
 def turns(person: Persona, rng: Random) -> int:
@@ -91,12 +93,13 @@ def plan(person: Persona, rng: Random, count: int, start: float, end: float, rel
         user = f"u{int(rng.paretovariate(0.8)) % 5000:04x}{person.account[-6:]}" if person.names_users else None
         files = int(rng.lognormvariate(6.3, 1.2)) if rng.random() < person.attaches else 0
         attached, images = person.preamble + files, rng.choice((1, 1, 1, 2, 3)) if files and rng.random() < 0.12 else 0
+        bare = rng.random() < person.bare
         earlier = rng.choice((1, 1, 2, 4)) if not single and slots and rng.random() < 0.2 else 0
         for turn in range(size):
             if single and turn:
                 session = token("s_")
             ts, place_in_it = int(min(at, end - 1) * 1e6) + rng.randrange(1_000_000), 0 if single else turn
-            slots.append(Slot(ts, session, place_in_it, earlier, place, client, model, settings, tools, images, attached, key, user))
+            slots.append(Slot(ts, session, place_in_it, earlier, place, client, model, settings, tools, images, attached, key, user, bare))
             at += rng.lognormvariate(math.log(person.pace), 0.9)
             if rng.random() < 0.04:
                 model = pick(rng, person.models)

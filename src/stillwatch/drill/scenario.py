@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +40,12 @@ class Planted:
     "Accounts keep a person's hours and pauses; nothing is released in step."
     headers: bool = False
     "Client, header set and TLS fingerprint are drawn anew for every conversation."
+    end_users: bool = False
+    "The end user that a call names is drawn anew for every conversation, where its account names one."
+    spread: bool = False
+    "Its accounts come over every access path in equal parts; what goes to other providers stands in their logs, so give a smaller share."
+    from_users: bool = False
+    "What is asked is taken from real users' questions, not from a job list; relays do so anyway."
     by_topic: bool = False
     "The job list is dealt by topic, so that an account sees few topics and no two accounts the same."
     duplicates: float = 0.0
@@ -57,6 +64,22 @@ class Planted:
         _within("share", self.share, 1.0)
         _within("cover", self.cover, 0.95)
         _within("duplicates", self.duplicates, 0.95)
+
+
+RUNGS = {
+    "paraphrase": "paraphrased templates",
+    "shuffle": "slot shuffling",
+    "infrastructure": "one proxy, card and browser per account (when off)",
+    "cover": "0-90 % cover traffic",
+    "jitter": "jittered and human-shaped timing",
+    "headers": "header randomisation",
+    "end_users": "`user` metadata rewritten",
+    "hand_over": "account hand-over after bans",
+    "from_users": "prompts drawn from real users",
+    "low_rate": "low rate (4 per account)",
+    "spread": "spread across clouds, gateways and providers",
+}
+"Option of a campaign -> the rung of the adaptive ladder that it is. The last rung, watching answers for countermeasures, has no meaning in a log without any."
 
 
 @dataclass(frozen=True)
@@ -85,6 +108,8 @@ class Scenario:
     "Seed of wordings and accounts of the campaigns that have `before_history`: the same in a history and in its log."
     seen_before: float = 0.0
     "Share of innocent calls that come from people who also stood in the history, 0..0.95."
+    history: str = "broad-history"
+    "The scenario of what came before this log: a built-in name, or a TOML file beside this one."
     show_identity: bool = True
     "Whether organisation, mail domain, payer and addresses show which innocent accounts belong together."
     artefact: bool = False
@@ -98,6 +123,29 @@ class Scenario:
         """The same scenario with another seed or size."""
         changed = {name: value for name, value in (("seed", seed), ("calls", calls)) if value is not None}
         return dataclasses.replace(self, **changed)  # type: ignore[arg-type]
+
+    def varied(self, ladder: Mapping[str, Any], *, share: float | None = None, weights: Mapping[str, float] | None = None, **innocents: Any) -> Scenario:
+        """The same scenario with fields of all its campaigns (`ladder`), their share together, weights of benign classes and own fields changed.
+
+        Raises: UserError where there is no campaign to change, or no such class.
+        """
+        if (ladder or share is not None) and not self.campaigns:
+            raise UserError("plants no campaign that could be changed", self.name, f"name a campaign: {', '.join(every_campaign())}")
+        scaled = 1.0 if share is None else share / sum(each.share for each in self.campaigns)
+        campaigns = tuple(dataclasses.replace(each, **{"share": each.share * scaled, **ladder}) for each in self.campaigns)
+        benign = dict(self.benign)
+        if weights:
+            benign = {**(benign or {name: each.weight for name, each in every_class().items()}), **weights}
+            for name in weights:
+                if name not in every_class():
+                    near = difflib.get_close_matches(name, every_class(), 1, 0.4)
+                    raise UserError("no such class", name, f"did you mean {near[0]}?" if near else f"classes: {', '.join(every_class())}")
+            if not sum(benign.values()) > 0 or min(weights.values()) < 0:
+                raise UserError(
+                    "weights of benign classes leave nobody", ", ".join(f"{name}={weight:g}" for name, weight in weights.items()), "give some above 0"
+                )
+            benign = {name: weight for name, weight in benign.items() if weight > 0}
+        return dataclasses.replace(self, campaigns=campaigns, benign=benign, **innocents)
 
 
 def built_in() -> list[str]:
@@ -139,6 +187,8 @@ def parse(text: str, where: str) -> Scenario:
         if row.get("id") not in every_campaign():
             _unknown(str(row.get("id")), tuple(every_campaign()), text, where)
         campaigns.append(_made(Planted, row, where))
+    if str(told.get("history", "")).endswith(".toml"):
+        told["history"] = str(Path(where).parent / told["history"])
     fields = _known(told, tuple(f.name for f in dataclasses.fields(Scenario)), text, where)
     made: Scenario = _made(Scenario, {"name": Path(where).stem, **fields, "benign": benign, "campaigns": tuple(campaigns)}, where)
     return made

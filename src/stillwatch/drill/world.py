@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from zlib import crc32
@@ -28,6 +30,9 @@ TASKS = {
     "reason": "reason",
 }
 "What programs are written for, and the kind of answer each asks for."
+
+SIDELINES = (0.0, 0.0, 0.03, 0.1, 0.3)
+"Calls of an innocent account beside what it is for, as shares of those."
 
 
 def hash_text(text: str) -> int:
@@ -64,6 +69,7 @@ class World:
         self._rest: dict[str, list[tuple[str, str]]] = {}
         self._set_up: dict[str, list[Wording]] = {}
         self._warm: dict[tuple[str, int], int] = {}
+        self._seen: dict[str, tuple[Persona, str]] = {}
 
     def token(self, prefix: str) -> str:
         """An opaque id that tells nothing of its order."""
@@ -91,7 +97,7 @@ class World:
         campaign: str | None = None,
     ) -> str | None:  # fmt: skip
         """Write one call down. Returns the digest of the encrypted reasoning issued, if any. `replayed` takes the place of the last that the client sends back."""
-        r, (system, prompt) = self.rng, said
+        r, (system, prompt) = self.rng, self._placed(person, slot, said)
         talk = self._talks.setdefault((person.account, slot.session), Talk())
         taken_up = slot.earlier > 0 and slot.turn == 0
         back = (
@@ -132,11 +138,21 @@ class World:
             "reasoning_out": digest, "reasoning_in": back or None,
         })  # fmt: skip
         self.truth.append((call, person.account, person.owner, campaign, label))
+        self._seen.setdefault(person.account, (person, label))
         talk.tokens, talk.ts = min(60_000, talk.tokens + self.tokens(prompt) + (written or 0)), ts
         if digest:
             talk.digests.append(digest)
         self._last[person.account] = talk
         return digest
+
+    def _placed(self, person: Persona, slot: Slot, said: tuple[str | None, str]) -> tuple[str | None, str]:
+        """System prompt and prompt as the client sends them: the day under the one, or all in the other."""
+        system, prompt = said
+        if not system:
+            return None, prompt
+        if slot.bare:
+            return None, f"{system}\n\n{prompt}"
+        return (f"{system}\n\n{datetime.fromtimestamp(slot.ts // 1_000_000, UTC):%Y-%m-%d}" if person.stamps else system), prompt
 
     def _cached(self, person: Persona, slot: Slot, talk: Talk, system: str | None, fixed: int, ts: int) -> int | None:
         """Tokens read from a cache: what was said in the conversation, or instructions of 1,024 tokens and more, within five minutes; by steps of 128."""
@@ -156,10 +172,17 @@ class World:
     def follow(self, person: Persona, slot: Slot, wording: Wording, campaign: str) -> None:
         """A later turn of a campaign's conversation that only asks to go on."""
         prompt = self.texts.line(self.rng, person.language, person.topics[0], "wrap", "follow")
-        system = wording.around("", True)[0] if person.through_system else None
+        system = wording.around("", True)[0] if person.through_system and not slot.bare else None
         self.say(person, slot, (system, prompt), self.rng.choice(("prose", "short", "code")), "campaign", campaign=campaign)
 
     # -- ordinary use, in the account's own way
+
+    def sidelines(self) -> None:
+        """Nobody has an account for one thing only: most are used for something else as well, now and then."""
+        calls = Counter(row["account"] for row in self.rows)
+        for account, (person, label) in list(self._seen.items()):
+            more = int(calls[account] * self.rng.choice(SIDELINES) + self.rng.random())
+            self.use(person, self.plan(person, more) if more else [], label)
 
     def set_up(self, person: Persona) -> list[Wording]:
         """The instructions that an account has written for itself: of its assistants, programs, agent."""
@@ -168,7 +191,7 @@ class World:
             if person.conduct == "agent":
                 made = [self.texts.wording(r, ("agent",) * r.randrange(1, 5), 1, topic, person.language) for _ in range(r.choice((1, 1, 2)))]
             else:
-                count = r.choice((1, 1, 1, 2, 4))
+                count = r.choice((1, 1, 2, 2, 3, 5))
                 made = [self.texts.wording(r, () if person.conduct == "chat" else (r.choice(list(TASKS)),), 2, topic, person.language) for _ in range(count)]
             self._set_up[person.account] = made
         return self._set_up[person.account]
@@ -196,5 +219,5 @@ class World:
                 continue
             else:
                 prompt, kind = self.question(person, begins=slot.turn == 0)
-            system = wording.around("", True)[0] if person.through_system else None
-            self.say(person, slot, (system or None, prompt), kind, label, campaign=campaign)
+            system = wording.around("", True)[0] if person.through_system and not slot.bare else None
+            self.say(person, slot, (system, prompt), kind, label, campaign=campaign)

@@ -23,7 +23,7 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
     releases = [(crew.begin + r.random() * (crew.end - crew.begin)) * 1e6 for _ in range(max(4, scale.calls // scale.accounts))]
 
     def on_a_card(index: int, person: Persona) -> Persona:
-        return replace(person, payment=cards[index % len(cards)], org=None, owner=person.account) if crew.shares else person
+        return replace(person, payment=cards[index % len(cards)]) if crew.shares else person
 
     for member in crew.members(0.08, change=on_a_card):
         person, mine = member.person, {use: crew.own(voice, 3) for use, voice in voices.items()}

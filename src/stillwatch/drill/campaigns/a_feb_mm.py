@@ -14,14 +14,14 @@ from stillwatch.drill.world import World
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
     """Agentic coding and tool orchestration amid unrelated customers' traffic on the same accounts; sessions move to the new model within 24 hours."""
-    crew = Crew(world, planted, scale, cover=CAMPAIGN.cover)
+    crew = Crew(world, planted, scale)
     r = world.rng
     coding, tools = crew.voice("solve", each=2), crew.voice("agent", "solve")
 
     def unmoved(_: int, person: Persona) -> Persona:
         return replace(person, adopts=False)
 
-    for member in crew.members(1.2, change=unmoved):
+    for member in crew.members(1.2, change=unmoved, agents=0.4):
         person = member.person
         mine = r.choice((crew.own(coding, 1), crew.own(coding, 1), crew.own(tools), [*crew.own(coding), *crew.own(tools)]))
         moves = (world.released + r.random() * DAY * min(1.0, world.days / 4)) * 1e6
@@ -46,6 +46,7 @@ CAMPAIGN = Disclosed(
     days=60.0,
     assumptions=(
         "60 days (not disclosed); 20,000 accounts (disclosed: more than 20,000 at once); use is uneven (log-normal, sigma 1.2)",
+        "four in ten accounts are surely used through an agent with tools, the others as any customer's",
         "three in ten calls of its accounts are unrelated customers' (disclosed: mixed; no share given) and stand as cover in the truth",
         "each account moves between the appearance of the new model and a day after it, or half a day in a log of two days",
         "six wordings of coding in the languages at hand (up to three), three of orchestration in English; four in ten later turns only ask to go on",

@@ -10,7 +10,7 @@ from stillwatch.drill.personas import Persona
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.world import World
 
-PATHS = ("native", "cloud", "aggregator", None)
+PATHS = ("native", "cloud", "aggregator")
 
 
 def plant(world: World, planted: Planted, scale: Scale) -> None:
@@ -21,9 +21,9 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
     later = (crew.begin + 0.6 * (crew.end - crew.begin)) * 1e6
 
     def by_path(index: int, person: Persona) -> Persona:
-        return replace(person, path=PATHS[index % len(PATHS)])
+        return person if person.path is None else replace(person, path=PATHS[index % len(PATHS)])
 
-    for member in crew.members(1.1, change=by_path):
+    for member in crew.members(1.1, change=by_path, agents=0.4):
         person = member.person
         solving, looking, rebuilding = crew.own(work, r.choice((1, 2))), crew.own(look)[0], crew.own(rebuild)[0]
         for slot in member.slots:
@@ -46,7 +46,8 @@ CAMPAIGN = Disclosed(
     days=60.0,
     assumptions=(
         "600 accounts (disclosed: hundreds) and 60 days (not disclosed); use is uneven (log-normal, sigma 1.1)",
-        "accounts are spread evenly over four access paths",
+        "accounts are spread evenly over three access paths, but for those whose path the log does not know",
+        "four in ten accounts are surely used through an agent with tools, the others as any customer's",
         "one call in eight carries one or two pictures; six wordings of work and three of pictures in the languages at hand (up to three), three of rebuilding in English",
         "rebuilding begins after three fifths of the campaign and makes a third of the calls from then on",
         "one in three later turns of a conversation only asks to go on; no cards or addresses in common unless infrastructure is switched on",

@@ -21,7 +21,7 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
     def resold(_: int, person: Persona) -> Persona:
         return replace(person, path="aggregator") if r.random() < 0.15 else person
 
-    for member in crew.members(1.4, change=resold):
+    for member in crew.members(1.4, change=resold, agents=0.2):
         person, mine = member.person, crew.own(solve, r.choice((1, 2, 3)))
         using: dict[str, Wording] = {}
         for slot in member.slots:
@@ -40,6 +40,7 @@ CAMPAIGN = Disclosed(
     days=45.0,
     assumptions=(
         "25.6 calls per account and day on average, spread as unevenly as use is (log-normal, sigma 1.4)",
+        "two in ten accounts are surely used through an agent with tools, the others as any customer's",
         "accounts bought from resellers look like any customer's; three in ten come through an aggregator",
         "five wordings in the languages at hand (up to three), with paraphrased pieces, each account using one to three; four in ten later turns of a conversation only ask to go on",
         "no cards or addresses in common unless infrastructure is switched on",

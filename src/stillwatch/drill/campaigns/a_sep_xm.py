@@ -16,7 +16,7 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
     users = Users(world, scale.calls // 20, ("agent",))
     recorded: dict[str, list[tuple[str, str]]] = {}
     steps = []
-    for member in crew.members(0.9, replays=True):
+    for member in crew.members(0.9, replays=True, agents=0.6):
         wordings = crew.own(player)
         steps += [(slot.ts, member.index, slot, member.person, wordings[0]) for slot in member.slots]
     playing: dict[str, list[tuple[str, str]]] = {}
@@ -45,6 +45,7 @@ CAMPAIGN = Disclosed(
     assumptions=(
         "1,500 accounts (disclosed: about 1,500); use is uneven (log-normal, sigma 0.9)",
         "six wordings of the player in English, one an account; a quarter of the sessions were played before on some account",
+        "six in ten accounts are surely used through an agent with tools, the others as any customer's",
         "three in ten requests that continue a conversation carry reasoning that another account was issued, each reference once",
         "no cards or addresses in common unless infrastructure is switched on",
     ),

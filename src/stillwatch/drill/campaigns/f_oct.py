@@ -26,7 +26,7 @@ def plant(world: World, planted: Planted, scale: Scale) -> None:
             signup=min(signup, person.signup) if r.random() < 0.5 else signup,
         )  # fmt: skip
 
-    for member in crew.members(0.8, change=organisation):
+    for member in crew.members(0.8, change=organisation, agents=0.5):
         wording = crew.own(gateway)[0]
         for slot in member.slots:
             crew.relay(member.person, slot, wording, users.turn(slot))
@@ -40,6 +40,7 @@ CAMPAIGN = Disclosed(
     assumptions=(
         "400,000 calls, 20 an organisation (not disclosed); use is uneven (log-normal, sigma 0.8)",
         "each organisation has one account; the log shows the organisation's id for six in ten; up to four in ten are registered while the campaign runs",
+        "half of the accounts are surely used through an agent with tools, the others as any customer's",
         "the official client's User-Agent is sent with nearly every call, its telemetry with none; the path is native",
         "three gateway wordings in English, in the system prompt or before the first turn; the prompts inside are strangers', two in three from agents",
     ),
