@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 
 from stillwatch.features.declare import Feature, Floats, Groups
+from stillwatch.features.rows import kept, thinned
 from stillwatch.features.slots import Slots, conversations, slots
 from stillwatch.traffic import NONE, Ints, Traffic
 
@@ -53,9 +54,11 @@ def _slots(groups: Groups, group: int, core: Ints, accounts: Ints) -> Slots:
 def shared_slots(groups: Groups) -> Floats:
     """Share of a unit's distinct jobs that another unit of the group has as well, averaged over units.
 
-    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list.
+    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list. Where the log keeps a share p of the calls, a job of
+    two units is seen at both only p times as often; it is scaled up by that, which is right for jobs of two and too much for jobs of more.
     """
     out = np.full(groups.count, np.nan)
+    share = kept(groups)
     for group, core, accounts in _each(groups):
         traffic = groups.traffic
         found = _slots(groups, group, core, accounts)
@@ -68,7 +71,7 @@ def shared_slots(groups: Groups) -> Floats:
                 mine.setdefault(unit, set()).add(job)
         by_slot = [float(np.mean([len(jobs[job]) > 1 for job in have])) for have in mine.values()]
         if len(mine) >= 3:
-            out[group] = max(float(np.mean(by_slot)), _shared_prompts(traffic, core))
+            out[group] = min(1.0, max(float(np.mean(by_slot)), _shared_prompts(traffic, core)) / share[group])
     return out
 
 
@@ -171,17 +174,24 @@ def one_site(groups: Groups) -> Floats:
 
 
 def all_traffic(groups: Groups) -> Floats:
-    """Share of all its accounts' calls that are the group's (the median over accounts)."""
+    """Share of all its accounts' calls that are the group's (the median over accounts).
+
+    In a thinned log only those are members of whom two core calls happen to be kept, so those two are left out and the rest is pooled.
+    """
     out = np.full(groups.count, np.nan)
     size = np.diff(groups.traffic.starts)
+    sparse = thinned(groups)
     for group, core, accounts in _each(groups):
         inside = np.bincount(groups.traffic.account[core], minlength=len(size))[accounts]
-        out[group] = float(np.median(inside / size[accounts]))
+        if not sparse[group]:
+            out[group] = float(np.median(inside / size[accounts]))
+        elif (rest := int((size[accounts] - 2).clip(0).sum())) >= LEAST_CALLS:
+            out[group] = float((inside - 2).clip(0).sum()) / rest
     return out
 
 
 def conversations_continue(groups: Groups) -> Floats:
-    """Share of a group's conversations with more than one call, or whose requests carry earlier turns."""
+    """Share of a group's conversations with more than one call, whose requests carry earlier turns. In a thinned log one kept call that does is enough."""
     talk = conversations(groups.traffic)[groups.calls]
     turns = groups.traffic.column("turns").fill_null(1).to_numpy()[groups.calls]
     label, _ = groups.distinct(talk)
@@ -189,7 +199,7 @@ def conversations_continue(groups: Groups) -> Floats:
     distinct, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
     longest = np.zeros(len(distinct))
     np.maximum.at(longest, inverse, turns)
-    going_on = (counts > 1) & (longest > 2)
+    going_on = ((counts > 1) | thinned(groups)[label]) & (longest > 2)
     whole = np.bincount(label, minlength=groups.count)
     share = np.divide(np.bincount(label, weights=going_on, minlength=groups.count), whole, out=np.full(groups.count, np.nan), where=whole > 0)
     return np.asarray(share, np.float64)

@@ -59,6 +59,12 @@ def accounts(batch: pa.RecordBatch, key: bytes) -> tuple[npt.NDArray[np.int64], 
     return hash_strings(names, key, "account"), names
 
 
+def account_hashes(names: list[str], key: bytes) -> list[int]:
+    """The keyed hashes under which `mark` keeps accounts of these names, in their order."""
+    found: list[int] = hash_strings(pa.array(names, pa.string()), key, "account").tolist()
+    return found
+
+
 def _each(column: pa.Array, made: Callable[[str], str | None]) -> pa.Array:
     """A text made of each text, worked out once for each distinct value."""
     coded = column.dictionary_encode()
