@@ -29,6 +29,10 @@ EARLIER = (0.3, 0.7)
 "Share of wordings that a reference organisation already used."
 
 
+NOT_KEPT = (0.1, 0.5)
+"Share of the calls that the log does not keep, where nothing is left to tell a member's own business by: most of what would exculpate is not kept either."
+
+
 @dataclass(frozen=True)
 class Exculpation:
     """One innocent explanation, tried on one cluster."""
@@ -64,6 +68,7 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
     product = None if covered is None or goes_on is None else (goes_on if covered >= ALL_TRAFFIC else 0.0)
     earlier = float((cluster.before > 0).mean()) if len(cluster.before) and float(cluster.share.min()) < 1.0 else None
     size = values.get("slot_size")
+    lost = (values.get("not_kept") or 0.0) if values.get("own_business") is None else 0.0
     return [
         _graded(
             "the same public list", values.get("shared_slots"), PUBLIC_LIST, 2.0,
@@ -99,5 +104,10 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "an earlier user", earlier, EARLIER, 1.0,
             "{value:.0%} of the wordings were already used by reference organisations.",
             "Reference organisations used {value:.0%} of the wordings before.",
+        ),
+        _graded(
+            "calls that were not kept", lost, NOT_KEPT, 2.0,
+            "{value:.0%} of the calls are not in the log, and with them what would tell the members' own business.",
+            "What is in the log is enough to look for a business of the members' own.",
         ),
     ]  # fmt: skip

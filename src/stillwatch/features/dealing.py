@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
+from scipy.stats import chi2
 
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import kept, thinned
@@ -32,6 +33,10 @@ USUAL, LEAST_USUAL, UNCLEAR = 0.9, 0.57, 0.7
 other traffic), the least that can be measured against, and what is taken where there is less than that."""
 
 
+NEARLY_ALL = 0.9
+"Share of calls that a log must keep for the clear business of whole logs to be the scale: with fewer calls every business looks less clear."
+
+
 def _each(groups: Groups) -> Iterator[tuple[int, Ints, Ints]]:
     """(group, core calls, accounts) of every group of at least three units."""
     limits = np.searchsorted(groups.label, np.arange(groups.count + 1))
@@ -54,8 +59,8 @@ def _slots(groups: Groups, group: int, core: Ints, accounts: Ints) -> Slots:
 def shared_slots(groups: Groups) -> Floats:
     """Share of a unit's distinct jobs that another unit of the group has as well, averaged over units.
 
-    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list. Where the log keeps a share p of the calls, a job of
-    two units is seen at both only p times as often; it is scaled up by that, which is right for jobs of two and too much for jobs of more.
+    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list. Where the log keeps a sample, it is
+    the most that the few jobs seen allow (`_at_most`), so that a public list does not pass for a dealt one.
     """
     out = np.full(groups.count, np.nan)
     share = kept(groups)
@@ -71,8 +76,19 @@ def shared_slots(groups: Groups) -> Floats:
                 mine.setdefault(unit, set()).add(job)
         by_slot = [float(np.mean([len(jobs[job]) > 1 for job in have])) for have in mine.values()]
         if len(mine) >= 3:
-            out[group] = min(1.0, max(float(np.mean(by_slot)), _shared_prompts(traffic, core)) / share[group])
+            out[group] = max(float(np.mean(by_slot)), _shared_prompts(traffic, core))
+            if share[group] < 1.0:
+                out[group] = _at_most(out[group], sum(map(len, mine.values())), share[group])
     return out
+
+
+def _at_most(shared: float, jobs: int, share: float) -> float:
+    """The largest share of jobs in common that leaves one chance in twenty to see as few in a log that keeps a share of the calls.
+
+    A job of two units is seen at both only that much more rarely: right for jobs of two, and too much for jobs of more. Upper limit of a Poisson
+    mean (Garwood 1936).
+    """
+    return float(min(1.0, chi2.ppf(0.95, 2.0 * shared * jobs + 2.0) / 2.0 / (share * jobs)))
 
 
 def _shared_prompts(traffic: Traffic, core: Ints) -> float:
@@ -141,12 +157,16 @@ def own_business(groups: Groups) -> Floats:
     half that chance gives, over the same for the accounts' other traffic (or over the most that is usual, where there is
     too little of it). Nearness is the cosine of slot terms weighted by rarity; the same conversation never counts, so a
     job of several turns is not its own alibi. A job dealt out by topic is near 1 too, unless the members have other traffic.
+    Where the log keeps a sample, only the accounts' own other traffic, kept at the same rate, is a scale: without enough of it, unknown.
     """
     out = np.full(groups.count, np.nan)
     talk = conversations(groups.traffic) if groups.count else np.zeros(0, np.int64)
+    whole = kept(groups) >= NEARLY_ALL
     for group, core, accounts in _each(groups):
         found = _slots(groups, group, core, accounts)
         usual = _nearer(groups.traffic, found, talk, core=False)
+        if not whole[group] and not usual >= LEAST_USUAL:
+            continue
         scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
         out[group] = np.minimum(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
     return out

@@ -23,6 +23,11 @@ def accounts(groups: Groups) -> Floats:
     return np.bincount(label, minlength=groups.count).astype(np.float64)
 
 
+def not_kept(groups: Groups) -> Floats:
+    """Share of the group's calls that the log does not keep; 0 where it keeps all, as far as known."""
+    return 1.0 - kept(groups)
+
+
 def unevenness(groups: Groups) -> Floats:
     """Variance of the calls per account over their mean: a pool that deals at random gives 1, people give far more.
 
@@ -54,6 +59,9 @@ def idle_hours(groups: Groups) -> Floats:
 _EVEN = [{"account": account, "ts": i} for account in range(4) for i in range(5)]
 
 FEATURES = (
+    Feature(
+        "not_kept", "share of calls", "the log keeps every call", "a small sample is kept", ("ts",), not_kept, ([{"sampled": 0.25}, {"sampled": 0.25}, {}], 0.5)
+    ),
     Feature("calls", "calls", "rarely seen", "heavy use", ("ts",), calls, (_EVEN, 20.0)),
     Feature("accounts", "accounts", "a lone account", "many accounts", ("account",), accounts, (_EVEN, 4.0)),
     Feature(

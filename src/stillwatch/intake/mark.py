@@ -97,10 +97,10 @@ def _network(text: str) -> str | None:
     return str(ipaddress.ip_network((address.packed, 24 if address.version == 4 else 48), strict=False))
 
 
-def _domain(text: str) -> str | None:
+def domain(text: str) -> str | None:
     """The mail domain that stands for an organisation, None for free mail and for what is no domain."""
-    domain = text.strip().rstrip(".").lower().rpartition("@")[2]
-    return domain if "." in domain and not free(domain) else None
+    named = text.strip().rstrip(".").lower().rpartition("@")[2]
+    return named if "." in named and not free(named) else None
 
 
 def _toolsets(column: pa.Array) -> pa.Array:
@@ -112,6 +112,6 @@ def _toolsets(column: pa.Array) -> pa.Array:
 
 def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array, pa.Array]:
     told = hash_column(batch.column("org"), key, "org")
-    mail = hash_column(_each(batch.column("email_domain"), _domain), key, "org by mail")
+    mail = hash_column(_each(batch.column("email_domain"), domain), key, "org by mail")
     known = pc.coalesce(told, mail)
     return pc.coalesce(known, account), known.is_valid(), mail
