@@ -105,9 +105,9 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "{value:.0%} of the wordings were already used by reference organisations.",
             "Reference organisations used {value:.0%} of the wordings before.",
         ),
-        _graded(
+        *([_graded(
             "calls that were not kept", lost, NOT_KEPT, 2.0,
             "{value:.0%} of the calls are not in the log, and with them what would tell the members' own business.",
-            "What is in the log is enough to look for a business of the members' own.",
-        ),
+            "Only {value:.0%} of the calls are not in the log.",
+        )] if lost > 0 else []),
     ]  # fmt: skip
