@@ -37,6 +37,7 @@ MISTAKES = {
     "into nothing": ["drill", "A-JUN", "--into", "bad.jsonl", "--out", "o.parquet"],
     "into with innocents": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "o.parquet", "--calls", "9"],
     "map without a log": ["drill", "A-JUN", "--map", "m.toml", "--out", "o.parquet"],
+    "unknown event": ["scan", "good.jsonl", "--out", "o", "--context", "events.toml"],
     "unknown shell": ["completion", "tcsh"],
 }
 
@@ -53,6 +54,7 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "bad.jsonl").write_text('{"call_id": "1", "ts": -5, "account": "a", "model": "m"}\n')
     (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m", "prompt": "hello there"}\n')
     (tmp_path / "broken.toml").write_text("calls = 100\nseeed = 3\n")
+    (tmp_path / "events.toml").write_text('[[release]]\nmodel = "orion-6"\nat = 2026-01-02\nourss = true\n')
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("")
     return tmp_path

@@ -46,6 +46,7 @@ def calls(count: int, seed: int = 1) -> list[dict[str, Any]]:
         call = {name: makers[SCHEMA.field(name).type]() if rng.random() < 0.6 else None for name in SCHEMA.names}
         call |= {"call_id": f"c{at}", "ts": START + at, "account": f"a{at % 5}", "model": "m"}
         call["signup_ts"] = rng.choice([None, 1_100_000_000_000_000])
+        call["sampled"] = rng.choice([None, 0.25, 1.0])
         made.append(call)
     return made
 

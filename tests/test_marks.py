@@ -60,6 +60,13 @@ def _batch(**columns: list[object]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(given.get(f.name, [None] * rows), f.type) for f in SCHEMA], schema=SCHEMA)
 
 
+def test_keys_of_one_account_are_no_strangers() -> None:
+    batch = _batch(
+        account=["a", "a", "b", "c"], key=["k1", "k2", "k3", "k4"], org=[None, None, None, "o"], email_domain=[None, "gmail.com", "firm.example", None]
+    )
+    assert linked(batch, "key").column("org").to_pylist() == ["a", "a", None, "o"], "a firm's mail domain is already an organisation"
+
+
 def test_the_unit_takes_the_accounts_place() -> None:
     batch = _batch(account=["a", "a", "b"], key=["k1", "k2", None], end_user=["u", None, "u"], org=["o", "o", "p"], payment=["c", "c", "d"])
     assert linked(batch, "account") is batch

@@ -170,8 +170,8 @@ def test_an_empty_neighbour_and_a_bare_log_are_no_trouble(feature: Feature) -> N
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         traffic = from_rows([{"call": i, "ts": i, **row} for i, row in enumerate(feature.example[0])])
-        beside = columns(Groups(traffic, np.arange(traffic.calls), np.ones(traffic.calls, np.int64), 3), [feature], frozenset())[feature.name]
+        beside = columns(Groups(traffic, np.arange(traffic.calls), np.ones(traffic.calls, np.int64), 3, feature.given), [feature], frozenset())[feature.name]
         assert beside[1] == pytest.approx(feature.example[1])
         bare = from_rows([{"account": a, "ts": a} for a in range(3)])
-        values = columns(Groups(bare, np.arange(3), np.zeros(3, np.int64), 1), [feature], frozenset())[feature.name]
+        values = columns(Groups(bare, np.arange(3), np.zeros(3, np.int64), 1, feature.given), [feature], frozenset())[feature.name]
     assert all(value is None or np.isfinite(value) for value in itertools.chain(beside, values))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.taken import DOLLARS, TOKENS, Price, Prices, plain, severity, taken
+from stillwatch.campaigns.taken import DOLLARS, TOKENS, Price, Prices, severity, taken
 from stillwatch.drill import world
 from stillwatch.errors import UserError
+from stillwatch.sketch.model_names import plain
 from stillwatch.store import prices as price_list
 from stillwatch.traffic import from_rows
 

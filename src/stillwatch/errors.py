@@ -6,6 +6,10 @@ a `UserError` into one line and exit code 2, any other `StillwatchError` into on
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Collection
+
 
 class StillwatchError(Exception):
     """Something that Stillwatch promised cannot be done. `str(error)` is one line: what, where, what to try."""
@@ -18,3 +22,27 @@ class StillwatchError(Exception):
 
 class UserError(StillwatchError):
     """The user's mistake: a wrong path, option or file. Exit code 2."""
+
+
+def spot(text: str, word: str, first: int = 1) -> tuple[int, int] | None:
+    """Line and column, from 1, of a word in a file that a person wrote, comments left out; None where it does not stand from line `first` on.
+
+    >>> spot("a = 1\\nab = 2  # b", "ab"), spot("a = 1  # b", "b")
+    ((2, 1), None)
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        found = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.split("#")[0]) if number >= first else None
+        if found:
+            return number, found.start() + 1
+    return None
+
+
+def nearest(word: str, among: Collection[str]) -> str | None:
+    """The known word that somebody who wrote `word` may have meant; None when none is near.
+
+    >>> nearest("Modle", ["model", "at"]), nearest("xyz", ["model", "at"])
+    ('model', None)
+    """
+    lowered = {each.lower(): each for each in among}
+    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[found[0]] if found else None

@@ -22,16 +22,17 @@ from stillwatch.drill import compose, scenario
 from stillwatch.engines import local
 from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import Placebo, placebo
-from stillwatch.features.declare import Groups, columns, every_feature
+from stillwatch.features.declare import Groups, columns, every_feature, lacking
 from stillwatch.intake import mapping as maps
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import History, exposure_table, merge
+from stillwatch.linking.history import History, merge, reference_exposure
 from stillwatch.linking.ties import replay
-from stillwatch.records import Campaign, Cluster, Rejected
+from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.sketch import lexicon
 from stillwatch.sources import Log, Reading, gather, named, whole, write_marks, write_rejected
+from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
 from stillwatch.traffic import Ints, Traffic
@@ -75,6 +76,7 @@ def watch(
     unit: str = "account",
     pseudonymous: bool = False,
     prices: Path | None = None,
+    context: Path | None = None,
     fleeting: bool = False,
     progress: Progress | None = None,
     render: Render | None = None,
@@ -82,7 +84,7 @@ def watch(
     """Scan logs and write the results to `out`, whole or not at all.
 
     Args: log files, folders, globs or tables; earlier scans or logs as reference; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
-    program's own). `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`.
+    program's own); a file of dated events. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
     began = time.monotonic()
@@ -93,12 +95,13 @@ def watch(
         passing = fleeting and key is None and not keys.default_path().exists()
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
-        reference = _reference(history, how, step)
+        events = NO_CONTEXT if context is None else contexts.load(context, secret)
+        reference = _reference(history, how, step, events)
         with results.Rejections(staging) as rejected:
             log = gather(logs, how, rejected, lambda count: step("reading", count))
         if log is None:
             raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
-        found = examine(log, reference, step, priced)
+        found = examine(log, reference, step, priced, events)
         step("writing", 0)
         accounts = log.traffic.accounts
         scan = blake2b(log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
@@ -106,7 +109,14 @@ def watch(
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
         summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
-        summary["parameters"] = {"logs": named(logs), "history": named(history), "unit": unit, "pseudonymous": pseudonymous}
+        summary["parameters"] = {
+            "logs": named(logs),
+            "history": named(history),
+            "unit": unit,
+            "pseudonymous": pseudonymous,
+            "context": None if context is None else str(context),
+        }
+        summary["context"] = None if context is None else results.told(events, log)
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
         states.write(staging, found.kept, keys.fingerprint(secret))
@@ -116,7 +126,7 @@ def watch(
     return summary
 
 
-def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None) -> Found:
+def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT) -> Found:
     """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
     traffic = log.traffic
     ties, features, detectors = every_tie(), every_feature(), every_detector()
@@ -131,13 +141,13 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
     # What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first.
     strong = sum(each.strong for each in weighed)
-    values = columns(Groups(traffic, calls, label, len(weighed)), [f for f in features.values() if not f.clusters_only], missing)
+    values = columns(Groups(traffic, calls, label, len(weighed), context), [f for f in features.values() if not f.clusters_only], missing)
     some = label < strong
-    compared = columns(Groups(traffic, calls[some], label[some], strong), [f for f in features.values() if f.clusters_only], missing)
+    compared = columns(Groups(traffic, calls[some], label[some], strong, context), [f for f in features.values() if f.clusters_only], missing)
     values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
     if "wordings" not in missing:
         values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
-    kept = states.States(_organisations(traffic, missing), pairs_table(linked.carriers, traffic))
+    kept = states.States(_organisations(traffic, missing, context), pairs_table(linked.carriers, traffic))
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
     speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
     judged = []
@@ -154,12 +164,15 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
     for case in judge.cases(judged):
-        campaigns.append(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out))
+        campaigns.append(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context))
         taken.add(campaigns[-1].earliest)
         listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [linking.touched(linked, one.weighed.cluster) for one in case]))
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
-    off = local.off(columns_of, log.present) | {f"tie: {name}": lack for name, lack in tie_off.items()}
+    untold = {name: sorted({f"{part} (--context)" for f in detector.reads for part in lacking(features[f], context)}) for name, detector in detectors.items()}
+    off = (
+        local.off(columns_of, log.present) | {name: parts for name, parts in untold.items() if parts} | {f"tie: {name}": lack for name, lack in tie_off.items()}
+    )
     tested = sum(weigh.is_tested(each) for each in linked.clusters)
     return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, _members(traffic, listed, edges))
 
@@ -195,7 +208,7 @@ class Reference:
     "The states it was made of."
 
 
-def _reference(logs: Sequence[Log], how: Reading, step: Progress) -> Reference:
+def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
@@ -206,20 +219,20 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress) -> Reference:
         if log is None:
             raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
         missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
-        kept.append(states.States(_organisations(log.traffic, missing), pairs_table(carriers(log.traffic), log.traffic)))
+        kept.append(states.States(_organisations(log.traffic, missing, context), pairs_table(carriers(log.traffic), log.traffic)))
     exposure = [each.organisations.select([n for n in each.organisations.column_names if n == "unit" or n.startswith("calls_")]) for each in kept]
     history = merge(exposure, [each.wordings for each in kept])
     organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
     return Reference(history, organisations, kept)
 
 
-def _organisations(traffic: Traffic, missing: frozenset[str]) -> pa.Table:
+def _organisations(traffic: Traffic, missing: frozenset[str], context: Context) -> pa.Table:
     """Every organisation's exposure and features, as a later scan's reference."""
     unit = traffic.unit[traffic.account]
     order = np.argsort(unit, kind="stable")
     features = [feature for feature in every_feature().values() if not feature.clusters_only]
-    values = columns(Groups(traffic, order, unit[order], traffic.units), features, missing)
-    table = exposure_table(traffic)
+    values = columns(Groups(traffic, order, unit[order], traffic.units, context), features, missing)
+    table = reference_exposure(traffic)
     for name, column in values.items():
         table = table.append_column(name, pa.array(column, pa.float64()))
     return table

@@ -255,6 +255,56 @@ class Campaign:
     "The judgement without each signal: name, verdict (None: not listed), log10_e, q, text: see campaigns.left_out."
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A model that came out."""
+
+    model: str
+    "Its name, as the log has it where the log serves it."
+    at: int
+    "When, microseconds since 1970, UTC."
+    ours: bool
+    "Whether it is one that this log serves; False for another maker's."
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Accounts that were closed."""
+
+    at: int
+    "When, microseconds."
+    count: int
+    "How many."
+    accounts: tuple[int, ...]
+    "Keyed hashes of those that are named, ascending."
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentChange:
+    """A change in what accounts must pay, or can pay with."""
+
+    at: int
+    "When, microseconds."
+    what: str
+    "price change, free tier ended, or payment method blocked."
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Dated events around a log that the log itself cannot show, as a person told them. Each in order of time."""
+
+    releases: tuple[Release, ...] = ()
+    "Models that came out, own and others'."
+    bans: tuple[Ban, ...] = ()
+    "Accounts that were closed."
+    payments: tuple[PaymentChange, ...] = ()
+    "Changes of payment."
+
+
+NO_CONTEXT = Context()
+"Nothing was told: what needs it is unknown."
+
+
 def _nothing() -> Any:
     return np.zeros(0, np.int64)
 

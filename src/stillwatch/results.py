@@ -12,12 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import __version__
-from stillwatch.records import Campaign, Rejected
+from stillwatch.features.rows import KEPT
+from stillwatch.records import Campaign, Context, Rejected
 
 if TYPE_CHECKING:
     from stillwatch.engines.local import Gathered
@@ -100,7 +103,8 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
             if placebo.rounds
             else "not run: it needs a history",
         },
-        "cannot_decide": None if reference.history.known else NO_HISTORY,
+        "cannot_decide": _cannot_decide(log, reference),
+        "sampled": _sampled(log),
         "seconds": round(seconds, 3),
         "peak_bytes": peak,
         "versions": {"stillwatch": __version__, "python": platform.python_version(), "pyarrow": pa.__version__},
@@ -108,6 +112,46 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
         "last_ts": int(log.traffic.ts.max()),
     }
 
+
+def _cannot_decide(log: Gathered, reference: Reference) -> str | None:
+    """Why this scan could not have named most of what there may be; None when it could."""
+    if "wordings" not in log.present:
+        return NO_TEXT + ("" if {"reasoning_out", "reasoning_in"} <= log.present else NO_DIGESTS)
+    return None if reference.history.known else NO_HISTORY
+
+
+def _sampled(log: Gathered) -> dict[str, Any] | None:
+    """Of a log that keeps a sample of its calls: the share, and what that means for the results; None where all are kept as far as known."""
+    column = log.traffic.column("sampled")
+    if column.null_count == log.traffic.calls:
+        return None
+    weights = 1.0 / pc.fill_null(column, 1.0).to_numpy()
+    share = log.traffic.calls / float(weights.sum())
+    if share >= 1.0:
+        return None
+    text = (
+        f"The log keeps about {share:.1%} of the calls ({log.traffic.calls:,} of some {weights.sum():,.0f}). Less is found than in a whole log; what is"
+        " found is as sure. Counts of calls and tokens are of what is kept, unless they say otherwise."
+    )
+    if share < KEPT:
+        text += " Below one half, what needs calls that follow one another, a rate or the end of an account's use says nothing."
+    return {"share": round(share, 6), "text": text}
+
+
+def told(context: Context, log: Gathered) -> dict[str, int]:
+    """What a context file told, in counts: of the banned accounts that it names, how many occur in the log."""
+    named = {account for ban in context.bans for account in ban.accounts}
+    return {
+        "releases": len(context.releases), "bans": len(context.bans), "payments": len(context.payments), "banned_accounts": len(named),
+        "banned_in_log": int(np.isin(log.traffic.accounts, sorted(named)).sum()),
+    }  # fmt: skip
+
+
+NO_TEXT = "The log holds no text, so wordings could not be compared: only reasoning replayed between strangers can give a verdict."
+
+NO_DIGESTS = (
+    " It holds no digests of reasoning either, so nothing could be decided. Where text may not leave its place, make marks of it there (`stillwatch marks`)."
+)
 
 NO_HISTORY = (
     "Without history a new wording cannot be told from an old one: only reasoning replayed between strangers can give a verdict. "

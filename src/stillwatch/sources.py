@@ -24,7 +24,7 @@ from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
 from stillwatch.intake.read import files, read
-from stillwatch.intake.unit import linked
+from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
 from stillwatch.traffic import Ints
@@ -48,6 +48,11 @@ class Reading:
     "Column names of a log in no known format."
     unit: str = "account"
     "What is linked: account, key or end_user."
+
+    def __post_init__(self) -> None:
+        """Refuse a unit that no log tells. Raises: UserError."""
+        if self.unit not in UNITS:
+            raise UserError(f"nothing to link: {self.unit}", "unit", f"name one of {', '.join(UNITS)}")
 
 
 def named(logs: Sequence[Log]) -> list[str]:

@@ -34,6 +34,10 @@ OLD = 0.05
 "Of the reference organisations that a wording as common before as it is now would have had, the share that must have used it."
 
 
+NOT_KEPT = (0.1, 0.5)
+"Share of the calls that the log does not keep, where nothing is left to tell a member's own business by: most of what would exculpate is not kept either."
+
+
 @dataclass(frozen=True)
 class Exculpation:
     """One innocent explanation, tried on one cluster."""
@@ -77,6 +81,7 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
     product = None if covered is None or goes_on is None else (goes_on if covered >= ALL_TRAFFIC else 0.0)
     earlier = _earlier(cluster)
     size = values.get("slot_size")
+    lost = (values.get("not_kept") or 0.0) if values.get("own_business") is None else 0.0
     return [
         _graded(
             "the same public list", values.get("shared_slots"), PUBLIC_LIST, 2.0,
@@ -113,4 +118,9 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "{value:.0%} of the wordings were already used by reference organisations.",
             "Reference organisations used {value:.0%} of the wordings before.",
         ),
+        *([_graded(
+            "calls that were not kept", lost, NOT_KEPT, 2.0,
+            "{value:.0%} of the calls are not in the log, and with them what would tell the members' own business.",
+            "Only {value:.0%} of the calls are not in the log.",
+        )] if lost > 0 else []),
     ]  # fmt: skip

@@ -7,7 +7,6 @@ Figures are of the core calls that the log holds; a log that keeps a sample of i
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.sketch.lexicon import CAPABILITIES
+from stillwatch.sketch.model_names import plain
 from stillwatch.traffic import Bools, Ints, Traffic
 
 TOKENS_A_WORD = (4, 3)
@@ -35,12 +35,6 @@ short answers (Alpaca, Taori et al. 2023) are some millions; 800,000 reasoned an
 
 DOLLARS = (500.0, 10_000.0, 100_000.0)
 "List price from which severity is medium, high and severe, US dollars. Alpaca's answers cost less than 500."
-
-_MAKER = re.compile(r"^(?:(?:us|eu|apac|jp|au|global|[a-z]{2}-[a-z]+-\d)\.)?[a-z]+\d*\.(?=[a-z])")
-"Region and maker that a cloud puts in front of a model's name."
-
-_EDITION = re.compile(r"(?:-v\d+)?(?:[-@](?:latest|\d{8}|\d{4}-\d{2}-\d{2}))?(?:-v\d+)?(?::\d+)?$")
-"Date and edition at the end of a model's name."
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +66,6 @@ class Prices:
         """The price of a model under the name that the log has for it, None when unknown."""
         name = plain(model)
         return next((price for price in self.prices if fnmatchcase(name, plain(price.pattern))), None)
-
-
-def plain(model: str) -> str:
-    """A model's name without what clouds and gateways put around it; dots in numbers are dashes.
-
-    >>> plain("us.anthropic.claude-opus-4-5-20251101-v1:0"), plain("openai/gpt-4.1"), plain("GPT-5-2025-08-07"), plain("orion-5*")
-    ('claude-opus-4-5', 'gpt-4-1', 'gpt-5', 'orion-5*')
-    """
-    name = _MAKER.sub("", model.strip().lower().rpartition("/")[2])
-    return re.sub(r"(?<=\d)\.(?=[\d*?])", "-", _EDITION.sub("", name))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow.compute as pc
 
 from stillwatch.campaigns.judge import LADDER, Judged
+from stillwatch.campaigns.timeline import timeline
 from stillwatch.evidence.strangers import log10_mean
-from stillwatch.records import Campaign
+from stillwatch.records import NO_CONTEXT, Campaign, Context
 from stillwatch.traffic import Ints, Traffic, codes, strangers
 
 FACTORS = {"volume": "volume_and_coordination", "concentration": "concentration", "coordination": "coordinated_accounts", "timeline": "development_timeline"}
@@ -21,6 +22,7 @@ INFERENCES = {
     "volume": "Even load without rest suggests a pool behind one scheduler rather than independent users.",
     "concentration": "Requests this narrow suit the training of a model on that capability.",
     "coordination": "Accounts without a visible relation act for one job.",
+    "timeline": "Accounts that answer a release, a refusal or a ban together and within hours suggest one hand behind them.",
 }
 "What is inferred when a factor's detector fires."
 
@@ -124,8 +126,18 @@ def _factors(case: list[Judged], calls: int, accounts: int, unrelated: int, days
         factors[FACTORS[each.factor]]["observed"].append(each.text)
         if each.fires and (line := INFERENCES.get(each.factor)) and line not in factors[FACTORS[each.factor]]["inferred"]:
             factors[FACTORS[each.factor]]["inferred"].append(line)
-    factors["development_timeline"]["observed"].append("not examined: the log carries no dated releases of other models")
     return factors
+
+
+def _sampled(traffic: Traffic, calls: Ints) -> list[str]:
+    """What a kept sample stands for; nothing where all calls are kept, as far as known."""
+    weights = 1.0 / pc.fill_null(traffic.column("sampled"), 1.0).to_numpy()[calls]
+    if not (weights > 1.0).any():
+        return []
+    whole = float(weights.sum())
+    return [
+        f"the log keeps about {len(calls) / whole:.1%} of these calls: they stand for some {whole:,.0f}, and accounts of which fewer than two are kept are not seen"
+    ]
 
 
 def _alternatives(lead: Judged) -> list[dict[str, Any]]:
@@ -155,11 +167,13 @@ def tell(
     *,
     draw: Callable[[list[Judged], Ints, list[str]], dict[str, Any]] | None = None,
     leave_out: Callable[[list[Judged], list[str]], list[dict[str, Any]]] | None = None,
+    context: Context = NO_CONTEXT,
 ) -> Campaign:
     """One campaign of one or more clusters, the strongest first.
 
     `names`: capabilities and scripts by code; `taken`: members that name a stronger campaign already; `take`: tells what some calls
-    took (campaigns.taken); `draw`: the pictures (campaigns.picture); `leave_out`: each signal left out (campaigns.left_out). None leaves a part out.
+    took (campaigns.taken); `draw`: the pictures (campaigns.picture); `leave_out`: each signal left out (campaigns.left_out). None leaves a part out. `context`: dated events that
+    were told beside the log.
     """
     lead, ties = case[0], _ties(case)
     kinds = [tie["kind"] for tie in ties]
@@ -174,6 +188,10 @@ def tell(
     capability, capabilities = codes(traffic.column("capability").combine_chunks().take(calls))
     script, scripts = codes(traffic.column("script").combine_chunks().take(calls))
     counts = np.bincount(traffic.account[calls], minlength=len(traffic.accounts))[accounts]
+    factors = _factors(case, len(calls), len(accounts), unrelated, (int(ts.max()) - int(ts.min())) / 86_400e6)
+    factors["volume_and_coordination"]["observed"] += _sampled(traffic, calls)
+    for kind, lines in zip(("observed", "inferred"), timeline(traffic, accounts, calls, context), strict=True):
+        factors["development_timeline"][kind] += lines
     return Campaign(
         campaign=f"{earliest & (2**64 - 1):016x}",
         earliest=earliest,
@@ -186,7 +204,7 @@ def tell(
         calls=len(calls),
         first_ts=int(ts.min()),
         last_ts=int(ts.max()),
-        factors=_factors(case, len(calls), len(accounts), unrelated, (int(ts.max()) - int(ts.min())) / 86_400e6),
+        factors=factors,
         signals=[
             {
                 "name": e.name, "value": round(e.value, 6), "unit": e.unit, "benign_low": e.benign_low, "benign_high": e.benign_high,

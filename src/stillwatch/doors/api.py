@@ -129,6 +129,8 @@ def scan(
     key: str | os.PathLike[str] | None = None,
     pseudonymous: bool = False,
     prices: str | os.PathLike[str] | None = None,
+    context: str | os.PathLike[str] | None = None,
+    unit: str = "account",
     progress: Callable[[str, int], None] | None = None,
 ) -> Scan:
     """Find campaigns in a log, as `stillwatch scan` does.
@@ -142,6 +144,8 @@ def scan(
         key: file of the hashing key; made on first use.
         pseudonymous: leave keyed hashes in place of the log's own account ids.
         prices: file of list prices in place of the program's own.
+        context: file of dated releases, bans and payment changes, to look for what answers them.
+        unit: what is linked: account, key or end_user.
         progress: told the step's name and a count as the work goes on.
 
     Raises: UserError for what the user can mend.
@@ -151,7 +155,7 @@ def scan(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
             _several(logs), folder, history=_several(history), mapping=_path(map), key=_path(key), pseudonymous=pseudonymous, prices=_path(prices),
-            fleeting=out is None, progress=progress, render=None if out is None else page.render,
+            context=_path(context), unit=unit, fleeting=out is None, progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)
 

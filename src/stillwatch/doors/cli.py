@@ -105,6 +105,9 @@ def main() -> None:
 @click.option("--history", multiple=True, metavar="DIR", help="Earlier scan, or log, of the same provider as reference; may be repeated.")
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
 @click.option("--prices", type=click.Path(path_type=Path), metavar="FILE", help="List prices of models, to value what was taken. Default: the program's own.")
+@click.option(
+    "--context", type=click.Path(path_type=Path), metavar="FILE", help="Dated releases, bans and payment changes (TOML), to look for what answers them."
+)
 @with_unit
 @with_key
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")

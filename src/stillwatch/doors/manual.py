@@ -27,6 +27,7 @@ from stillwatch.features.declare import Feature, every_feature
 from stillwatch.intake import mapping
 from stillwatch.intake.declare import Format, Reads, found
 from stillwatch.linking.declare import Joins, Tie, every_tie
+from stillwatch.store import context as events
 
 Lines = Iterator[str]
 
@@ -68,6 +69,7 @@ def pages() -> dict[str, str]:
         "ties.md": lambda: ties(every_tie().values()),
         "features.md": lambda: features(every_feature().values()),
         "formats.md": lambda: formats(found()),
+        "context.md": context,
         "drill.md": lambda: drill(every_class().values(), every_campaign().values(), [load(name) for name in built_in()]),
     }
     return {name: "\n".join((HEAD, "", *lines())).rstrip() + "\n" for name, lines in made.items()}
@@ -188,6 +190,20 @@ def formats(members: Iterable[Format]) -> Lines:
             yield f"- {'reads' if isinstance(case, Reads) else 'rejects'}: {case.why}"
     yield from ("", "## Canonical columns", "", *_fields(LogCall))
     yield from ("", "## A map for any other flat log", "", inspect.cleandoc(mapping.__doc__ or "").replace("::", ":"))
+
+
+def context() -> Lines:
+    """The file of dated events, and what reads it."""
+    yield from ("# Context", "", inspect.cleandoc(events.__doc__ or "").replace("::", ":"), "", "What needs it, or goes by it where it is told:", "")
+    needing = {each.name: each.needs for each in every_feature().values() if each.needs}
+    yield from (
+        f"- detector {each.name}: {', '.join(sorted({part for name in each.reads for part in needing.get(name, ())}))}"
+        for each in every_detector().values()
+        if set(each.reads) & set(needing)
+    )
+    yield "- detectors model pivot and model retreat: releases, in place of those that the log itself shows"
+    yield "- detector pool handover: bans, besides the moments of the group's own time"
+    yield "- the factor of another model's development timeline in every case: all of it"
 
 
 def drill(classes: Iterable[BenignClass], campaigns: Iterable[Disclosed], scenarios: Iterable[Scenario]) -> Lines:

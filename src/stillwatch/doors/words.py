@@ -24,6 +24,8 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
     off = [f"{name} (no {', '.join(state['off'])})" for name, state in summary["detectors"].items() if state != "on"]
     if off:
         lines.append("off: " + "; ".join(off))
+    if summary["sampled"]:
+        lines.append(str(summary["sampled"]["text"]))
     if summary["cannot_decide"]:
         lines.append(str(summary["cannot_decide"]))
     lines.append(f"report: {out / 'report.html'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from stillwatch.features.declare import Feature, Floats, Groups
-from stillwatch.features.rows import DAY, HOUR, code, distinct, mean, median, number, pack
+from stillwatch.features.rows import DAY, HOUR, code, distinct, mean, median, number, pack, thinned
 from stillwatch.traffic import NONE, Ints
 
 LEAST_CALLS = 8
@@ -62,6 +62,7 @@ def frozen_client(groups: Groups) -> Floats:
     """Share of the accounts whose client never changes in two days or more, or changes only in lockstep with other members.
 
     A client is a header fingerprint with a user agent. In lockstep: three accounts of the group or more make the same change within six hours.
+    Unknown in a thinned log, where most changes fall between two kept calls and everybody looks frozen.
     """
     label, account, ts, client = _client(groups)
     if not len(label):
@@ -83,7 +84,7 @@ def frozen_client(groups: Groups) -> Floats:
     judged = ts[last] - ts[one] >= LEAST_DAYS * DAY
     owner = label[one][judged]
     share = mean(groups.count, owner, 1.0 - loose[judged])
-    return np.where(np.bincount(owner, minlength=groups.count) >= LEAST_ACCOUNTS, share, np.nan)
+    return np.where((np.bincount(owner, minlength=groups.count) >= LEAST_ACCOUNTS) & ~thinned(groups), share, np.nan)
 
 
 def same_client(groups: Groups) -> Floats:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
+from scipy.stats import chi2
 
 from stillwatch.features.declare import Feature, Floats, Groups
+from stillwatch.features.rows import kept, thinned
 from stillwatch.features.slots import Slots, conversations, slots
 from stillwatch.traffic import NONE, Ints, Traffic, distinct_rows
 
@@ -34,6 +36,10 @@ USUAL, LEAST_USUAL, UNCLEAR = 0.9, 0.57, 0.7
 other traffic), the least that can be measured against, and what is taken where there is less than that."""
 
 
+NEARLY_ALL = 0.9
+"Share of calls that a log must keep for the clear business of whole logs to be the scale: with fewer calls every business looks less clear."
+
+
 def _each(groups: Groups) -> Iterator[tuple[int, Ints, Ints]]:
     """(group, core calls, accounts) of every group of at least three units."""
     limits = np.searchsorted(groups.label, np.arange(groups.count + 1))
@@ -56,9 +62,11 @@ def _slots(groups: Groups, group: int, core: Ints, accounts: Ints) -> Slots:
 def shared_slots(groups: Groups) -> Floats:
     """Share of a unit's distinct jobs that another unit of the group has as well, averaged over units.
 
-    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list.
+    Near 0 when a job list is dealt out, .7 to 1 when all work through the same public list. Where the log keeps a sample, it is
+    the most that the few jobs seen allow (`_at_most`), so that a public list does not pass for a dealt one.
     """
     out = np.full(groups.count, np.nan)
+    share = kept(groups)
     for group, core, accounts in _each(groups):
         traffic = groups.traffic
         found = _slots(groups, group, core, accounts)
@@ -72,7 +80,18 @@ def shared_slots(groups: Groups) -> Floats:
         by_slot = [float(np.mean([len(jobs[job]) > 1 for job in have])) for have in mine.values()]
         if len(mine) >= 3:
             out[group] = max(float(np.mean(by_slot)), _shared_prompts(traffic, core))
+            if share[group] < 1.0:
+                out[group] = _at_most(out[group], sum(map(len, mine.values())), share[group])
     return out
+
+
+def _at_most(shared: float, jobs: int, share: float) -> float:
+    """The largest share of jobs in common that leaves one chance in twenty to see as few in a log that keeps a share of the calls.
+
+    A job of two units is seen at both only that much more rarely: right for jobs of two, and too much for jobs of more. Upper limit of a Poisson
+    mean (Garwood 1936).
+    """
+    return float(min(1.0, chi2.ppf(0.95, 2.0 * shared * jobs + 2.0) / 2.0 / (share * jobs)))
 
 
 def _shared_prompts(traffic: Traffic, core: Ints) -> float:
@@ -151,12 +170,16 @@ def own_business(groups: Groups) -> Floats:
     half that chance gives, over the same for the accounts' other traffic (or over the most that is usual, where there is
     too little of it). Nearness is the cosine of slot terms weighted by rarity; the same conversation never counts, so a
     job of several turns is not its own alibi. A job dealt out by topic is near 1 too, unless the members have other traffic.
+    Where the log keeps a sample, only the accounts' own other traffic, kept at the same rate, is a scale: without enough of it, unknown.
     """
     out = np.full(groups.count, np.nan)
     talk = conversations(groups.traffic) if groups.count else np.zeros(0, np.int64)
+    whole = kept(groups) >= NEARLY_ALL
     for group, core, accounts in _each(groups):
         found = _slots(groups, group, core, accounts)
         usual = _nearer(groups.traffic, found, talk, core=False)
+        if not whole[group] and not usual >= LEAST_USUAL:
+            continue
         scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
         out[group] = np.minimum(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
     return out
@@ -184,17 +207,24 @@ def one_site(groups: Groups) -> Floats:
 
 
 def all_traffic(groups: Groups) -> Floats:
-    """Share of all its accounts' calls that are the group's (the median over accounts)."""
+    """Share of all its accounts' calls that are the group's (the median over accounts).
+
+    In a thinned log only those are members of whom two core calls happen to be kept, so those two are left out and the rest is pooled.
+    """
     out = np.full(groups.count, np.nan)
     size = np.diff(groups.traffic.starts)
+    sparse = thinned(groups)
     for group, core, accounts in _each(groups):
         inside = np.bincount(groups.traffic.account[core], minlength=len(size))[accounts]
-        out[group] = float(np.median(inside / size[accounts]))
+        if not sparse[group]:
+            out[group] = float(np.median(inside / size[accounts]))
+        elif (rest := int((size[accounts] - 2).clip(0).sum())) >= LEAST_CALLS:
+            out[group] = float((inside - 2).clip(0).sum()) / rest
     return out
 
 
 def conversations_continue(groups: Groups) -> Floats:
-    """Share of a group's conversations with more than one call, or whose requests carry earlier turns."""
+    """Share of a group's conversations with more than one call, whose requests carry earlier turns. In a thinned log one kept call that does is enough."""
     talk = conversations(groups.traffic)[groups.calls]
     turns = groups.traffic.column("turns").fill_null(1).to_numpy()[groups.calls]
     label, _ = groups.distinct(talk)
@@ -202,7 +232,7 @@ def conversations_continue(groups: Groups) -> Floats:
     distinct, inverse, counts = np.unique(key, return_inverse=True, return_counts=True)
     longest = np.zeros(len(distinct))
     np.maximum.at(longest, inverse, turns)
-    going_on = (counts > 1) & (longest > 2)
+    going_on = ((counts > 1) | thinned(groups)[label]) & (longest > 2)
     whole = np.bincount(label, minlength=groups.count)
     share = np.divide(np.bincount(label, weights=going_on, minlength=groups.count), whole, out=np.full(groups.count, np.nan), where=whole > 0)
     return np.asarray(share, np.float64)

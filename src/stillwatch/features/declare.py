@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stillwatch.records import NO_CONTEXT, Context
 from stillwatch.traffic import Ints, Traffic, distinct_rows
 
 Floats = NDArray[np.float64]
@@ -28,6 +29,8 @@ class Groups:
     "Group of each row, 0..count-1, ascending."
     count: int
     "Number of groups."
+    context: Context = NO_CONTEXT
+    "Dated events that a person told beside the log."
     memo: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
     "What features of the same groups share, so that it is worked out once."
 
@@ -66,6 +69,10 @@ class Feature:
     "Rows of marks, all of one group, and the value they must give."
     clusters_only: bool = False
     "True when it compares a cluster's members and means nothing for one organisation."
+    needs: tuple[str, ...] = ()
+    "Parts of the context (releases, bans, payments) without which it is unknown."
+    given: Context = NO_CONTEXT
+    "Context of the example."
 
 
 def every_feature(package: str = "stillwatch.features") -> dict[str, Feature]:
@@ -78,11 +85,16 @@ def every_feature(package: str = "stillwatch.features") -> dict[str, Feature]:
     return dict(sorted(found.items()))
 
 
+def lacking(feature: Feature, context: Context) -> list[str]:
+    """The parts of the context that a feature needs and that nobody told."""
+    return [name for name in feature.needs if not getattr(context, name)]
+
+
 def columns(groups: Groups, features: Sequence[Feature], missing: frozenset[str]) -> dict[str, list[float | None]]:
     """Every feature of every group; None where unknown. `missing`: columns that the log does not carry."""
     out: dict[str, list[float | None]] = {}
     for feature in features:
-        if groups.count == 0 or missing.intersection(feature.reads):
+        if groups.count == 0 or missing.intersection(feature.reads) or lacking(feature, groups.context):
             out[feature.name] = [None] * groups.count
             continue
         out[feature.name] = [None if np.isnan(value) else float(value) for value in feature.compute(groups)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from stillwatch.features.declare import Feature, Floats, Groups
-from stillwatch.features.rows import DAY, distinct
+from stillwatch.features.rows import DAY, distinct, thinned
 from stillwatch.traffic import Ints
 
 PARTS = 20
@@ -64,8 +64,14 @@ def handed_over(groups: Groups, moments: Sequence[int] = ()) -> Floats:
 
 
 def handover(groups: Groups) -> Floats:
-    """`handed_over` at any moment of the group's own time."""
-    return handed_over(groups)
+    """`handed_over` at any moment of the group's own time, or at one at which accounts were banned, as told.
+
+    Unknown in a thinned log: most accounts fall silent there because their calls are not kept.
+    """
+    anywhere = handed_over(groups)
+    bans = [each.at for each in groups.context.bans]
+    found = np.fmax(anywhere, handed_over(groups, bans)) if bans else anywhere
+    return np.where(thinned(groups), np.nan, found)
 
 
 _TWO_POOLS = [{"account": a, "ts": (a > 5) * DAY + i * DAY // 5 + a} for a in range(12) for i in range(5)]

@@ -1,4 +1,7 @@
-"""Which models a group asks: how fast it moves to a new one, and whether it falls back when refused."""
+"""Which models a group asks: how fast it moves to a new one, and whether it falls back when refused.
+
+Releases are those that a person told beside the log; where none was told, those that the log itself shows.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pyarrow as pa
 
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import DAY, HOUR, mean, number, pack, thinned
+from stillwatch.sketch.model_names import asked_as
 from stillwatch.traffic import Ints, Traffic
 
 LEAST_CALLS = 8
@@ -23,6 +27,10 @@ SOON = HOUR
 LEAST_UNITS, LEAST_SHARE = 5, 0.01
 """Organisations that use a model in its first day, and its share of the log's calls from then on, from which a model that
 appears while the log runs is a release and not a rarely used name."""
+
+
+ABSENT = 0.01
+"Largest chance that a model as common as it is later on is missing by accident from all calls before its first: a small or thinned log shows no releases."
 
 
 def model_codes(traffic: Traffic) -> tuple[Ints, list[str]]:
@@ -49,32 +57,41 @@ def first_appearances(traffic: Traffic) -> dict[str, int]:
         mine = code == names.index(name)
         early = mine & (traffic.ts < at + DAY)
         share = mine.sum() / (traffic.ts >= at).sum()
-        if at >= start + DAY and share >= LEAST_SHARE and len(np.unique(unit[early])) >= LEAST_UNITS:
+        by_chance = (1.0 - share) ** int((traffic.ts < at).sum())
+        if at >= start + DAY and share >= LEAST_SHARE and by_chance <= ABSENT and len(np.unique(unit[early])) >= LEAST_UNITS:
             found[name] = at
     return found
+
+
+def our_releases(groups: Groups) -> dict[str, int]:
+    """Model -> release: those that this log serves, as told; those that the log itself shows where none was told."""
+    told = {each.model: each.at for each in groups.context.releases if each.ours}
+    return told or first_appearances(groups.traffic)
 
 
 def moved(groups: Groups, releases: Mapping[str, int]) -> Floats:
     """Share of a group's calls in the 24 hours after a model's release that ask that model; of several releases, the largest.
 
-    `releases`: model -> time in microseconds. A group counts where it called before the release as well, and enough after.
+    `releases`: model -> time in microseconds. A group counts where it called before the release as well, and enough after. A model that the
+    log never asks was not served there, so it says nothing.
     """
     traffic = groups.traffic
     code, names = model_codes(traffic)
     ts, mine = traffic.ts[groups.calls], code[groups.calls]
     out = np.full(groups.count, np.nan)
     for name, at in sorted(releases.items()):
-        if name not in names:
+        known = np.array([names.index(each) for each in asked_as(names, name)], np.int64)
+        if not len(known):
             continue
         after = (ts >= at) & (ts < at + DAY)
         was_there = (groups.total(ts < at) > 0) & (groups.total(after) >= LEAST_CALLS)
-        out = np.fmax(out, np.where(was_there, groups.share(mine == names.index(name), after), np.nan))
+        out = np.fmax(out, np.where(was_there, groups.share(np.isin(mine, known), after), np.nan))
     return out
 
 
 def model_pivot(groups: Groups) -> Floats:
-    """`moved` for the releases that the log itself shows."""
-    return moved(groups, first_appearances(groups.traffic))
+    """`moved` for the releases that were told, or that the log itself shows."""
+    return moved(groups, our_releases(groups))
 
 
 def ahead(groups: Groups, releases: Mapping[str, int]) -> Floats:
@@ -86,8 +103,8 @@ def ahead(groups: Groups, releases: Mapping[str, int]) -> Floats:
 
 
 def pivot_lead(groups: Groups) -> Floats:
-    """`ahead` for the releases that the log itself shows."""
-    return ahead(groups, first_appearances(groups.traffic))
+    """`ahead` for the same releases."""
+    return ahead(groups, our_releases(groups))
 
 
 def fell_back(groups: Groups, ages: Mapping[str, int]) -> Floats:
@@ -115,8 +132,10 @@ def fell_back(groups: Groups, ages: Mapping[str, int]) -> Floats:
 
 
 def model_retreat(groups: Groups) -> Floats:
-    """`fell_back` by the order in which the models appear in the log."""
-    return fell_back(groups, first_calls(groups.traffic))
+    """`fell_back` by the releases that were told, and for other models by the order in which they appear in the log."""
+    ages = first_calls(groups.traffic)
+    told = {name: each.at for each in groups.context.releases for name in asked_as(list(ages), each.model)}
+    return fell_back(groups, ages | told)
 
 
 _ORG = [{"account": a, "org": a} for a in range(5)]

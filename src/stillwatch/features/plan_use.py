@@ -20,7 +20,8 @@ def _spent(traffic: Traffic) -> Floats:
     if all(traffic.column(name).null_count == traffic.calls for name in names):
         names = ("cost",)
     known = [pc.fill_null(pc.cast(traffic.column(name), pa.float64()), 0.0).to_numpy() for name in names]
-    return np.asarray(np.sum(known, axis=0), np.float64)
+    # A kept call stands for those that were not kept, so that accounts kept at different rates compare.
+    return np.asarray(np.sum(known, axis=0) / pc.fill_null(traffic.column("sampled"), 1.0).to_numpy(), np.float64)
 
 
 def load(traffic: Traffic) -> Floats:

@@ -69,12 +69,16 @@ def median(count: int, label: Ints, values: Floats) -> Floats:
     return out
 
 
+def kept(groups: Groups) -> Floats:
+    """Share of each group's calls that the log keeps, on average over its kept calls; 1 where nothing is said."""
+    if groups.traffic.column("sampled").null_count == groups.traffic.calls:
+        return np.ones(groups.count)
+    return np.nan_to_num(mean(groups.count, groups.label, np.nan_to_num(number(groups, "sampled"), nan=1.0)), nan=1.0)
+
+
 def thinned(groups: Groups) -> Bools:
     """Groups of whose calls the log keeps less than half, on average: what follows what cannot be seen there."""
-    if groups.traffic.column("sampled").null_count == groups.traffic.calls:
-        return np.zeros(groups.count, np.bool_)
-    kept = np.nan_to_num(number(groups, "sampled"), nan=1.0)
-    return np.nan_to_num(mean(groups.count, groups.label, kept), nan=1.0) < KEPT
+    return kept(groups) < KEPT
 
 
 def next_calls(traffic: Traffic) -> Ints:

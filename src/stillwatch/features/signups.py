@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from stillwatch.features.declare import Feature, Floats, Groups
-from stillwatch.features.rows import DAY, distinct, mean
+from stillwatch.features.rows import DAY, distinct, mean, thinned
 from stillwatch.traffic import Bools, Ints
 
 LEAST_CALLS = 12
@@ -30,7 +30,10 @@ def _signup(groups: Groups) -> tuple[Ints, Bools]:
 
 
 def no_ramp(groups: Groups) -> Floats:
-    """Share of the accounts registered within the log, and that stayed, whose first day after signup has the rate of the later ones."""
+    """Share of the accounts registered within the log, and that stayed, whose first day after signup has the rate of the later ones.
+
+    Unknown in a thinned log: the few calls that are kept of a day do not give its rate.
+    """
     signup, known = _signup(groups)
     ts = groups.traffic.ts[groups.calls]
     inside = known & (signup >= groups.traffic.ts.min()) & (ts >= signup)
@@ -45,7 +48,7 @@ def no_ramp(groups: Groups) -> Floats:
     rate = np.divide(total - first, later, out=np.ones(len(one)), where=later > 0)
     owner = label[one][judged]
     share = mean(groups.count, owner, (first >= AT_ONCE * rate)[judged].astype(np.float64))
-    return np.where(np.bincount(owner, minlength=groups.count) >= LEAST_NEW, share, np.nan)
+    return np.where((np.bincount(owner, minlength=groups.count) >= LEAST_NEW) & ~thinned(groups), share, np.nan)
 
 
 def new_accounts(groups: Groups) -> Floats:

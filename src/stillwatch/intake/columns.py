@@ -46,6 +46,11 @@ _PYTHON: dict[pa.DataType, set[type]] = {
 }  # fmt: skip
 _MOST = 2**63 - 1
 
+SHARES = frozenset({"sampled"})
+"Columns of shares: above 0, for what is not kept does not stand in a log, and at most 1."
+
+NO_SHARE = "{} is no share above 0 and up to 1"
+
 
 class Unusable(Exception):
     """A value that its column cannot hold; the text says why, never what."""
@@ -95,6 +100,8 @@ def _whole(name: str, given: Any) -> int:
 def _real(name: str, given: Any) -> float:
     if not math.isfinite(float(given)):
         raise Unusable(f"{name} is not finite")
+    if name in SHARES and not 0 < given <= 1:
+        raise Unusable(NO_SHARE.format(name))
     return float(given)
 
 
@@ -147,6 +154,8 @@ def checked(name: str, array: pa.Array) -> Column:
         faults.append((truth(pc.less(array, 0)), f"{name} is negative"))
     elif kind == REAL:
         faults.append((truth(pc.invert(pc.is_finite(array))), f"{name} is not finite"))
+        if name in SHARES:
+            faults.append((truth(pc.or_(pc.less_equal(array, 0.0), pc.greater(array, 1.0))), NO_SHARE.format(name)))
     elif kind == TEXTS:
         inner, parents = array.flatten(), pc.list_parent_indices(array)
         hollow = truth(pc.or_kleene(pc.is_null(inner), pc.equal(pc.binary_length(inner), 0)))

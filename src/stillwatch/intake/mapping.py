@@ -13,7 +13,6 @@ Identifiers may be whole numbers in a mapped log.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.calls import REQUIRED, SCHEMA
-from stillwatch.errors import UserError
+from stillwatch.errors import UserError, nearest, spot
 from stillwatch.intake.times import BOUNDS, UNITS
 
 
@@ -54,7 +53,7 @@ class Mapping:
         for ours, theirs in self.columns.items():
             if theirs in seen:
                 continue
-            close = _close(theirs, [name for name in seen if name not in self.columns.values()])
+            close = nearest(theirs, [name for name in seen if name not in self.columns.values()])
             if sparse and ours not in REQUIRED and not close:
                 continue
             if ours not in self.said:
@@ -83,7 +82,7 @@ def load(path: str | Path) -> Mapping:
     units: dict[str, str] = {}
     for ours, given in table.items():
         if ours not in SCHEMA.names:
-            close = _close(ours, SCHEMA.names)
+            close = nearest(ours, SCHEMA.names)
             hint = f'did you mean "{close}"?' if close else f"columns are {named(SCHEMA.names)}"
             raise pointed(file, text, ours, f'unknown column "{ours}"', hint)
         columns[ours], unit = _entry(file, text, ours, given)
@@ -113,12 +112,6 @@ def _entry(file: str, text: str, ours: str, given: Any) -> tuple[str, str | None
     return given["column"], unit
 
 
-def _close(word: str, among: Collection[str]) -> str | None:
-    lowered = {each.lower(): each for each in among}
-    found = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
-    return lowered[found[0]] if found else None
-
-
 def named(columns: Collection[str], most: int = 12) -> str:
     """Column names for an error: the first few, and how many more."""
     # Keys of a JSON object can be anything; what does not look like a name might be somebody's text.
@@ -129,9 +122,8 @@ def named(columns: Collection[str], most: int = 12) -> str:
 
 def pointed(file: str, text: str, word: str, what: str, hint: str) -> UserError:
     """An error that points at a word of the map: file and line in front, the line and a caret beneath."""
-    for number, line in enumerate(text.splitlines(), 1):
-        found = re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.split("#")[0])
-        if found:
-            caret = " " * found.start() + "^" * len(word)
-            return UserError(what, f"{file}:{number}", f"{hint}\n  {line}\n  {caret}")
-    return UserError(what, file, hint)
+    place = spot(text, word)
+    if place is None:
+        return UserError(what, file, hint)
+    line, column = place
+    return UserError(what, f"{file}:{line}", f"{hint}\n  {text.splitlines()[line - 1]}\n  {' ' * (column - 1)}{'^' * len(word)}")

@@ -59,6 +59,12 @@ def accounts(batch: pa.RecordBatch, key: bytes) -> tuple[npt.NDArray[np.int64], 
     return hash_strings(names, key, "account"), names
 
 
+def account_hashes(names: list[str], key: bytes) -> list[int]:
+    """The keyed hashes under which `mark` keeps accounts of these names, in their order."""
+    found: list[int] = hash_strings(pa.array(names, pa.string()), key, "account").tolist()
+    return found
+
+
 def _each(column: pa.Array, made: Callable[[str], str | None]) -> pa.Array:
     """A text made of each text, worked out once for each distinct value."""
     coded = column.dictionary_encode()
@@ -91,10 +97,10 @@ def _network(text: str) -> str | None:
     return str(ipaddress.ip_network((address.packed, 24 if address.version == 4 else 48), strict=False))
 
 
-def _domain(text: str) -> str | None:
+def domain(text: str) -> str | None:
     """The mail domain that stands for an organisation, None for free mail and for what is no domain."""
-    domain = text.strip().rstrip(".").lower().rpartition("@")[2]
-    return domain if "." in domain and not free(domain) else None
+    named = text.strip().rstrip(".").lower().rpartition("@")[2]
+    return named if "." in named and not free(named) else None
 
 
 def _toolsets(column: pa.Array) -> pa.Array:
@@ -106,6 +112,6 @@ def _toolsets(column: pa.Array) -> pa.Array:
 
 def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array, pa.Array]:
     told = hash_column(batch.column("org"), key, "org")
-    mail = hash_column(_each(batch.column("email_domain"), _domain), key, "org by mail")
+    mail = hash_column(_each(batch.column("email_domain"), domain), key, "org by mail")
     known = pc.coalesce(told, mail)
     return pc.coalesce(known, account), known.is_valid(), mail

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from stillwatch.traffic import Ints, Traffic, distinct_rows
 
@@ -62,6 +63,24 @@ def exposure_table(traffic: Traffic) -> pa.Table:
     """Per unit: its name and its calls with a wording in each alphabet."""
     calls = exposures(traffic, traffic.unit, traffic.units)
     return pa.table({"unit": traffic.unit_hash, **{f"calls_{alphabet}": calls[:, alphabet] for alphabet in range(ALPHABETS)}})
+
+
+def reference_exposure(traffic: Traffic) -> pa.Table:
+    """`exposure_table` as a later scan must weigh it, when this log is its history.
+
+    A wording shows only where two of its calls are kept, so a log that keeps the share p shows p squared of the innocent uses while it has p of
+    the calls. Weighed by its calls alone it would make old wordings look new; so each kept call counts p. Where all is kept nothing changes.
+    """
+    table = exposure_table(traffic)
+    column = traffic.column("sampled")
+    if column.null_count == traffic.calls:
+        return table
+    unit = traffic.unit[traffic.account]
+    share = np.bincount(unit, weights=pc.fill_null(column, 1.0).to_numpy(), minlength=traffic.units) / np.bincount(unit, minlength=traffic.units)
+    for at, name in enumerate(table.column_names):
+        if name != "unit":
+            table = table.set_column(at, name, pa.array((table[name].to_numpy() * share).astype(np.int64)))
+    return table
 
 
 def merge(exposures: list[pa.Table], pairs: list[pa.Table]) -> History:
