@@ -2,12 +2,14 @@
 
 Membership is a rule, so the explanation is exact: an account is in a cluster when it uses enough of the cluster's
 families, each in two different prompts, or when it is an end of a replay between strangers. The change is found
-greedily: no smaller one is promised, but the one that is told does turn the answer when it is made.
+greedily and nothing in it is superfluous; that no other change is smaller is not promised. It turns the answer as long as
+the clusters stay what they are: a scan of the changed log forms them anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -17,7 +19,19 @@ AGAIN = 2
 "Different prompts in which a family must be used to count."
 
 
-def _prompts(touches: Rows) -> dict[int, set[int]]:
+def weight(inside: int, inside_all: int, outside: int, outside_all: int) -> float:
+    """Weight of evidence of a key (Good 1950), base 10: 0 when it is as common among innocents as among members, 2 when a hundredth as common.
+
+    Below 0 it is commoner among innocents. Half a holder is added on both sides, so that a key of few holders never weighs without bound. It describes; no
+    verdict is made from it.
+
+    >>> round(weight(40, 50, 3, 4000), 2), round(weight(5, 50, 400, 4000), 2)
+    (2.96, 0.03)
+    """
+    return math.log10((inside + 0.5) / (inside_all + 1)) - math.log10((outside + 0.5) / (outside_all + 1))
+
+
+def _prompts(touches: Iterable[Row]) -> dict[int, set[int]]:
     """Family -> different prompts."""
     found: dict[int, set[int]] = {}
     for row in touches:
@@ -25,104 +39,192 @@ def _prompts(touches: Rows) -> dict[int, set[int]]:
     return found
 
 
-def carried(touches: Rows) -> int:
+def carried(touches: Iterable[Row]) -> int:
     """Families that these calls of one account and one cluster use in two different prompts."""
     return sum(len(prompts) >= AGAIN for prompts in _prompts(touches).values())
 
 
-def fewer(touches: Rows, needed: float) -> list[int]:
-    """Prompts without which the account would carry too few families to be a member."""
-    have = _prompts(touches)
-    gone: list[int] = []
-    while sum(len(prompts) >= AGAIN for prompts in have.values()) >= needed:
-        cheapest = min((family for family in have if len(have[family]) >= AGAIN), key=lambda family: (len(have[family]), family))
-        # Of its prompts the one that stands in the most families that count.
-        prompt = min(have[cheapest], key=lambda each: (-sum(each in have[f] for f in have if len(have[f]) >= AGAIN), each))
-        gone.append(prompt)
-        for prompts in have.values():
-            prompts.discard(prompt)
-    return gone
+def fewer(touches: Rows, needed: Mapping[int, float]) -> set[int]:
+    """Prompts without which the account would carry too few families of every cluster to be a member; none of them can be spared.
+
+    `needed`: cluster -> families that a member must carry. Families with the fewest prompts go first, each down to the one prompt that stands in
+    the fewest other families and in the most calls. Linear but for sorting, for an account may have many thousands.
+    """
+    have: dict[tuple[int, int], set[int]] = {}
+    stands: dict[int, set[tuple[int, int]]] = {}
+    calls: dict[int, set[int]] = {}
+    for row in touches:
+        if row["cluster"] in needed:
+            family = (row["cluster"], row["family"])
+            have.setdefault(family, set()).add(row["prompt"])
+            stands.setdefault(row["prompt"], set()).add(family)
+            calls.setdefault(row["prompt"], set()).add(row["ts"])
+    left = {family: set(prompts) for family, prompts in have.items()}
+    for cluster, least in needed.items():
+        counting = sorted((f for f in left if f[0] == cluster and len(left[f]) >= AGAIN), key=lambda f: (len(left[f]), f))
+        for family in counting[: _to_drop(len(counting), least)]:
+            for prompt in sorted(left[family], key=lambda p: (len(stands[p]), -len(calls[p]), p))[AGAIN - 1 :]:
+                for each in stands[prompt]:
+                    left[each].discard(prompt)
+    kept: set[int] = set().union(*left.values()) if left else set()
+    gone = sorted(set(stands) - kept, key=lambda p: (-len(calls[p]), p))
+    spare = {cluster: least - sum(f[0] == cluster and len(left[f]) >= AGAIN for f in left) for cluster, least in needed.items()}
+    for prompt in list(gone):
+        crossing = [family for family in stands[prompt] if len(left[family]) == AGAIN - 1]
+        if all(spare[cluster] - sum(f[0] == cluster for f in crossing) > 0 for cluster in {f[0] for f in stands[prompt]}):
+            gone.remove(prompt)
+            for family in stands[prompt]:
+                left[family].add(prompt)
+            for family in crossing:
+                spare[family[0]] -= 1
+    return set(gone)
+
+
+def _to_drop(carries: int, least: float) -> int:
+    """How many of the families carried must go, so that fewer than `least` are left."""
+    return max(0, carries - math.ceil(least) + 1)
 
 
 def more(touches: Rows, model: Rows, needed: float) -> list[int]:
-    """Prompts of a member with which, were they its own as well, the account would be a member; empty when even all would not do."""
-    have, theirs = _prompts(touches), _prompts(model)
-    by_prompt: dict[int, set[int]] = {}
-    for family, prompts in theirs.items():
-        for prompt in prompts:
-            by_prompt.setdefault(prompt, set()).add(family)
+    """Times of a member's calls with which, were they its own as well, the account would be a member; empty when even all would not do.
+
+    None of them can be spared. `model`: the member's calls, one row a call and family.
+    """
+    have = _prompts(touches)
+    by_call: dict[int, list[tuple[int, int]]] = {}
+    for row in model:
+        by_call.setdefault(row["ts"], []).append((row["family"], row["prompt"]))
     added: list[int] = []
     while sum(len(prompts) >= AGAIN for prompts in have.values()) < needed:
-        open_ = {prompt: sum(len(have.get(f, set())) < AGAIN and prompt not in have.get(f, set()) for f in by_prompt[prompt]) for prompt in by_prompt}
-        best = min(open_, key=lambda each: (-open_[each], each), default=None)
-        if best is None or open_[best] == 0:
+        gain = {ts: sum(len(have.get(f, ())) < AGAIN and prompt not in have.get(f, ()) for f, prompt in rows) for ts, rows in by_call.items()}
+        best = min(gain, key=lambda ts: (-gain[ts], ts), default=None)
+        if best is None or gain[best] == 0:
             return []
         added.append(best)
-        for family in by_prompt.pop(best):
-            have.setdefault(family, set()).add(best)
-    return added
+        for family, prompt in by_call.pop(best):
+            have.setdefault(family, set()).add(prompt)
+    theirs = [row for row in model if row["ts"] in added]
+    kept = list(added)
+    for ts in added:
+        if carried([*touches, *(row for row in theirs if row["ts"] in kept and row["ts"] != ts)]) >= needed:
+            kept.remove(ts)
+    return kept
 
 
-def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, ties: Rows, models: Mapping[int, Rows]) -> dict[str, Any]:
+def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Rows) -> dict[str, Any]:
     """The explanation of one account.
 
-    Args: its row of the accounts, all clusters, its touches, ends and ties, and per cluster the touches of one typical member.
-    Returns: answer ("in", "nearly" or "not in"), campaigns, clusters (each with what the account carries and what a member must), ties, change.
+    Args: its row of the accounts, all clusters, its touches and ends, and calls of a member of each cluster (`more`).
+    Returns: answer ("in", "nearly" or "not in"), campaigns, hinges (campaigns that might not be listed without it), clusters (each with what the account
+    carries and what a member must), change (the smallest found, or None) and other_changes.
     """
-    mine: dict[int, list[Row]] = {}
-    for row in touches:
-        mine.setdefault(row["cluster"], []).append(row)
-    replays: dict[int, list[Row]] = {}
-    for row in ends:
-        replays.setdefault(row["cluster"], []).append(row)
+    mine, at_end = _by_cluster(touches), _by_cluster(ends)
     told = []
     for cluster in clusters:
         number = cluster["cluster"]
-        if number not in mine and number not in replays:
+        if number not in mine and number not in at_end:
             continue
-        have = carried(mine.get(number, []))
+        have = mine.get(number, [])
         told.append({
-            **cluster, "carries": have, "replays": len(replays.get(number, [])), "in": have >= cluster["needed"] or number in replays,
-            "calls": len({(row["ts"], row["prompt"]) for row in mine.get(number, [])}),
-            "prompts": len({row["prompt"] for row in mine.get(number, [])}),
+            **cluster, "carries": carried(have), "replays": len(at_end.get(number, [])), "in": carried(have) >= cluster["needed"] or number in at_end,
+            "calls": len({(row["ts"], row["prompt"]) for row in have}), "prompts": len({row["prompt"] for row in have}),
         })  # fmt: skip
     inside = [each for each in told if each["in"]]
-    answer = "in" if inside else "nearly" if told else "not in"
-    change = _out(inside, mine, replays) if inside else _into(told or clusters, mine, models)
+    campaigns = list(dict.fromkeys(each["campaign"] for each in inside))
+    changes = [_out(inside, mine, at_end)] if inside else _into(told or clusters, clusters, mine, _by_cluster(models))
     return {
-        "answer": answer, "campaigns": list(dict.fromkeys(each["campaign"] for each in inside)), "calls": account["calls"],
-        "first_ts": account["first_ts"], "last_ts": account["last_ts"], "clusters": told, "ties": [dict(row) for row in ties], "change": change,
+        "answer": "in" if inside else "nearly" if told else "not in", "campaigns": campaigns, "hinges": _hinging(campaigns, inside, clusters),
+        "calls": account["calls"], "first_ts": account["first_ts"], "last_ts": account["last_ts"], "clusters": told,
+        "change": changes[0] if changes else None, "other_changes": changes[1:],
     }  # fmt: skip
 
 
-def _out(inside: Rows, mine: Mapping[int, Rows], replays: Mapping[int, Rows]) -> dict[str, Any]:
+def tied(clusters: Rows, touches: Rows, families: Rows, ties: Rows, holders: Rows, innocents: int) -> list[dict[str, Any]]:
+    """Everything that the account shares, each with its weight and how common it is among innocents (accounts in no campaign), heaviest first.
+
+    Args: what `explain` told of the clusters, the account's touches and ties, the clusters' families, how many members of each campaign hold
+    the account's keys, and how many innocents there are. A key that no member of these campaigns holds has no weight.
+    """
+    prompts: dict[tuple[int, int], set[int]] = {}
+    for row in touches:
+        prompts.setdefault((row["cluster"], row["family"]), set()).add(row["prompt"])
+    of_cluster = {each["cluster"]: each for each in clusters}
+    told = [
+        _tie("wording", row["family"], of_cluster[row["cluster"]]["campaign"], row["members"], of_cluster[row["cluster"]]["members"], row["outside"], innocents)
+        | {"cluster": row["cluster"], "prompts": len(prompts[row["cluster"], row["family"]]), "accounts": row["accounts"]}
+        for row in families if (row["cluster"], row["family"]) in prompts
+    ]  # fmt: skip
+    told += [
+        _tie("replay", None, each["campaign"], each["ends"], each["members"], each["ends_outside"], innocents)
+        | {"cluster": each["cluster"], "prompts": None, "accounts": each["ends"] + each["ends_outside"]}
+        for each in clusters if each["replays"]
+    ]  # fmt: skip
+    asked = {each["campaign"] for each in clusters}
+    for row in ties:
+        held = [each for each in holders if (each["tie"], each["key"]) == (row["tie"], row["key"]) and (not asked or each["campaign"] in asked)]
+        alike = max(held, key=lambda each: (each["members"] / each["members_all"], each["campaign"]), default=None)
+        campaign, members, of = (None, 0, 0) if alike is None else (alike["campaign"], alike["members"], alike["members_all"])
+        told.append(
+            _tie(row["tie"], row["key"], campaign, members, of, row["outside"], innocents) | {"cluster": None, "prompts": None, "accounts": row["accounts"]}
+        )
+    return sorted(told, key=lambda each: (each["weight"] is None, -(each["weight"] or 0.0), each["tie"], str(each["key"])))
+
+
+def _tie(tie: str, key: int | None, campaign: str | None, members: int, members_all: int, innocents: int, innocents_all: int) -> dict[str, Any]:
+    return {
+        "tie": tie, "key": key, "campaign": campaign, "weight": None if campaign is None else round(weight(members, members_all, innocents, innocents_all), 2),
+        "members": members, "members_all": members_all, "innocents": innocents, "innocents_all": innocents_all,
+    }  # fmt: skip
+
+
+def _by_cluster(rows: Rows) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["cluster"], []).append(row)
+    return found
+
+
+def _hinging(campaigns: Sequence[str], inside: Rows, clusters: Rows) -> list[str]:
+    """Of these campaigns those of which no cluster would surely be listed without this account: it is in each that would not."""
+    weak = {each["cluster"] for each in inside if not each["stands"]}
+    return [name for name in campaigns if all(each["cluster"] in weak for each in clusters if each["campaign"] == name)]
+
+
+def _out(inside: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[Row]]) -> dict[str, Any]:
     """What would have to be missing for the account to be in no campaign."""
-    gone: set[int] = set()
-    times: set[int] = set()
-    for each in inside:
-        left = [row for row in mine.get(each["cluster"], []) if row["prompt"] not in gone]
-        gone.update(fewer(left, each["needed"]))
-        times.update(row["ts"] for row in replays.get(each["cluster"], []))
-    times.update(row["ts"] for rows in mine.values() for row in rows if row["prompt"] in gone)
+    replayed = {row["ts"] for each in inside for row in at_end.get(each["cluster"], [])}
+    # Calls at an end of a replay have to go in any case, and their wording goes with them.
+    left = [row for rows in mine.values() for row in rows if row["ts"] not in replayed]
+    gone = fewer(left, {each["cluster"]: each["needed"] for each in inside})
+    worded = {row["ts"] for rows in mine.values() for row in rows if row["prompt"] in gone} - replayed
+    parts = [f"the {_count(len(replayed), 'call')} that stand at an end of a replay of reasoning"] if replayed else []
+    parts += [f"{_count(len(worded), 'call')} with {_count(len(gone), 'different prompt')} in the wording"] if worded else []
     return {
-        "to": "not in", "prompts": len(gone), "calls": len(times), "times": sorted(times),
-        "text": f"Without {len(times)} of its calls ({len(gone)} different prompts that carry the wording"
-        + (", and its replays of others' reasoning" if any(each["replays"] for each in inside) else "") + ") it would be in no campaign.",
+        "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed | worded), "prompts": len(gone),
+        "times": sorted(replayed | worded), "text": f"Without {' and '.join(parts)} it would be in no campaign.",
     }  # fmt: skip
 
 
-def _into(candidates: Rows, mine: Mapping[int, Rows], models: Mapping[int, Rows]) -> dict[str, Any] | None:
-    """What would have to be there for the account to be in a campaign: the fewest prompts over all candidates."""
-    best: tuple[int, int, list[int]] | None = None
-    for each in candidates:
+def _into(near: Rows, clusters: Rows, mine: Mapping[int, list[Row]], models: Mapping[int, list[Row]]) -> list[dict[str, Any]]:
+    """What would have to be there for the account to be in a campaign, fewest calls first: by wording, of `near` clusters, and by replay, of any."""
+    found = []
+    for each in near:
         added = more(mine.get(each["cluster"], []), models.get(each["cluster"], []), each["needed"])
-        if added and (best is None or (len(added), each["cluster"]) < best[:2]):
-            best = (len(added), each["cluster"], added)
-    if best is None:
-        return None
-    count, number, added = best
-    campaign = next(each["campaign"] for each in candidates if each["cluster"] == number)
-    return {
-        "to": "in", "campaign": campaign, "cluster": number, "prompts": count, "like": sorted(added),
-        "text": f"With {count} more different prompt{'s' if count != 1 else ''} in the wording of campaign {campaign} it would be in it.",
-    }  # fmt: skip
+        if added:
+            found.append({"to": "in", "by": ["wording"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": len(added), "times": sorted(added)})
+    by_wording = sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
+    for one in by_wording:
+        other = "more " if one["cluster"] in mine else ""
+        one["text"] = f"With {other}{_count(one['calls'], 'call')} of different prompts in the wording of campaign {one['campaign']} it would be in it."
+    by_replay = [
+        {
+            "to": "in", "by": ["replay"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": 1, "times": [each["replay_ts"]],
+            "text": f"With 1 call that replays reasoning issued to a member of campaign {each['campaign']}, a stranger, it would be in it.",
+        }
+        for each in clusters if each["replay_ts"] is not None
+    ][:1]  # fmt: skip
+    return sorted([*by_wording, *by_replay], key=lambda one: one["calls"])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
