@@ -13,6 +13,8 @@ from stillwatch.sketch.siphash import hash_one, subkey
 from stillwatch.sketch.siphash import siphash_one as slow
 
 KEY = bytes(range(32))
+WORD = (1 << 64) - 1
+
 
 def fast(values: list[bytes], k0: int, k1: int) -> list[int]:
     data = np.frombuffer(b"".join(values) or b"\0", dtype=np.uint8)
@@ -56,6 +58,11 @@ def test_every_shape_of_column_gives_the_same_hashes(values: list[str | None], s
         assert hash_strings(part, KEY, "account").tolist() == [0 if each is None else each for each in want]
     chunked = pa.chunked_array([plain, plain], pa.string())
     assert len(hash_strings(chunked, KEY, "account")) == 2 * len(values)
+
+
+def test_one_identifier_without_the_kernel_is_the_same() -> None:
+    for name in ("", "acct-1", "ünï-帳戶", "x" * 100):
+        assert hash_one(name, KEY, "account") == int(hash_strings(pa.array([name]), KEY, "account")[0])
 
 
 def test_nulls_in_the_dictionary_itself_stay_null() -> None:

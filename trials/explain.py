@@ -215,7 +215,9 @@ def main() -> None:
         stories, wrong = agreement(scan, key, sorted(hashes))
         answers = Counter(told["answer"] for told in stories.values())
         print(f"agreement: {len(stories) - len(wrong)} of {len(stories)}; {dict(answers)}", flush=True)
-        seconds = speed(scan, key, [name for kind in ("in", "nearly", "not in") for name in rng.sample(sorted(n for n in stories if stories[n]["answer"] == kind), 10)])
+        seconds = speed(
+            scan, key, [name for kind in ("in", "nearly", "not in") for name in rng.sample(sorted(n for n in stories if stories[n]["answer"] == kind), 10)]
+        )
         print(f"seconds: median {statistics.median(seconds):.2f}, max {max(seconds):.2f}", flush=True)
         reference = flow._reference([str(history)], how, lambda step, count: None)
 

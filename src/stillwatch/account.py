@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable
@@ -66,8 +67,13 @@ def _number(folder: Path, held: Memberships, account: str, key: Path | None, for
         raise UserError(lack, str(folder), "pass the key of that scan with --key, or name the account's keyed hash")
     # Whoever reads the redacted view may not learn another account's name from a misspelling.
     near = None if for_account else _near(folder, account, key, secret)
-    attempt = f"did you mean {near}?" if near else "name an account as the log has it"
-    raise UserError(f"no such account: {account[:80]}", str(folder), attempt)
+    attempt = f"did you mean {_plain(near)}?" if near else "name an account as the log has it"
+    raise UserError(f"no such account: {_plain(account[:80])}", str(folder), attempt)
+
+
+def _plain(name: str) -> str:
+    """A name that cannot move the cursor of whoever reads it: some are chosen by strangers."""
+    return "".join(each if each.isprintable() else "?" for each in name)
 
 
 def _near(folder: Path, account: str, key: Path | None, secret: bytes | None) -> str | None:
@@ -75,10 +81,9 @@ def _near(folder: Path, account: str, key: Path | None, secret: bytes | None) ->
     known: Iterable[str] = (name for campaign in _campaigns(folder) for name in campaign["accounts"])
     scan = orjson.loads((folder / "summary.json").read_bytes()).get("scan")
     if scan and secret is not None:
-        try:
+        # Where the sealed names were moved away, those of the campaigns remain.
+        with contextlib.suppress(UserError):
             known = names.open(key, secret, scan).values()
-        except UserError:
-            pass  # the names were moved away: those of the campaigns remain
     like = sorted({name for name in known if abs(len(name) - len(account)) <= 2}, key=lambda name: (-_shared(name, account), name))
     return next(iter(difflib.get_close_matches(account, like[:LIKE], 1)), None)
 
@@ -98,7 +103,7 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     touches, ends, ties = (held.of(name, account) for name in ("touches", "ends", "ties"))
     clusters = held.all("clusters")
     told = explain(row, clusters, touches, ends, held.all("models"))
-    asked = told["campaigns"] or list(dict.fromkeys(each["campaign"] for each in told["clusters"]))
+    asked = told["campaigns"] or [each["campaign"] for each in told["cases"]]
     ties = [each for each in ties if each["tie"] != "replay"]
     families = held.among("families", "cluster", {each["cluster"] for each in told["clusters"]})
     innocents = clusters[0]["outside_all"] if clusters else 0
@@ -120,8 +125,7 @@ def redacted(told: dict[str, Any]) -> dict[str, Any]:
     no difference between nearly in and not in.
     """
     inside = told["answer"] == "in"
-    considered = max((each["calls"] + each["replays"] for each in told["clusters"] if each["in"]), default=0)
-    share = min(1.0, considered / max(1, told["calls"]))
+    share = max((each["calls"] for each in told["cases"] if each["in"]), default=0) / max(1, told["calls"])
     return {
         "account": told["account"], "answer": "in" if inside else "not in", "text": SAID["in" if inside else "not in"], "calls": told["calls"],
         "first_ts": told["first_ts"], "last_ts": told["last_ts"], "share_considered": next(word for least, word in SHARES if share >= least) if inside else None,

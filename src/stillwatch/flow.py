@@ -34,7 +34,7 @@ from stillwatch.sketch import lexicon
 from stillwatch.sources import Log, Reading, gather, named, write_marks
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Traffic
 
 Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]

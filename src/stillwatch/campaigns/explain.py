@@ -115,8 +115,8 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
     """The explanation of one account.
 
     Args: its row of the accounts, all clusters, its touches and ends, and calls of a member of each cluster (`more`).
-    Returns: answer ("in", "nearly" or "not in"), campaigns, hinges (campaigns that might not be listed without it), clusters (each with what the account
-    carries and what a member must), change (the smallest found, or None) and other_changes.
+    Returns: answer ("in", "nearly" or "not in"), campaigns, hinges (campaigns that might not be listed without it), cases (campaign by campaign) and clusters
+    (each with what the account carries and what a member must), change (the smallest found, or None) and other_changes.
     """
     mine, at_end = _by_cluster(touches), _by_cluster(ends)
     told = []
@@ -127,14 +127,14 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
         have = mine.get(number, [])
         told.append({
             **cluster, "carries": carried(have), "replays": len(at_end.get(number, [])), "in": carried(have) >= cluster["needed"] or number in at_end,
-            "calls": len({(row["ts"], row["prompt"]) for row in have}), "prompts": len({row["prompt"] for row in have}),
+            "calls": len({row["ts"] for row in have}), "prompts": len({row["prompt"] for row in have}),
         })  # fmt: skip
     inside = [each for each in told if each["in"]]
     campaigns = list(dict.fromkeys(each["campaign"] for each in inside))
     changes = [_out(inside, mine, at_end)] if inside else _into(told or clusters, clusters, mine, _by_cluster(models))
     return {
         "answer": "in" if inside else "nearly" if told else "not in", "campaigns": campaigns, "hinges": _hinging(campaigns, inside, clusters),
-        "calls": account["calls"], "first_ts": account["first_ts"], "last_ts": account["last_ts"], "clusters": told,
+        "calls": account["calls"], "first_ts": account["first_ts"], "last_ts": account["last_ts"], "cases": _cases(told, mine, at_end), "clusters": told,
         "change": changes[0] if changes else None, "other_changes": changes[1:],
     }  # fmt: skip
 
@@ -182,6 +182,22 @@ def _by_cluster(rows: Rows) -> dict[int, list[Row]]:
     for row in rows:
         found.setdefault(row["cluster"], []).append(row)
     return found
+
+
+def _cases(told: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[Row]]) -> list[dict[str, Any]]:
+    """What the account has of each campaign that it touches, those that it is in first. Carries and needed: of the cluster in which it gets furthest."""
+    made = []
+    for campaign in dict.fromkeys(each["campaign"] for each in told):
+        of = [each for each in told if each["campaign"] == campaign]
+        closest = max(of, key=lambda each: (each["carries"] / each["needed"], -each["cluster"]))
+        worded = {row["ts"] for each in of for row in mine.get(each["cluster"], [])}
+        replayed = {row["ts"] for each in of for row in at_end.get(each["cluster"], [])}
+        made.append({
+            "campaign": campaign, "verdict": of[0]["verdict"], "in": any(each["in"] for each in of), "clusters": len(of),
+            "clusters_in": sum(each["in"] for each in of), "carries": closest["carries"], "needed": closest["needed"],
+            "calls": len(worded | replayed), "replays": len(replayed),
+        })  # fmt: skip
+    return sorted(made, key=lambda each: not each["in"])
 
 
 def _hinging(campaigns: Sequence[str], inside: Rows, clusters: Rows) -> list[str]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from textwrap import fill
 from typing import Any
 
-TIES, SIGNALS, CLUSTERS = 8, 12, 6
+CASES, TIES, SIGNALS = 6, 8, 12
 "Lines of each table that are printed; the rest is in --json."
+
+WIDTH = 100
+"Characters of a line of prose."
 
 NOT_VERIFIED = "By the rule of membership, with the clusters as they are; a scan of the changed log forms them anew."
 
 
 def explained(told: Mapping[str, Any]) -> str:
     """The whole story of an account, for whoever works the case."""
-    answer = {"in": f"in {', '.join(told['campaigns'])}", "nearly": "nearly in a campaign, but in none", "not in": "in no campaign"}[told["answer"]]
+    answer = {"in": f"in {', '.join(told['campaigns'])}", "nearly": "nearly in a campaign, in none", "not in": "in no campaign"}[told["answer"]]
     parts = [
         [f"{told['account']}: {answer}", _period(told)],
-        _clusters(told["clusters"]),
+        _cases(told["cases"]),
         _ties(told["ties"]),
         _signals(told["signals"], told["campaigns"]),
         _change(told),
@@ -27,10 +31,10 @@ def explained(told: Mapping[str, Any]) -> str:
 
 def for_account(told: Mapping[str, Any]) -> str:
     """The redacted view, for the account's holder."""
-    lines = [f"{told['account']}: {told['answer']} a case" if told["answer"] == "in" else f"{told['account']}: in no case", _period(told), "", told["text"]]
-    if told["share_considered"]:
-        lines.append(f"{told['share_considered'].capitalize()} of the calls were considered.")
-    return "\n".join([*lines, f"Looked at in every account: {', '.join(told['looked_at'])}.", "", f"To object: {told['appeal']}"])
+    considered = f" {told['share_considered'].capitalize()} of its calls were considered." if told["share_considered"] else ""
+    looked = f"Looked at in every account: {', '.join(told['looked_at'])}."
+    paragraphs = [fill(each, WIDTH) for each in (told["text"] + considered, looked, f"To object: {told['appeal']}")]
+    return "\n\n".join([f"{told['account']}: {'in a' if told['answer'] == 'in' else 'in no'} case\n{_period(told)}", *paragraphs])
 
 
 def _period(told: Mapping[str, Any]) -> str:
@@ -41,17 +45,17 @@ def _when(ts: int) -> str:
     return datetime.fromtimestamp(ts // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _clusters(clusters: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What it carries of each cluster, and what a member must."""
-    order = sorted(clusters, key=lambda each: (not each["in"], -each["replays"], -each["carries"] / each["needed"], each["cluster"]))
+def _cases(cases: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What it has of each campaign, and how much of it a member must have."""
     rows = [
         (
-            each["campaign"], each["verdict"], "in" if each["in"] else "nearly", f"{each['carries']} of {each['families']}",
-            f"{each['needed']:g}" if each["families"] else "-", f"{each['calls']:,}", f"{each['replays']:,}",
+            each["campaign"], each["verdict"], "in" if each["in"] else "nearly", f"{each['clusters_in']} of {each['clusters']}",
+            f"{each['carries']} of {each['needed']:.3g}", f"{each['calls']:,}", f"{each['replays']:,}",
         )
-        for each in order[:CLUSTERS]
+        for each in cases[:CASES]
     ]  # fmt: skip
-    return _table("Clusters", ("campaign", "verdict", "it is", "wordings carried", "needed", "calls", "replay ends"), rows, len(order), "<<<>>>>")
+    title = "Campaigns that it touches (carried: pieces of wording used in two prompts, of those that a member must; or replays)"
+    return _table(title, ("campaign", "verdict", "it is", "clusters", "carried", "calls", "replays"), rows, len(cases), "<<<>>>>")
 
 
 def _ties(ties: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -62,7 +66,7 @@ def _ties(ties: Sequence[Mapping[str, Any]]) -> list[str]:
         )
         for each in ties[:TIES]
     ]  # fmt: skip
-    title = "Ties (weight: log10 of how much more common among members than among innocents, which are accounts in no campaign)"
+    title = "Ties (weight: log10 of how much commoner among members than among innocents, the accounts in no campaign)"
     return _table(title, ("tie", "campaign", "weight", "members", "innocents"), rows, len(ties), "<<>>>")
 
 
@@ -81,7 +85,7 @@ def _signals(signals: Sequence[Mapping[str, Any]], inside: Sequence[str]) -> lis
     rows = [
         (("* " if each["fires"] else "  ") + each["name"], _number(each["value"]), _number(each["own"]), _range(each), each["unit"]) for each in mine[:SIGNALS]
     ]
-    title = f"Signals of {campaign} (* beyond what is usual; account: the same on its own calls of the campaign)"
+    title = f"Signals of {campaign} (* beyond what is usual; account: on its own calls of the campaign)"
     return _table(title, ("signal", "campaign", "account", "usual", "unit"), rows, len(mine), "<>>><")
 
 

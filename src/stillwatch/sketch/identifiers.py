@@ -23,6 +23,7 @@ from stillwatch.sketch.siphash import subkey
 
 Hashes = npt.NDArray[np.int64]
 
+
 def hash_strings(array: pa.Array | pa.ChunkedArray, key: bytes, domain: str) -> Hashes:
     """One hash per value, as signed 64-bit integers; a null gives 0, so use `hash_column` where nulls can occur.
 
