@@ -16,7 +16,9 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +26,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,9 @@ FILE_OF_ACCOUNT = (
 "The same, as a log has them."
 
 KINDS = ("in", "nearly", "not in", "not in, by wording")
+
+SHORT = "one call short"
+"The control: a change less one of its calls, at random, must not turn the answer, or the change was not the smallest."
 
 
 @dataclass
@@ -105,6 +110,10 @@ def changes(stories: dict[str, dict[str, Any]], hashes: dict[str, int], sample: 
                     label = "not in, by wording" if kind == "not in" and change["by"] == ["wording"] else kind
                     target = {change["campaign"]} if change["to"] == "in" else set()
                     made.append(Change(name, hashes[name], label, change, frozenset(touched | target), bool(told["hinges"])))
+    long = [change for change in made if change.told["calls"] > 1]
+    for change in rng.sample(long, min(sample, len(long))):
+        times = sorted(rng.sample(change.told["times"], change.told["calls"] - 1))
+        made.append(replace(change, kind=SHORT, told={**change.told, "times": times, "calls": len(times)}, after=[]))
     return made
 
 
@@ -158,7 +167,7 @@ def judge(several: Sequence[Change], found: dict[str, set[int]], members: dict[s
     """Notes what became of each change."""
     for change in several:
         change.after = sorted(name for name, accounts in found.items() if change.account in accounts)
-        change.flipped = bool(change.after) != (change.kind == "in")
+        change.flipped = bool(change.after) == (change.told["to"] == "in")
         if change.told["to"] == "in":
             old = members[change.told["campaign"]]
             change.same = any(2 * len(found[name] & old) > min(len(old), len(found[name])) for name in change.after)
@@ -185,9 +194,15 @@ def whole(change: Change, log: Path, history: Path, key: Path, folder: Path, mem
     return (told["answer"] == "in") == (change.told["to"] == "in")
 
 
-def speed(scan: Path, key: Path, names: Sequence[str]) -> list[float]:
-    """Seconds of a whole process for each account; the first, which compiles Python's own files, is thrown away."""
-    return [run("explain", str(scan), name, "--key", str(key))[0] for name in (names[0], *names)][1:]
+def speed(scan: Path, key: Path, names: Sequence[str]) -> tuple[list[float], list[float]]:
+    """(seconds from start to end, seconds of processor) of a process for each account; the first, which compiles Python's own files, is thrown away."""
+    wall, processor = [], []
+    for name in (names[0], *names):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        wall.append(run("explain", str(scan), name, "--key", str(key))[0])
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return wall[1:], processor[1:]
 
 
 def main() -> None:
@@ -215,10 +230,13 @@ def main() -> None:
         stories, wrong = agreement(scan, key, sorted(hashes))
         answers = Counter(told["answer"] for told in stories.values())
         print(f"agreement: {len(stories) - len(wrong)} of {len(stories)}; {dict(answers)}", flush=True)
-        seconds = speed(
+        seconds, processor = speed(
             scan, key, [name for kind in ("in", "nearly", "not in") for name in rng.sample(sorted(n for n in stories if stories[n]["answer"] == kind), 10)]
         )
-        print(f"seconds: median {statistics.median(seconds):.2f}, max {max(seconds):.2f}", flush=True)
+        print(
+            f"seconds: median {statistics.median(seconds):.2f}, max {max(seconds):.2f}; of processor {statistics.median(processor):.2f}, {max(processor):.2f}",
+            flush=True,
+        )
         reference = flow._reference([str(history)], how, lambda step, count: None)
 
         def scanned(several: Sequence[Change]) -> None:
@@ -232,11 +250,11 @@ def main() -> None:
         for i, batch in enumerate(batched):
             scanned(batch)
             print(f"scan {i + 1} of {len(batched)}: {sum(one.flipped for one in batch)} of {len(batch)} flipped", flush=True)
-        failed = [change for change in several if not change.flipped]
-        alone = rng.sample([change for change in several if change.flipped], min(10, sum(change.flipped for change in several)))
+        failed = [change for change in several if change.flipped == (change.kind == SHORT)]
+        alone = rng.sample([change for change in several if change.flipped and change.kind != SHORT], 10)
         for change in [*failed, *alone]:
             scanned([change])
-        recheck = f"{sum(change.flipped for change in failed)} of {len(failed)} that failed in company flip alone; {sum(c.flipped for c in alone)} of {len(alone)} others do"
+        recheck = f"{sum(change.flipped for change in failed)} of {len(failed)} not as told in company flip alone; {sum(c.flipped for c in alone)} of {len(alone)} others do"
         print(recheck, flush=True)
         by_name = {each.campaign: {log.names[a] for a in each.accounts} for each in base.campaigns}
         in_file = {
@@ -246,26 +264,26 @@ def main() -> None:
             ]
             for kind in KINDS
         }
-    args.out.write_text(page(args, summary, len(stories), wrong, answers, seconds, several, len(batched), recheck, in_file), encoding="utf-8")
+    args.out.write_text(page(args, summary, len(stories), wrong, answers, seconds, processor, several, len(batched), recheck, in_file), encoding="utf-8")
     for change in several:
-        if not change.flipped:
-            print("not flipped:", change.kind, change.name, change.hinges, change.after, json.dumps(change.told)[:300], flush=True)
+        if change.flipped == (change.kind == SHORT):
+            print("not as told:", change.kind, change.name, change.hinges, change.after, json.dumps(change.told)[:300], flush=True)
     print(f"wrote {args.out}")
 
 
 def page(
-    args: argparse.Namespace, summary: dict[str, Any], accounts: int, wrong: list[str], answers: Counter[str], seconds: list[float], several: list[Change],
+    args: argparse.Namespace, summary: dict[str, Any], accounts: int, wrong: list[str], answers: Counter[str], seconds: list[float], processor: list[float], several: list[Change],
     scans: int, recheck: str, in_file: dict[str, list[bool]],
 ) -> str:  # fmt: skip
     """The figures as a page."""
     rows = []
-    for kind in KINDS:
+    for kind in (*KINDS, SHORT):
         mine = [change for change in several if change.kind == kind]
         same = [change.same for change in mine if change.same is not None]
         calls = [change.told["calls"] for change in mine]
         rows.append(
             f"| {kind} | {len(mine)} | {sum(change.flipped for change in mine)} | {f'{sum(same)}' if same else ''} | {statistics.median(calls):g} ({max(calls)}) "
-            f"| {sum(change.hinges for change in mine)} | {sum(in_file[kind])} of {len(in_file[kind])} |"
+            f"| {sum(change.hinges for change in mine)} | {f'{sum(in_file[kind])} of {len(in_file[kind])}' if kind in in_file else ''} |"
         )
     return "\n".join([
         "# Explain: what it claims, tried", "",
@@ -274,10 +292,12 @@ def page(
         f"LOG: {summary['calls_read']:,} calls of {summary['accounts']:,} accounts; {summary['alerts']} alerts, {summary['reviews']} reviews, {summary['watches']} watches.", "",
         f"- **Agreement with the scan**: {accounts - len(wrong):,} of {accounts:,} accounts, campaign by campaign "
         f"({answers['in']:,} in, {answers['nearly']:,} nearly, {answers['not in']:,} not in).",
-        f"- **Seconds of the whole process**, {len(seconds)} accounts: median {statistics.median(seconds):.2f}, most {max(seconds):.2f} (two cores, others at work on them).",
+        f"- **Seconds of the whole process**, {len(seconds)} accounts: median {statistics.median(seconds):.2f}, most {max(seconds):.2f}; of processor "
+        f"{statistics.median(processor):.2f} and {max(processor):.2f} ({os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}).",
         f"- **Changes made**, each log examined again ({scans} scans; {recheck}):", "",
         "| answer | changes made | flipped | into the campaign named | calls of a change, median (most) | campaign hinges on it | in the file, by the command line |",
         "|---|---|---|---|---|---|---|", *rows, "",
+        f"*{SHORT}*: the control, changes of two calls and more less one call at random. It must not flip: a change that flips without one of its calls was not the smallest.", "",
     ])  # fmt: skip
 
 
