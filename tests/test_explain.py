@@ -129,19 +129,20 @@ def test_weight_has_both_signs_and_bounds() -> None:
     assert weight(1, 10**6, 0, 10) > -5
 
 
-def test_ties_tell_how_common_a_key_is_among_innocents() -> None:
-    clusters = [{**cluster(0), "replays": 2, "ends": 9}]
+def test_ties_tell_how_common_a_key_is_among_innocents_and_leave_the_account_out() -> None:
+    one = {**cluster(0), "replays": 2, "ends": 9, "in": True}
     families = [{"cluster": 0, "family": 0, "accounts": 11, "members": 9, "outside": 2, "calls": 40}]
     held = {"tie": "payment", "key": 5, "campaign": "c", "members": 4, "members_all": 10}
-    told = tied(
-        clusters, rows((0, 0, 1, 11)), families,
-        [{"tie": "payment", "key": 5, "accounts": 5, "outside": 1}, {"tie": "payment", "key": 6, "accounts": 80, "outside": 80}],
-        [held, {**held, "campaign": "other", "members": 10}], 90,
-    )  # fmt: skip
+    keys = [{"tie": "payment", "key": 5, "accounts": 5, "outside": 1}, {"tie": "payment", "key": 6, "accounts": 80, "outside": 80}]
+    alone = {**held, "key": 6, "members": 1}
+    told = tied([one], rows((0, 0, 1, 11)), families, keys, [held, {**held, "campaign": "other", "members": 10}, alone], 90)
     assert [each["tie"] for each in told] == ["replay", "wording", "payment", "payment"]
-    assert (told[1]["members"], told[1]["innocents"], told[1]["innocents_all"], told[1]["prompts"]) == (9, 2, 90, 1)
-    assert told[2]["campaign"] == "c", "only campaigns that it touches are compared"
-    assert told[3]["weight"] is None and told[3]["innocents"] == 80, "no member has that key"
+    assert [told[1][name] for name in ("members", "members_all", "innocents", "innocents_all", "prompts")] == [8, 9, 2, 90, 1]
+    assert told[2]["campaign"] == "c" and told[2]["members"] == 3, "only campaigns that it touches are compared"
+    assert told[3]["weight"] is None and told[3]["innocents"] == 80, "no other member has that key"
+    told = tied([{**one, "in": False, "replays": 0}], rows((0, 0, 1, 11)), families, keys, [held, alone], 90)
+    told = [each for each in told if each["tie"] == "wording"]
+    assert [told[0][name] for name in ("members", "members_all", "innocents", "innocents_all")] == [9, 10, 1, 89], "an innocent is not its own company"
 
 
 def _cluster(name: int, strangers: int) -> Cluster:
@@ -189,6 +190,13 @@ def test_every_account_is_told_what_the_scan_says(stories: dict[str, dict[str, A
     assert {name: set(told["campaigns"]) for name, told in stories.items()} == {name: named.get(name, set()) for name in stories}
     assert {told["answer"] for told in stories.values()} == {"in", "nearly", "not in"}
     assert all((told["answer"] == "in") == bool(told["campaigns"]) for told in stories.values())
+
+
+def test_where_no_campaign_is_listed_all_are_innocents(folder: Path, logs: Logs) -> None:
+    names = pq.read_table(logs.history, columns=["account"])["account"].unique().to_pylist()
+    told = next(told for name in names if (told := story(folder / "history", name, logs.key))["ties"])
+    assert told["answer"] == "not in" and told["change"] is None
+    assert all(each["innocents_all"] == len(names) - 1 and each["weight"] is None for each in told["ties"])
 
 
 def test_signals_carry_what_the_account_itself_has(stories: dict[str, dict[str, Any]]) -> None:

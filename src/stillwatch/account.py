@@ -106,7 +106,7 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     asked = told["campaigns"] or [each["campaign"] for each in told["cases"]]
     ties = [each for each in ties if each["tie"] != "replay"]
     families = held.among("families", "cluster", {each["cluster"] for each in told["clusters"]})
-    innocents = clusters[0]["outside_all"] if clusters else 0
+    innocents = clusters[0]["outside_all"] if clusters else held.count("accounts")
     told["ties"] = tied(told["clusters"], touches, families, ties, held.among("holders", "key", {each["key"] for each in ties}), innocents)
     own = {(each["campaign"], each["signal"]): each["value"] for each in held.of("own", account)}
     told["signals"] = [

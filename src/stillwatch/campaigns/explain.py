@@ -18,12 +18,15 @@ Rows = Sequence[Row]
 AGAIN = 2
 "Different prompts in which a family must be used to count."
 
+JOINS = 2
+"Members that must hold a key for it to join them."
+
 
 def weight(inside: int, inside_all: int, outside: int, outside_all: int) -> float:
     """Weight of evidence of a key (Good 1950), base 10: 0 when it is as common among innocents as among members, 2 when a hundredth as common.
 
-    Below 0 it is commoner among innocents. Half a holder is added on both sides, so that a key of few holders never weighs without bound. It describes; no
-    verdict is made from it.
+    Below 0 it is commoner among innocents. Half a holder is added on both sides, so that a key of few holders never weighs without bound. It describes; no verdict
+    is made from it.
 
     >>> round(weight(40, 50, 3, 4000), 2), round(weight(5, 50, 400, 4000), 2)
     (2.96, 0.03)
@@ -142,38 +145,47 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
 def tied(clusters: Rows, touches: Rows, families: Rows, ties: Rows, holders: Rows, innocents: int) -> list[dict[str, Any]]:
     """Everything that the account shares, each with its weight and how common it is among innocents (accounts in no campaign), heaviest first.
 
-    Args: what `explain` told of the clusters, the account's touches and ties, the clusters' families, how many members of each campaign hold
-    the account's keys, and how many innocents there are. A key that no member of these campaigns holds has no weight.
+    The account itself is left out of every count. Args: what `explain` told of the clusters, the account's touches and ties, the clusters' families, how
+    many members of each campaign hold the account's keys, and how many innocents there are.
     """
     prompts: dict[tuple[int, int], set[int]] = {}
     for row in touches:
         prompts.setdefault((row["cluster"], row["family"]), set()).add(row["prompt"])
     of_cluster = {each["cluster"]: each for each in clusters}
-    told = [
-        _tie("wording", row["family"], of_cluster[row["cluster"]]["campaign"], row["members"], of_cluster[row["cluster"]]["members"], row["outside"], innocents)
-        | {"cluster": row["cluster"], "prompts": len(prompts[row["cluster"], row["family"]]), "accounts": row["accounts"]}
-        for row in families if (row["cluster"], row["family"]) in prompts
-    ]  # fmt: skip
-    told += [
-        _tie("replay", None, each["campaign"], each["ends"], each["members"], each["ends_outside"], innocents)
-        | {"cluster": each["cluster"], "prompts": None, "accounts": each["ends"] + each["ends_outside"]}
-        for each in clusters if each["replays"]
-    ]  # fmt: skip
+    inside = {each["campaign"] for each in clusters if each["in"]}
+    innocent = not inside
+    told = []
+    for row in families:
+        if (row["cluster"], row["family"]) in prompts:
+            one = of_cluster[row["cluster"]]
+            counts = (row["members"], one["members"], row["outside"], innocents)
+            told.append(
+                _tie("wording", row["family"], one["campaign"], counts, one["in"], innocent)
+                | {"cluster": row["cluster"], "prompts": len(prompts[row["cluster"], row["family"]])}
+            )
+    for one in clusters:
+        if one["replays"]:
+            counts = (one["ends"], one["members"], one["ends_outside"], innocents)
+            told.append(_tie("replay", None, one["campaign"], counts, True, False) | {"cluster": one["cluster"], "prompts": None})
     asked = {each["campaign"] for each in clusters}
     for row in ties:
         held = [each for each in holders if (each["tie"], each["key"]) == (row["tie"], row["key"]) and (not asked or each["campaign"] in asked)]
         alike = max(held, key=lambda each: (each["members"] / each["members_all"], each["campaign"]), default=None)
         campaign, members, of = (None, 0, 0) if alike is None else (alike["campaign"], alike["members"], alike["members_all"])
         told.append(
-            _tie(row["tie"], row["key"], campaign, members, of, row["outside"], innocents) | {"cluster": None, "prompts": None, "accounts": row["accounts"]}
+            _tie(row["tie"], row["key"], campaign, (members, of, row["outside"], innocents), campaign in inside, innocent) | {"cluster": None, "prompts": None}
         )
     return sorted(told, key=lambda each: (each["weight"] is None, -(each["weight"] or 0.0), each["tie"], str(each["key"])))
 
 
-def _tie(tie: str, key: int | None, campaign: str | None, members: int, members_all: int, innocents: int, innocents_all: int) -> dict[str, Any]:
+def _tie(tie: str, key: int | None, campaign: str | None, counts: tuple[int, int, int, int], member: bool, innocent: bool) -> dict[str, Any]:
+    """One tie without the account itself. A key that joins fewer than two members joins nobody: it has no campaign and no weight."""
+    members, members_all, outside, outside_all = counts
+    joins = campaign is not None and members >= JOINS
+    others = (members - member, members_all - member, outside - innocent, outside_all - innocent)
     return {
-        "tie": tie, "key": key, "campaign": campaign, "weight": None if campaign is None else round(weight(members, members_all, innocents, innocents_all), 2),
-        "members": members, "members_all": members_all, "innocents": innocents, "innocents_all": innocents_all,
+        "tie": tie, "key": key, "campaign": campaign if joins else None, "weight": round(weight(*others), 2) if joins else None,
+        "members": others[0] if joins else None, "members_all": others[1] if joins else None, "innocents": others[2], "innocents_all": others[3],
     }  # fmt: skip
 
 
@@ -214,7 +226,7 @@ def _out(inside: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[
     gone = fewer(left, {each["cluster"]: each["needed"] for each in inside})
     worded = {row["ts"] for rows in mine.values() for row in rows if row["prompt"] in gone} - replayed
     parts = [f"the {_count(len(replayed), 'call')} that stand at an end of a replay of reasoning"] if replayed else []
-    parts += [f"{_count(len(worded), 'call')} with {_count(len(gone), 'different prompt')} in the wording"] if worded else []
+    parts += [f"{_count(len(worded), 'call')} ({_count(len(gone), 'different prompt')}) in the wording"] if worded else []
     return {
         "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed | worded), "prompts": len(gone),
         "times": sorted(replayed | worded), "text": f"Without {' and '.join(parts)} it would be in no campaign.",
@@ -230,8 +242,10 @@ def _into(near: Rows, clusters: Rows, mine: Mapping[int, list[Row]], models: Map
             found.append({"to": "in", "by": ["wording"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": len(added), "times": sorted(added)})
     by_wording = sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
     for one in by_wording:
-        other = "more " if one["cluster"] in mine else ""
-        one["text"] = f"With {other}{_count(one['calls'], 'call')} of different prompts in the wording of campaign {one['campaign']} it would be in it."
+        more_of = (
+            f"{_count(one['calls'], 'more call' if one['cluster'] in mine else 'call')} of {'another prompt' if one['calls'] == 1 else 'different prompts'}"
+        )
+        one["text"] = f"With {more_of} in the wording of campaign {one['campaign']} it would be in it."
     by_replay = [
         {
             "to": "in", "by": ["replay"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": 1, "times": [each["replay_ts"]],

@@ -153,7 +153,8 @@ def marks(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None
 def explain(folder: Path, account: str, for_account: bool, key: Path | None, json_: bool) -> None:
     """Say why an account is in, nearly in or not in a campaign of the scan in DIR, and what would turn the answer.
 
-    ACCOUNT is the log's own id, or the keyed hash that a scan with --pseudonymous shows. The log is not needed.
+    ACCOUNT is the log's own id (the key's, or account/user, where --unit says so), or the keyed hash that a scan with
+    --pseudonymous shows. The log is not needed.
     """
     from stillwatch.account import story
     from stillwatch.doors import explained

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from textwrap import fill
 from typing import Any
 
-CASES, TIES, SIGNALS = 6, 8, 12
+CASES, TIES, SIGNALS = 6, 8, 8
 "Lines of each table that are printed; the rest is in --json."
 
 WIDTH = 100
@@ -59,21 +59,28 @@ def _cases(cases: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _ties(ties: Sequence[Mapping[str, Any]]) -> list[str]:
+    joining = [each for each in ties if each["weight"] is not None]
     rows = [
         (
-            _tie(each), each["campaign"] or "-", "-" if each["weight"] is None else f"{each['weight']:+.1f}",
-            f"{each['members']:,} of {each['members_all']:,}" if each["campaign"] else "-", f"{each['innocents']:,} of {each['innocents_all']:,}",
+            _tie(each), each["campaign"], f"{each['weight']:+.1f}", f"{each['members']:,} of {each['members_all']:,}",
+            f"{each['innocents']:,} of {each['innocents_all']:,}",
         )
-        for each in ties[:TIES]
+        for each in joining[:TIES]
     ]  # fmt: skip
     title = "Ties (weight: log10 of how much commoner among members than among innocents, the accounts in no campaign)"
-    return _table(title, ("tie", "campaign", "weight", "members", "innocents"), rows, len(ties), "<<>>>")
+    lines = _table(title, ("tie", "campaign", "weight", "other members", "innocents"), rows, len(joining), "<<>>>")
+    for name in sorted({each["tie"] for each in ties} - {"wording", "replay"}):
+        shared = [each["innocents"] for each in ties if each["tie"] == name and each["weight"] is None]
+        if shared:
+            span = f"{min(shared):,}" if min(shared) == max(shared) else f"{min(shared):,} to {max(shared):,}"
+            lines.append(f"  besides {len(shared):,} {name} key{'s' if len(shared) != 1 else ''} that join no members; {span} innocents have each")
+    return lines if rows or not lines else ["Ties", *lines]
 
 
 def _tie(each: Mapping[str, Any]) -> str:
     if each["tie"] == "wording":
         return f"wording {each['cluster']}.{each['key']}, {each['prompts']} prompt{'s' if each['prompts'] != 1 else ''}"
-    return "reasoning replayed" if each["tie"] == "replay" else f"{each['tie']} {each['key']}"
+    return "reasoning replayed" if each["tie"] == "replay" else str(each["tie"])
 
 
 def _signals(signals: Sequence[Mapping[str, Any]], inside: Sequence[str]) -> list[str]:
@@ -103,7 +110,7 @@ def _change(told: Mapping[str, Any]) -> list[str]:
         return ["Smallest change", "  None was found: no campaign of this scan can be joined by an account's own calls."]
     lines = ["Smallest change found", f"  {told['change']['text']}"]
     lines += [f"  Or: {each['text']}" for each in told["other_changes"]]
-    lines += [f"  {name} hangs by a thread: with one organisation fewer it might not be listed at all." for name in told["hinges"]]
+    lines += [f"  {name} is weak: with one organisation fewer it might not be listed at all." for name in told["hinges"]]
     return [*lines, f"  {NOT_VERIFIED}"]
 
 

@@ -24,9 +24,9 @@ CASES = pa.schema([
 
 TIES = pa.schema([
     ("tie", pa.string()), ("cluster", pa.int64()), ("key", pa.int64()), ("campaign", pa.string()), ("weight", pa.float64()), ("members", pa.int64()),
-    ("members_all", pa.int64()), ("innocents", pa.int64()), ("innocents_all", pa.int64()), ("accounts", pa.int64()), ("prompts", pa.int64()),
+    ("members_all", pa.int64()), ("innocents", pa.int64()), ("innocents_all", pa.int64()), ("prompts", pa.int64()),
 ])  # fmt: skip
-"One row for everything that the account shares, heaviest first. Weight: log10 of how much commoner it is among members than among innocents."
+"One row for everything that the account shares, heaviest first, itself left out. Weight: log10 of how much commoner it is among members than among innocents."
 
 SIGNALS = pa.schema([
     ("campaign", pa.string()), ("name", pa.string()), ("value", pa.float64()), ("own", pa.float64()), ("unit", pa.string()),

@@ -50,6 +50,10 @@ class Memberships:
         except (OSError, pa.ArrowInvalid) as error:
             raise UserError("is no folder that a scan wrote", str(self._folder), "name the DIR that was given to `stillwatch scan --out`") from error
 
+    def count(self, name: str) -> int:
+        """Rows of a table."""
+        return int(self._open(name).metadata.num_rows)
+
     def all(self, name: str) -> list[dict[str, Any]]:
         """Every row of a table: for those that grow with the campaigns, not with the log."""
         rows: list[dict[str, Any]] = self._open(name).read().to_pylist()
