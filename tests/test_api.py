@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import stillwatch
 from conftest import Logs
 from stillwatch import flow
-from stillwatch.doors import api
+from stillwatch.doors import api, cli, outcomes
 from stillwatch.doors.report import page
 from stillwatch.errors import UserError
 
@@ -166,6 +167,61 @@ def test_a_map_and_prices_of_ones_own(logs: Logs, tmp_path: Path) -> None:
     made = stillwatch.scan(table, map=tmp_path / "map.toml", key=logs.key, prices=str(tmp_path / "prices.toml"))
     told = made.cases[0]["taken"]
     assert told["prices"]["source"] == "ours" and "orion-5.5" in told["unpriced_models"]
+
+
+@pytest.mark.parametrize("command", ["scan", "explain", "marks", "drill"])
+def test_python_has_every_word_of_the_command_line(command: str) -> None:
+    renamed = {"mapping": "map", "json_": None}
+    words = {renamed.get(param.name or "", param.name) for param in cli.main.commands[command].params} - {None}
+    known = set(inspect.signature(getattr(stillwatch, command)).parameters) - {"progress"}
+    assert words == known
+
+
+def test_a_unit_is_linked_as_on_the_command_line(logs: Logs) -> None:
+    table = pq.read_table(logs.log).slice(0, 1000)
+    by_key = stillwatch.scan(table, key=logs.key, unit="key")
+    assert by_key.summary["parameters"]["unit"] == "key"
+    with pytest.raises(UserError, match="no such unit: team; name one of account, key, end_user"):
+        stillwatch.scan(table, unit="team")
+
+
+def test_explain_gives_tables_and_the_words_of_the_command_line(folder: Path, logs: Logs) -> None:
+    case = _lines(folder)[0]
+    told = stillwatch.explain(folder, case["accounts"][0], key=logs.key)
+    assert told.answer == "in" and case["campaign"] in told.campaigns and repr(told).startswith("<Explanation: acct_")
+    assert (told.cases.schema, told.ties.schema, told.signals.schema) == (outcomes.CASES, outcomes.TIES, outcomes.SIGNALS)
+    assert told.ties.num_rows and told.signals.num_rows and told.change is not None and told.change["to"] == "not in"
+    assert told.change["text"] in told.text and "<pre>" in told._repr_html_()
+    view = stillwatch.explain(str(folder), case["accounts"][0], for_account=True, key=str(logs.key))
+    assert view.answer == "in" and view.ties.num_rows == view.signals.num_rows == view.cases.num_rows == 0 and view.change is None and not view.campaigns
+    assert type(view) is type(told) and not any(name in view.text + repr(view) for name in case["accounts"][1:]) and case["campaign"] not in repr(view)
+
+
+def test_marks_give_what_the_log_gives(logs: Logs, folder: Path, tmp_path: Path) -> None:
+    made = stillwatch.marks(logs.log, out=tmp_path / "marks.parquet", key=logs.key)
+    assert made.calls_read == made.table.num_rows and made.rejected.num_rows == 0 and "marked" in made._repr_html_() and "<Marked: " in repr(made)
+    again = stillwatch.scan(made.path, history=logs.history, key=logs.key)
+    assert [line["campaign"] for line in again.cases] == [line["campaign"] for line in _lines(folder)]
+
+
+def test_a_drill_is_a_table_or_a_file(tmp_path: Path, room: Path) -> None:
+    made = stillwatch.drill("demo", calls=1500, seed=3)
+    assert made.log.num_rows == made.truth.num_rows == made.planted["calls"] and not list((room / "TMPDIR").iterdir())
+    assert made.planted["log"] is None and "<td>O-SEP</td>" in made._repr_html_() and "campaigns>" in repr(made)
+    kept = stillwatch.drill("demo", out=tmp_path / "log.parquet", calls=1500, seed=3)
+    assert kept.log.equals(made.log) and kept.truth.equals(made.truth)
+    lines = stillwatch.drill("demo", out=tmp_path / "log.jsonl", calls=1500, seed=3)
+    assert lines.truth.equals(made.truth)
+    with pytest.raises(UserError, match="only Parquet is read back"):
+        lines.log  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "first", ["", "from stillwatch import flow; ", "import stillwatch.drill.compose; ", "from stillwatch.drill import compose; compose.write; "]
+)
+def test_drill_is_the_function_whatever_was_imported_before(first: str) -> None:
+    code = f"{first}import stillwatch; from stillwatch.drill import scenario; stillwatch.drill.__module__ == 'stillwatch.doors.api' or exit(3); scenario.load"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ MISTAKES = {
     "into with innocents": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "o.parquet", "--calls", "9"],
     "map without a log": ["drill", "A-JUN", "--map", "m.toml", "--out", "o.parquet"],
     "unknown event": ["scan", "good.jsonl", "--out", "o", "--context", "events.toml"],
+    "no scan": ["explain", "mine", "acct-1"],
+    "unknown account": ["explain", "scanned", "acct-2"],
+    "unknown account, for its holder": ["explain", "scanned", "acct-2", "--for-account"],
+    "another key": ["explain", "scanned", "acct-1", "--key", "other.key"],
+    "no key": ["explain", "scanned", "acct-1", "--key", "none.key"],
     "unknown shell": ["completion", "tcsh"],
 }
 
@@ -52,9 +57,11 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "odd.txt").write_text("hello\nworld\n")
     (tmp_path / "flat.csv").write_text("who,when,question\na,1,b\n")
     (tmp_path / "bad.jsonl").write_text('{"call_id": "1", "ts": -5, "account": "a", "model": "m"}\n')
-    (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m", "prompt": "hello there"}\n')
+    (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "acct-1", "model": "m", "prompt": "hello there"}\n')
     (tmp_path / "broken.toml").write_text("calls = 100\nseeed = 3\n")
     (tmp_path / "events.toml").write_text('[[release]]\nmodel = "orion-6"\nat = 2026-01-02\nourss = true\n')
+    (tmp_path / "other.key").write_text("22" * 32)
+    (tmp_path / "other.key").chmod(0o600)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("")
     return tmp_path
@@ -62,6 +69,7 @@ def place(tmp_path: Path) -> Path:
 
 def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(place: Path) -> None:
     told = []
+    assert run("scan", "good.jsonl", "--out", "scanned", cwd=place).returncode == 0
     for name, args in MISTAKES.items():
         done = run(*args, cwd=place)
         assert done.returncode == 2, (name, done.stdout, done.stderr)
@@ -85,6 +93,29 @@ def test_scan_prints_a_summary_and_nothing_else_in_a_pipe(place: Path) -> None:
     assert done.returncode == 0 and done.stderr == "" and "1 calls read" in done.stdout and "report.html" in done.stdout
     done = run("scan", "good.jsonl", "--out", "o", "--json", cwd=place)
     assert json.loads(done.stdout)["calls_read"] == 1
+
+
+def test_explain_answers_in_words_and_json_and_for_the_holder(place: Path) -> None:
+    run("scan", "good.jsonl", "--out", "o", "--pseudonymous", cwd=place)
+    done = run("explain", "o", "acct-1", cwd=place)
+    assert done.returncode == 0 and done.stderr == "" and done.stdout.startswith("acct-1: in no campaign\n1 call, 2026-01-01 00:00 to")
+    told = json.loads(run("explain", "o", "acct-1", "--json", cwd=place).stdout)
+    assert told["answer"] == "not in" and told["calls"] == 1 and told["change"] is None and told["ties"] == []
+    done = run("explain", "o", "acct-1", "--for-account", cwd=place)
+    assert done.stdout.startswith("acct-1: in no case") and "To object" in done.stdout
+    told = json.loads(run("explain", "o", "acct-1", "--for-account", "--json", cwd=place).stdout)
+    assert "ties" not in told and "change" not in told
+
+
+def test_explain_imports_no_compiled_kernel(place: Path) -> None:
+    run("scan", "good.jsonl", "--out", "o", cwd=place)
+    code = (
+        "import sys\nfrom stillwatch.doors.cli import main\ntry:\n    main(['explain', 'o', 'acct-1'])\nexcept SystemExit as done:\n    assert done.code == 0"
+        "\nsys.exit(bool({'numba', 'scipy', 'networkit'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(place / "config")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_drill_prints_factors_and_assumptions(place: Path) -> None:

@@ -8,41 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.sketch.identifiers import hash_column, hash_lists, hash_strings, siphash, subkey
+from stillwatch.sketch.identifiers import hash_column, hash_lists, hash_strings, siphash
+from stillwatch.sketch.siphash import hash_one, subkey
+from stillwatch.sketch.siphash import siphash_one as slow
 
 KEY = bytes(range(32))
 WORD = (1 << 64) - 1
-
-
-def slow(value: bytes, k0: int, k1: int) -> int:
-    """SipHash-2-4 in plain Python, as the paper writes it."""
-    v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
-
-    def rotl(x: int, b: int) -> int:
-        return ((x << b) | (x >> (64 - b))) & WORD
-
-    def sipround() -> None:
-        v[0] = (v[0] + v[1]) & WORD
-        v[2] = (v[2] + v[3]) & WORD
-        v[1], v[3] = rotl(v[1], 13) ^ v[0], rotl(v[3], 16) ^ v[2]
-        v[0] = rotl(v[0], 32)
-        v[2] = (v[2] + v[1]) & WORD
-        v[0] = (v[0] + v[3]) & WORD
-        v[1], v[3] = rotl(v[1], 17) ^ v[2], rotl(v[3], 21) ^ v[0]
-        v[2] = rotl(v[2], 32)
-
-    padded = value + bytes(7 - len(value) % 8) + bytes([len(value) & 0xFF])
-    for at in range(0, len(padded), 8):
-        word = int.from_bytes(padded[at : at + 8], "little")
-        v[3] ^= word
-        sipround()
-        sipround()
-        v[0] ^= word
-    v[2] ^= 0xFF
-    for _ in range(4):
-        sipround()
-    result = v[0] ^ v[1] ^ v[2] ^ v[3]
-    return result - (1 << 64) if result >> 63 else result
 
 
 def fast(values: list[bytes], k0: int, k1: int) -> list[int]:
@@ -87,6 +58,11 @@ def test_every_shape_of_column_gives_the_same_hashes(values: list[str | None], s
         assert hash_strings(part, KEY, "account").tolist() == [0 if each is None else each for each in want]
     chunked = pa.chunked_array([plain, plain], pa.string())
     assert len(hash_strings(chunked, KEY, "account")) == 2 * len(values)
+
+
+def test_one_identifier_without_the_kernel_is_the_same() -> None:
+    for name in ("", "acct-1", "ünï-帳戶", "x" * 100):
+        assert hash_one(name, KEY, "account") == int(hash_strings(pa.array([name]), KEY, "account")[0])
 
 
 def test_nulls_in_the_dictionary_itself_stay_null() -> None:

@@ -31,4 +31,6 @@ def test_the_first_scan_runs_and_finds_what_was_planted(tmp_path: Path, monkeypa
     shown = {cell["id"]: "".join(str(output.get("data", {})) for output in cell["outputs"]) for cell in done["cells"] if cell["cell_type"] == "code"}
     assert "<table>" in shown["scan"] and "<td>alert</td>" in shown["scan"]
     assert "list_price_usd" in shown["campaigns"] and "O-SEP" in shown["truth"] and "replay" in shown["why"]
+    assert "Smallest change found" in shown["explain"] and "innocents_all" in shown["explain-ties"]
+    assert "To object" in shown["explain-holder"] and "Ties" not in shown["explain-holder"]
     assert not list((tmp_path / "TMPDIR").glob("stillwatch-*")) and not list((tmp_path / "XDG_CONFIG_HOME").iterdir()), "nothing stays on disk"

@@ -151,7 +151,11 @@ def run(args: argparse.Namespace) -> None:
     global GROUND
     args.work.mkdir(parents=True, exist_ok=True)
     results = args.work / args.results
-    done = {(r["seed"], r["planted_share"], r["campaign"], r["infrastructure"]) for r in map(json.loads, results.read_text().splitlines())} if results.exists() else set()
+    done = (
+        {(r["seed"], r["planted_share"], r["campaign"], r["infrastructure"]) for r in map(json.loads, results.read_text().splitlines())}
+        if results.exists()
+        else set()
+    )
     context = multiprocessing.get_context("fork")
     for seed, share, jobs in _grounds(args):
         wanted = [job for job in jobs if (seed, share, *job) not in done]

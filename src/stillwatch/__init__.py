@@ -7,19 +7,41 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stillwatch.doors.api import Scan, scan
+    from stillwatch.doors.api import Scan, drill, explain, marks, scan
+    from stillwatch.doors.outcomes import Drilled, Explanation, Marked
     from stillwatch.errors import StillwatchError, UserError
 
 __version__ = "0.1.0"
 
-__all__ = ["Scan", "StillwatchError", "UserError", "__version__", "scan"]
+__all__ = ["Drilled", "Explanation", "Marked", "Scan", "StillwatchError", "UserError", "__version__", "drill", "explain", "marks", "scan"]
 
-_WHERE = {"Scan": "stillwatch.doors.api", "scan": "stillwatch.doors.api", "StillwatchError": "stillwatch.errors", "UserError": "stillwatch.errors"}
+_WHERE = {
+    **dict.fromkeys(("Scan", "drill", "explain", "marks", "scan"), "stillwatch.doors.api"),
+    **dict.fromkeys(("Drilled", "Explanation", "Marked"), "stillwatch.doors.outcomes"),
+    **dict.fromkeys(("StillwatchError", "UserError"), "stillwatch.errors"),
+}
 "Name -> its module, which is imported when the name is first asked for: importing the package alone stays quick."
+
+
+class _Package(ModuleType):
+    """The package, on which `drill` stays the function of that name.
+
+    The room `drill` has the same name, and the import system would hang it here as soon as anything imports it. It is reached by
+    `from stillwatch.drill import ...` as ever.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _WHERE and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> object:

@@ -1,101 +1,133 @@
-"""One account's story, from what a scan kept: no log, no engine, so that it answers at once."""
+"""One account's story, from what a scan kept: no log, no engine, no compiled kernel, so that it answers at once."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
-from stillwatch.campaigns.explain import explain
+from stillwatch.campaigns.explain import explain, tied
 from stillwatch.errors import UserError
-from stillwatch.sketch.identifiers import hash_strings
-from stillwatch.store import keys, memberships
+from stillwatch.sketch.siphash import hash_one
+from stillwatch.store import keys, names
+from stillwatch.store.memberships import Memberships
 
 HEX = re.compile(r"[0-9a-f]{16}")
+"A keyed hash as results show it."
+
+LIKE = 5_000
+"Names among which a misspelt one is looked for, at most."
+
+COMMON = ("wording", "reasoning carried between accounts", "payment", "registration", "network and client", "times")
+"What every scan looks at, whoever is asked about: told to any holder alike."
+
+SAID = {
+    "in": "This account is named in a case. A person reviews a case before anything is done that cannot be undone.",
+    "not in": "This account is named in no case.",
+}
+APPEAL = (
+    "If this is your own organisation's work, tell your provider what it is and under which programme; name the period above. A person who did not make the case "
+    "weighs your answer with the other innocent explanations. You may ask for that at any time, and again when something has changed."
+)
+
+SHARES = ((0.9, "nearly all"), (0.6, "most"), (0.4, "about half"), (0.1, "some"), (0.0, "a few"))
+"Share of the account's calls, from where on, in words: exact counts would tell which calls were noticed."
 
 
-def story(folder: Path, account: str, key: Path | None = None) -> dict[str, Any]:
+def story(folder: Path, account: str, key: Path | None = None, for_account: bool = False) -> dict[str, Any]:
     """Why an account is in, nearly in or not in a campaign of a scan.
 
-    Args: the scan's folder, the log's own account id (or the keyed hash that a pseudonymous scan shows), the key's file.
-    Raises: UserError when the folder is no scan or the account is not in it.
+    Args: the scan's folder; the log's own account id, or the keyed hash that a pseudonymous scan shows; the key's file; whether the account's
+    holder is to read it (`redacted`).
+    Raises: UserError when the folder is no scan, the account is not in it, or another key made it.
     """
-    secret = keys.load_or_create(key) if key is not None or keys.default_path().exists() else None
-    if secret is None and not HEX.fullmatch(account):
-        raise UserError("the key of that scan is not here", str(keys.default_path()), "pass it with --key")
-    held = memberships.read(folder, None if secret is None else keys.fingerprint(secret))
-    return tell(folder, held, *_found(folder, held, account, secret))
+    held = Memberships(folder)
+    number = _number(folder, held, account, key, for_account)
+    told = {"account": account, **_told(folder, held, number)}
+    return redacted(told) if for_account else told
 
 
-def _found(folder: Path, held: dict[str, pa.Table], account: str, secret: bytes | None) -> tuple[str, dict[str, Any]]:
-    candidates = [] if secret is None else [int(hash_strings(pa.array([account]), secret, "account")[0])]
+def _number(folder: Path, held: Memberships, account: str, key: Path | None, for_account: bool) -> int:
+    """The keyed hash of an account of the scan, however it was named."""
+    secret = keys.load(key)
+    fits = secret is not None and keys.fingerprint(secret) == held.fingerprint
+    asked = [hash_one(account, secret, "account")] if secret is not None and fits else []
     if HEX.fullmatch(account):
-        number = int(account, 16)
-        candidates.append(number - 2**64 if number >= 2**63 else number)
-    for candidate in candidates:
-        rows = memberships.of(held, "accounts", "account", candidate)
-        if rows:
-            return account, rows[0]
-    known = {name for campaign in _campaigns(folder) for name in campaign["accounts"]}
-    near = difflib.get_close_matches(account, known, 1)
-    raise UserError(f"no such account in this scan: {account}", str(folder), f'did you mean "{near[0]}"?' if near else "name an account id as the log has it")
+        asked.append(int(account, 16) - (2**64 if int(account, 16) >= 2**63 else 0))
+    for each in asked:
+        if held.of("accounts", each):
+            return each
+    if not fits:
+        lack = "was made with another hashing key" if secret is not None else "the hashing key of this scan is not here"
+        raise UserError(lack, str(folder), "pass the key of that scan with --key, or name the account's keyed hash")
+    # Whoever reads the redacted view may not learn another account's name from a misspelling.
+    near = None if for_account else _near(folder, account, key, secret)
+    attempt = f"did you mean {_plain(near)}?" if near else "name an account as the log has it"
+    raise UserError(f"no such account: {_plain(account[:80])}", str(folder), attempt)
+
+
+def _plain(name: str) -> str:
+    """A name that cannot move the cursor of whoever reads it: some are chosen by strangers."""
+    return "".join(each if each.isprintable() else "?" for each in name)
+
+
+def _near(folder: Path, account: str, key: Path | None, secret: bytes | None) -> str | None:
+    """The account of the scan whose name is most like this one."""
+    known: Iterable[str] = (name for campaign in _campaigns(folder) for name in campaign["accounts"])
+    scan = orjson.loads((folder / "summary.json").read_bytes()).get("scan")
+    if scan and secret is not None:
+        # Where the sealed names were moved away, those of the campaigns remain.
+        with contextlib.suppress(UserError):
+            known = names.open(key, secret, scan).values()
+    like = sorted({name for name in known if abs(len(name) - len(account)) <= 2}, key=lambda name: (-_shared(name, account), name))
+    return next(iter(difflib.get_close_matches(account, like[:LIKE], 1)), None)
+
+
+def _shared(one: str, other: str) -> int:
+    """Characters that two names have in common at the same place from either end."""
+    return max(sum(a == b for a, b in zip(one, other, strict=False)), sum(a == b for a, b in zip(one[::-1], other[::-1], strict=False)))
 
 
 def _campaigns(folder: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in (folder / "campaigns.jsonl").read_bytes().splitlines()]
 
 
-def tell(folder: Path, held: dict[str, pa.Table], name: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The story of an account that the scan knows, by its row of the accounts."""
-    account = row["account"]
-    touches = memberships.of(held, "touches", "account", account)
-    ends = memberships.of(held, "ends", "account", account)
-    clusters = held["clusters"].to_pylist()
-    touched = {each["cluster"] for each in (*touches, *ends)}
-    asked = [each for each in clusters if not touched or each["cluster"] in touched]
-    models = {} if any(touched) and ends else {each["cluster"]: _typical(held, each["cluster"]) for each in asked[:40]}
-    told = explain(row, clusters, touches, ends, memberships.of(held, "ties", "account", account), models)
-    lines = {campaign["campaign"]: campaign for campaign in _campaigns(folder)}
-    for each in told["clusters"]:
-        each["families_of"] = [
-            {**family, "prompts": len({t["prompt"] for t in touches if (t["cluster"], t["family"]) == (each["cluster"], family["family"])})}
-            for family in memberships.of(held, "families", "cluster", each["cluster"])
-        ]
-    told["signals"] = {
-        each: [{name: signal[name] for name in ("name", "value", "unit", "benign_low", "benign_high", "fires", "text")} for signal in lines[each]["signals"]]
-        for each in told["campaigns"] if each in lines
-    }  # fmt: skip
-    return {"account": name, **told}
-
-
-def _typical(held: dict[str, pa.Table], cluster: int) -> list[dict[str, Any]]:
-    """The touches of the account that touches a cluster most: how its members use the wording."""
-    rows = memberships.of(held, "touches", "cluster", cluster)
-    by_account: dict[int, list[dict[str, Any]]] = {}
-    for each in rows:
-        by_account.setdefault(each["account"], []).append(each)
-    return max(by_account.values(), key=lambda mine: (len({(r["family"], r["prompt"]) for r in mine}), -mine[0]["account"]), default=[])
+def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
+    """The explanation of an account that the scan knows: answer, clusters, ties, signals, change."""
+    (row,) = held.of("accounts", account)
+    touches, ends, ties = (held.of(name, account) for name in ("touches", "ends", "ties"))
+    clusters = held.all("clusters")
+    told = explain(row, clusters, touches, ends, held.all("models"))
+    asked = told["campaigns"] or [each["campaign"] for each in told["cases"]]
+    ties = [each for each in ties if each["tie"] != "replay"]
+    families = held.among("families", "cluster", {each["cluster"] for each in told["clusters"]})
+    innocents = clusters[0]["outside_all"] if clusters else held.count("accounts")
+    told["ties"] = tied(told["clusters"], touches, families, ties, held.among("holders", "key", {each["key"] for each in ties}), innocents)
+    own = {(each["campaign"], each["signal"]): each["value"] for each in held.of("own", account)}
+    told["signals"] = [
+        {"campaign": line["campaign"], "own": own.get((line["campaign"], signal["name"]))}
+        | {name: signal[name] for name in ("name", "value", "unit", "benign_low", "benign_high", "fires", "text")}
+        for line in _campaigns(folder) if line["campaign"] in asked
+        for signal in line["signals"]
+    ]  # fmt: skip
+    return told
 
 
 def redacted(told: dict[str, Any]) -> dict[str, Any]:
-    """What the account's holder may see: the finding about them, nobody else's accounts, and no recipe for passing unseen."""
-    kinds = sorted({row["tie"] for row in told["ties"]}) + (["wording"] if told["clusters"] else [])
-    said = {
-        "in": "This account is named in a case that a person reviews before anything that cannot be undone.",
-        "nearly": "This account is named in no case.",
-        "not in": "This account is named in no case.",
-    }
-    mine = [
-        {"calls_considered": each["calls"], "share_of_your_calls": round(each["calls"] / max(1, told["calls"]), 4)}
-        for each in told["clusters"] if each["in"]
-    ]  # fmt: skip
+    """What the account's holder may see: the finding about them and how to answer it.
+
+    Nobody else's account (a campaign's id is made of one), and nothing that helps to pass unseen next time: no counts, no thresholds, no signal, and
+    no difference between nearly in and not in.
+    """
+    inside = told["answer"] == "in"
+    share = max((each["calls"] for each in told["cases"] if each["in"]), default=0) / max(1, told["calls"])
     return {
-        "account": told["account"], "answer": "in" if told["answer"] == "in" else "not in", "calls": told["calls"], "first_ts": told["first_ts"],
-        "last_ts": told["last_ts"], "text": said[told["answer"]], "considered": mine if told["answer"] == "in" else [],
-        "kinds_of_signs": kinds if told["answer"] == "in" else [],
-        "appeal": "If this is your own organisation's work, say what it is and under which programme; other explanations are weighed as well.",
+        "account": told["account"], "answer": "in" if inside else "not in", "text": SAID["in" if inside else "not in"], "calls": told["calls"],
+        "first_ts": told["first_ts"], "last_ts": told["last_ts"], "share_considered": next(word for least, word in SHARES if share >= least) if inside else None,
+        "looked_at": list(COMMON), "appeal": APPEAL,
     }  # fmt: skip

@@ -35,11 +35,12 @@ from stillwatch.sources import Log, Reading, gather, named, whole, write_marks, 
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Traffic
 
 Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
+NO_REPLAYS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
@@ -117,6 +118,7 @@ def watch(
             "context": None if context is None else str(context),
         }
         summary["context"] = None if context is None else results.told(events, log)
+        summary["scan"] = None if fleeting else scan
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
         states.write(staging, found.kept, keys.fingerprint(secret))
@@ -174,17 +176,19 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
         local.off(columns_of, log.present) | {name: parts for name, parts in untold.items() if parts} | {f"tie: {name}": lack for name, lack in tie_off.items()}
     )
     tested = sum(weigh.is_tested(each) for each in linked.clusters)
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, _members(traffic, listed, edges))
+    standing = membership.steady(linked.clusters, listed, linked.pooled)
+    members = membership.tables(traffic, listed, edges, replay.links(traffic)[:2] if "replay" in edges else NO_REPLAYS, standing)
+    members["own"] = _own(traffic, listed, missing)
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members)
 
 
-def _members(traffic: Traffic, listed: membership.Listed, edges: Mapping[str, tuple[Ints, Ints]]) -> dict[str, pa.Table]:
-    """What explains any account's membership."""
-    if "replay" in edges:
-        source, target, _ = replay.links(traffic)
-        calls = np.unique(np.concatenate([source, target]))
-    else:
-        calls = np.zeros(0, np.int64)
-    return membership.tables(traffic, listed, edges, (traffic.account[calls], calls))
+def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str]) -> pa.Table:
+    """Each signal on the calls of each account alone; those that compare members say nothing of one."""
+    features = every_feature()
+    shown = {name: features[detector.value] for name, detector in every_detector().items() if not features[detector.value].clusters_only}
+    pairs, calls, label = membership.shown(listed, traffic)
+    values = columns(Groups(traffic, calls, label, len(pairs)), list(shown.values()), missing)
+    return membership.own(traffic, pairs, {name: values[feature.name] for name, feature in shown.items()})
 
 
 def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:

@@ -1,13 +1,16 @@
 """Why one account is in, nearly in or not in a campaign, and the smallest change found that would turn the answer.
 
 Membership is a rule, so the explanation is exact: an account is in a cluster when it uses enough of the cluster's
-families, each in two different prompts, or when it is an end of a replay between strangers. The change is found
-greedily: no smaller one is promised, but the one that is told does turn the answer when it is made.
+families and enough of its kin (what its members say besides), each in two different prompts, or when it is an end of a
+replay between strangers. The change is found
+greedily and nothing in it is superfluous; that no other change is smaller is not promised. It turns the answer as long as
+the clusters stay what they are: a scan of the changed log forms them anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -16,8 +19,23 @@ Rows = Sequence[Row]
 AGAIN = 2
 "Different prompts in which a family must be used to count."
 
+JOINS = 2
+"Members that must hold a key for it to join them."
 
-def _prompts(touches: Rows) -> dict[int, set[int]]:
+
+def weight(inside: int, inside_all: int, outside: int, outside_all: int) -> float:
+    """Weight of evidence of a key (Good 1950), base 10: 0 when it is as common among innocents as among members, 2 when a hundredth as common.
+
+    Below 0 it is commoner among innocents. Half a holder is added on both sides, so that a key of few holders never weighs without bound. It describes; no verdict
+    is made from it.
+
+    >>> round(weight(40, 50, 3, 4000), 2), round(weight(5, 50, 400, 4000), 2)
+    (2.96, 0.03)
+    """
+    return math.log10((inside + 0.5) / (inside_all + 1)) - math.log10((outside + 0.5) / (outside_all + 1))
+
+
+def _prompts(touches: Iterable[Row]) -> dict[int, set[int]]:
     """Family -> different prompts."""
     found: dict[int, set[int]] = {}
     for row in touches:
@@ -25,104 +43,237 @@ def _prompts(touches: Rows) -> dict[int, set[int]]:
     return found
 
 
-def carried(touches: Rows) -> int:
-    """Families that these calls of one account and one cluster use in two different prompts."""
-    return sum(len(prompts) >= AGAIN for prompts in _prompts(touches).values())
+def carries(touches: Iterable[Row], cluster: Row) -> tuple[int, int]:
+    """(the cluster's own families, those and its kin) that these calls use in two different prompts. Own families have the first numbers."""
+    counting = [family for family, prompts in _prompts(touches).items() if len(prompts) >= AGAIN]
+    return sum(family < cluster["families"] for family in counting), len(counting)
 
 
-def fewer(touches: Rows, needed: float) -> list[int]:
-    """Prompts without which the account would carry too few families to be a member."""
+def is_member(touches: Iterable[Row], cluster: Row) -> bool:
+    """Whether one account with these calls is in the cluster by wording."""
+    own, kin = carries(touches, cluster)
+    return bool(own >= cluster["needed"] and kin >= cluster["needed_kin"])
+
+
+def fewer(touches: Rows, needed: Mapping[int, float]) -> set[int]:
+    """Prompts without which the account would carry too few families of every cluster to be a member; none of them can be spared.
+
+    `needed`: cluster -> families that a member must carry. Families with the fewest prompts go first, each down to the one prompt that stands in
+    the fewest other families and in the most calls. Linear but for sorting, for an account may have many thousands.
+    """
+    have: dict[tuple[int, int], set[int]] = {}
+    stands: dict[int, set[tuple[int, int]]] = {}
+    calls: dict[int, set[int]] = {}
+    for row in touches:
+        if row["cluster"] in needed:
+            family = (row["cluster"], row["family"])
+            have.setdefault(family, set()).add(row["prompt"])
+            stands.setdefault(row["prompt"], set()).add(family)
+            calls.setdefault(row["prompt"], set()).add(row["ts"])
+    left = {family: set(prompts) for family, prompts in have.items()}
+    for cluster, least in needed.items():
+        counting = sorted((f for f in left if f[0] == cluster and len(left[f]) >= AGAIN), key=lambda f: (len(left[f]), f))
+        for family in counting[: _to_drop(len(counting), least)]:
+            for prompt in sorted(left[family], key=lambda p: (len(stands[p]), -len(calls[p]), p))[AGAIN - 1 :]:
+                for each in stands[prompt]:
+                    left[each].discard(prompt)
+    kept: set[int] = set().union(*left.values()) if left else set()
+    gone = sorted(set(stands) - kept, key=lambda p: (-len(calls[p]), p))
+    spare = {cluster: least - sum(f[0] == cluster and len(left[f]) >= AGAIN for f in left) for cluster, least in needed.items()}
+    for prompt in list(gone):
+        crossing = [family for family in stands[prompt] if len(left[family]) == AGAIN - 1]
+        if all(spare[cluster] - sum(f[0] == cluster for f in crossing) > 0 for cluster in {f[0] for f in stands[prompt]}):
+            gone.remove(prompt)
+            for family in stands[prompt]:
+                left[family].add(prompt)
+            for family in crossing:
+                spare[family[0]] -= 1
+    return set(gone)
+
+
+def _to_drop(carries: int, least: float) -> int:
+    """How many of the families carried must go, so that fewer than `least` are left."""
+    return max(0, carries - math.ceil(least) + 1)
+
+
+def more(touches: Rows, model: Rows, cluster: Row) -> list[int]:
+    """Times of a member's calls with which, were they its own as well, the account would be a member; empty when even all would not do.
+
+    None of them can be spared. `model`: the member's calls, one row a call and family.
+    """
     have = _prompts(touches)
-    gone: list[int] = []
-    while sum(len(prompts) >= AGAIN for prompts in have.values()) >= needed:
-        cheapest = min((family for family in have if len(have[family]) >= AGAIN), key=lambda family: (len(have[family]), family))
-        # Of its prompts the one that stands in the most families that count.
-        prompt = min(have[cheapest], key=lambda each: (-sum(each in have[f] for f in have if len(have[f]) >= AGAIN), each))
-        gone.append(prompt)
-        for prompts in have.values():
-            prompts.discard(prompt)
-    return gone
-
-
-def more(touches: Rows, model: Rows, needed: float) -> list[int]:
-    """Prompts of a member with which, were they its own as well, the account would be a member; empty when even all would not do."""
-    have, theirs = _prompts(touches), _prompts(model)
-    by_prompt: dict[int, set[int]] = {}
-    for family, prompts in theirs.items():
-        for prompt in prompts:
-            by_prompt.setdefault(prompt, set()).add(family)
+    by_call: dict[int, list[tuple[int, int]]] = {}
+    for row in model:
+        by_call.setdefault(row["ts"], []).append((row["family"], row["prompt"]))
+    rows = {ts: [row for row in model if row["ts"] == ts] for ts in by_call}
     added: list[int] = []
-    while sum(len(prompts) >= AGAIN for prompts in have.values()) < needed:
-        open_ = {prompt: sum(len(have.get(f, set())) < AGAIN and prompt not in have.get(f, set()) for f in by_prompt[prompt]) for prompt in by_prompt}
-        best = min(open_, key=lambda each: (-open_[each], each), default=None)
-        if best is None or open_[best] == 0:
+    while not is_member([*touches, *(row for ts in added for row in rows[ts])], cluster):
+        own_first = sum(f < cluster["families"] and len(p) >= AGAIN for f, p in have.items()) < cluster["needed"]
+        gain = {
+            ts: sum(_gains(have, f, p) * (1 if f >= cluster["families"] or not own_first else len(model)) for f, p in pairs) for ts, pairs in by_call.items()
+        }
+        best = min(gain, key=lambda ts: (-gain[ts], ts), default=None)
+        if best is None or gain[best] == 0:
             return []
         added.append(best)
-        for family in by_prompt.pop(best):
-            have.setdefault(family, set()).add(best)
+        for family, prompt in by_call.pop(best):
+            have.setdefault(family, set()).add(prompt)
+    for ts in list(added):
+        if is_member([*touches, *(row for other in added if other != ts for row in rows[other])], cluster):
+            added.remove(ts)
     return added
 
 
-def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, ties: Rows, models: Mapping[int, Rows]) -> dict[str, Any]:
+def _gains(have: Mapping[int, set[int]], family: int, prompt: int) -> bool:
+    """Whether one more prompt brings a family nearer to counting."""
+    return len(have.get(family, ())) < AGAIN and prompt not in have.get(family, ())
+
+
+def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Rows) -> dict[str, Any]:
     """The explanation of one account.
 
-    Args: its row of the accounts, all clusters, its touches, ends and ties, and per cluster the touches of one typical member.
-    Returns: answer ("in", "nearly" or "not in"), campaigns, clusters (each with what the account carries and what a member must), ties, change.
+    Args: its row of the accounts, all clusters, its touches and ends, and calls of a member of each cluster (`more`).
+    Returns: answer ("in", "nearly" or "not in"), campaigns, hinges (campaigns that might not be listed without it), cases (campaign by campaign) and clusters
+    (each with what the account carries and what a member must), change (the smallest found, or None) and other_changes.
     """
-    mine: dict[int, list[Row]] = {}
-    for row in touches:
-        mine.setdefault(row["cluster"], []).append(row)
-    replays: dict[int, list[Row]] = {}
-    for row in ends:
-        replays.setdefault(row["cluster"], []).append(row)
+    mine, at_end = _by_cluster(touches), _by_cluster(ends)
     told = []
     for cluster in clusters:
         number = cluster["cluster"]
-        if number not in mine and number not in replays:
+        if number not in mine and number not in at_end:
             continue
-        have = carried(mine.get(number, []))
+        have = mine.get(number, [])
+        own, kin = carries(have, cluster)
+        worded = [row for row in have if row["family"] < cluster["families"]]
         told.append({
-            **cluster, "carries": have, "replays": len(replays.get(number, [])), "in": have >= cluster["needed"] or number in replays,
-            "calls": len({(row["ts"], row["prompt"]) for row in mine.get(number, [])}),
-            "prompts": len({row["prompt"] for row in mine.get(number, [])}),
+            **cluster, "carries": own, "carries_kin": kin, "replays": len(at_end.get(number, [])), "in": is_member(have, cluster) or number in at_end,
+            "calls": len({row["ts"] for row in worded}), "prompts": len({row["prompt"] for row in worded}),
         })  # fmt: skip
     inside = [each for each in told if each["in"]]
-    answer = "in" if inside else "nearly" if told else "not in"
-    change = _out(inside, mine, replays) if inside else _into(told or clusters, mine, models)
+    campaigns = list(dict.fromkeys(each["campaign"] for each in inside))
+    changes = [_out(inside, mine, at_end)] if inside else _into(told or clusters, clusters, mine, _by_cluster(models))
     return {
-        "answer": answer, "campaigns": list(dict.fromkeys(each["campaign"] for each in inside)), "calls": account["calls"],
-        "first_ts": account["first_ts"], "last_ts": account["last_ts"], "clusters": told, "ties": [dict(row) for row in ties], "change": change,
+        "answer": "in" if inside else "nearly" if told else "not in", "campaigns": campaigns, "hinges": _hinging(campaigns, inside, clusters),
+        "calls": account["calls"], "first_ts": account["first_ts"], "last_ts": account["last_ts"], "cases": _cases(told, mine, at_end), "clusters": told,
+        "change": changes[0] if changes else None, "other_changes": changes[1:],
     }  # fmt: skip
 
 
-def _out(inside: Rows, mine: Mapping[int, Rows], replays: Mapping[int, Rows]) -> dict[str, Any]:
+def tied(clusters: Rows, touches: Rows, families: Rows, ties: Rows, holders: Rows, innocents: int) -> list[dict[str, Any]]:
+    """Everything that the account shares, each with its weight and how common it is among innocents (accounts in no campaign), heaviest first.
+
+    The account itself is left out of every count. Args: what `explain` told of the clusters, the account's touches and ties, the clusters' families, how
+    many members of each campaign hold the account's keys, and how many innocents there are.
+    """
+    prompts: dict[tuple[int, int], set[int]] = {}
+    for row in touches:
+        prompts.setdefault((row["cluster"], row["family"]), set()).add(row["prompt"])
+    of_cluster = {each["cluster"]: each for each in clusters}
+    inside = {each["campaign"] for each in clusters if each["in"]}
+    innocent = not inside
+    told = []
+    for row in families:
+        if (row["cluster"], row["family"]) in prompts:
+            one = of_cluster[row["cluster"]]
+            counts = (row["members"], one["members"], row["outside"], innocents)
+            told.append(
+                _tie("wording", row["family"], one["campaign"], counts, one["in"], innocent)
+                | {"cluster": row["cluster"], "prompts": len(prompts[row["cluster"], row["family"]])}
+            )
+    for one in clusters:
+        if one["replays"]:
+            counts = (one["ends"], one["members"], one["ends_outside"], innocents)
+            told.append(_tie("replay", None, one["campaign"], counts, True, False) | {"cluster": one["cluster"], "prompts": None})
+    asked = {each["campaign"] for each in clusters}
+    for row in ties:
+        held = [each for each in holders if (each["tie"], each["key"]) == (row["tie"], row["key"]) and (not asked or each["campaign"] in asked)]
+        alike = max(held, key=lambda each: (each["members"] / each["members_all"], each["campaign"]), default=None)
+        campaign, members, of = (None, 0, 0) if alike is None else (alike["campaign"], alike["members"], alike["members_all"])
+        told.append(
+            _tie(row["tie"], row["key"], campaign, (members, of, row["outside"], innocents), campaign in inside, innocent) | {"cluster": None, "prompts": None}
+        )
+    return sorted(told, key=lambda each: (each["weight"] is None, -(each["weight"] or 0.0), each["tie"], str(each["key"])))
+
+
+def _tie(tie: str, key: int | None, campaign: str | None, counts: tuple[int, int, int, int], member: bool, innocent: bool) -> dict[str, Any]:
+    """One tie without the account itself. A key that joins fewer than two members joins nobody: it has no campaign and no weight."""
+    members, members_all, outside, outside_all = counts
+    joins = campaign is not None and members >= JOINS
+    others = (members - member, members_all - member, outside - innocent, outside_all - innocent)
+    return {
+        "tie": tie, "key": key, "campaign": campaign if joins else None, "weight": round(weight(*others), 2) if joins else None,
+        "members": others[0] if joins else None, "members_all": others[1] if joins else None, "innocents": others[2], "innocents_all": others[3],
+    }  # fmt: skip
+
+
+def _by_cluster(rows: Rows) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["cluster"], []).append(row)
+    return found
+
+
+def _cases(told: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[Row]]) -> list[dict[str, Any]]:
+    """What the account has of each campaign that it touches, those that it is in first. Carries and needed: of the cluster in which it gets furthest."""
+    made = []
+    for campaign in dict.fromkeys(each["campaign"] for each in told):
+        of = [each for each in told if each["campaign"] == campaign]
+        closest = max(of, key=lambda each: (min(each["carries"] / each["needed"], each["carries_kin"] / each["needed_kin"]), -each["cluster"]))
+        worded = {row["ts"] for each in of for row in mine.get(each["cluster"], []) if row["family"] < each["families"]}
+        replayed = {row["ts"] for each in of for row in at_end.get(each["cluster"], [])}
+        made.append({
+            "campaign": campaign, "verdict": of[0]["verdict"], "in": any(each["in"] for each in of), "clusters": len(of),
+            "clusters_in": sum(each["in"] for each in of), "carries": closest["carries"], "needed": closest["needed"],
+            "carries_kin": closest["carries_kin"], "needed_kin": closest["needed_kin"],
+            "calls": len(worded | replayed), "replays": len(replayed),
+        })  # fmt: skip
+    return sorted(made, key=lambda each: not each["in"])
+
+
+def _hinging(campaigns: Sequence[str], inside: Rows, clusters: Rows) -> list[str]:
+    """Of these campaigns those of which no cluster would surely be listed without this account: it is in each that would not."""
+    weak = {each["cluster"] for each in inside if not each["stands"]}
+    return [name for name in campaigns if all(each["cluster"] in weak for each in clusters if each["campaign"] == name)]
+
+
+def _out(inside: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[Row]]) -> dict[str, Any]:
     """What would have to be missing for the account to be in no campaign."""
-    gone: set[int] = set()
-    times: set[int] = set()
-    for each in inside:
-        left = [row for row in mine.get(each["cluster"], []) if row["prompt"] not in gone]
-        gone.update(fewer(left, each["needed"]))
-        times.update(row["ts"] for row in replays.get(each["cluster"], []))
-    times.update(row["ts"] for rows in mine.values() for row in rows if row["prompt"] in gone)
+    replayed = {row["ts"] for each in inside for row in at_end.get(each["cluster"], [])}
+    # Calls at an end of a replay have to go in any case, and their wording goes with them.
+    own = {each["cluster"]: each["families"] for each in inside}
+    left = [row for number, rows in mine.items() for row in rows if number in own and row["family"] < own[number] and row["ts"] not in replayed]
+    gone = fewer(left, {each["cluster"]: each["needed"] for each in inside})
+    worded = {row["ts"] for rows in mine.values() for row in rows if row["prompt"] in gone} - replayed
+    parts = [f"the {_count(len(replayed), 'call')} that stand at an end of a replay of reasoning"] if replayed else []
+    parts += [f"{_count(len(worded), 'call')} ({_count(len(gone), 'different prompt')}) in the wording"] if worded else []
     return {
-        "to": "not in", "prompts": len(gone), "calls": len(times), "times": sorted(times),
-        "text": f"Without {len(times)} of its calls ({len(gone)} different prompts that carry the wording"
-        + (", and its replays of others' reasoning" if any(each["replays"] for each in inside) else "") + ") it would be in no campaign.",
+        "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed | worded), "prompts": len(gone),
+        "times": sorted(replayed | worded), "text": f"Without {' and '.join(parts)} it would be in no campaign.",
     }  # fmt: skip
 
 
-def _into(candidates: Rows, mine: Mapping[int, Rows], models: Mapping[int, Rows]) -> dict[str, Any] | None:
-    """What would have to be there for the account to be in a campaign: the fewest prompts over all candidates."""
-    best: tuple[int, int, list[int]] | None = None
-    for each in candidates:
-        added = more(mine.get(each["cluster"], []), models.get(each["cluster"], []), each["needed"])
-        if added and (best is None or (len(added), each["cluster"]) < best[:2]):
-            best = (len(added), each["cluster"], added)
-    if best is None:
-        return None
-    count, number, added = best
-    campaign = next(each["campaign"] for each in candidates if each["cluster"] == number)
-    return {
-        "to": "in", "campaign": campaign, "cluster": number, "prompts": count, "like": sorted(added),
-        "text": f"With {count} more different prompt{'s' if count != 1 else ''} in the wording of campaign {campaign} it would be in it.",
-    }  # fmt: skip
+def _into(near: Rows, clusters: Rows, mine: Mapping[int, list[Row]], models: Mapping[int, list[Row]]) -> list[dict[str, Any]]:
+    """What would have to be there for the account to be in a campaign, fewest calls first: by wording, of `near` clusters, and by replay, of any."""
+    found = []
+    for each in near:
+        added = more(mine.get(each["cluster"], []), models.get(each["cluster"], []), each)
+        if added:
+            found.append({"to": "in", "by": ["wording"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": len(added), "times": sorted(added)})
+    by_wording = sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
+    for one in by_wording:
+        more_of = (
+            f"{_count(one['calls'], 'more call' if one['cluster'] in mine else 'call')} of {'another prompt' if one['calls'] == 1 else 'different prompts'}"
+        )
+        one["text"] = f"With {more_of} in the wording of campaign {one['campaign']} it would be in it."
+    by_replay = [
+        {
+            "to": "in", "by": ["replay"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": 1, "times": [each["replay_ts"]],
+            "text": f"With 1 call that replays reasoning issued to a member of campaign {each['campaign']}, a stranger, it would be in it.",
+        }
+        for each in clusters if each["replay_ts"] is not None
+    ][:1]  # fmt: skip
+    return sorted([*by_wording, *by_replay], key=lambda one: one["calls"])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import flow
+from stillwatch.account import story
+from stillwatch.doors.outcomes import Drilled, Explanation, Marked, explanation
 from stillwatch.doors.report import page
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
@@ -58,6 +60,9 @@ TIES = pa.schema([
 
 REJECTED = pa.schema([("file", pa.string()), ("line", pa.int64()), ("reason", pa.string())])
 "One row for each record that could not be used; line (or row) from 1, null where the whole file or column is meant."
+
+UNITS = ("account", "key", "end_user")
+"What can be linked."
 
 _SHOWN = ("campaign", "verdict", "log10_e", "q", "accounts", "calls", "severity", "tokens_out", "list_price_usd")
 "Columns of the notebook's table."
@@ -145,7 +150,7 @@ def scan(
         pseudonymous: leave keyed hashes in place of the log's own account ids.
         prices: file of list prices in place of the program's own.
         context: file of dated releases, bans and payment changes, to look for what answers them.
-        unit: what is linked: account, key or end_user.
+        unit: what is linked: account, key or end_user (those behind a reseller's or gateway's accounts).
         progress: told the step's name and a count as the work goes on.
 
     Raises: UserError for what the user can mend.
@@ -154,10 +159,80 @@ def scan(
         # Holds results and account ids, never text; only its owner may read it, and it goes whatever happens.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
-            _several(logs), folder, history=_several(history), mapping=_path(map), key=_path(key), pseudonymous=pseudonymous, prices=_path(prices),
-            context=_path(context), unit=unit, fleeting=out is None, progress=progress, render=None if out is None else page.render,
+            _several(logs), folder, history=_several(history), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
+            prices=_path(prices), context=_path(context), fleeting=out is None, progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)
+
+
+def explain(folder: str | os.PathLike[str], account: str, *, for_account: bool = False, key: str | os.PathLike[str] | None = None) -> Explanation:
+    """Why an account is in, nearly in or not in a campaign, as `stillwatch explain` says it. The log is not needed.
+
+    Args:
+        folder: a scan's folder (`scan(..., out=folder)`).
+        account: the log's own id, or the keyed hash that a pseudonymous scan shows.
+        for_account: what the account's holder may see: nobody else's accounts, no signs, and how to object.
+        key: file of that scan's hashing key.
+
+    Raises: UserError for what the user can mend.
+    """
+    return explanation(story(Path(folder), account, _path(key), for_account), for_account)
+
+
+def marks(
+    logs: Log | Sequence[Log],
+    *,
+    out: str | os.PathLike[str],
+    map: str | os.PathLike[str] | None = None,
+    unit: str = "account",
+    key: str | os.PathLike[str] | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Marked:
+    """Write the marks of logs, without a word of their text, to a file that `scan` reads, as `stillwatch marks` does.
+
+    Args: logs, map, unit, key and progress as in `scan`; out: the file to write (Parquet), whole or not at all.
+    Raises: UserError for what the user can mend.
+    """
+    made = flow.marks(_several(logs), Path(out), mapping=_path(map), key=_path(key), unit=_unit(unit), progress=progress)
+    lines = [] if made["rejected"] is None else [orjson.loads(line) for line in Path(made["rejected"]).read_bytes().splitlines()]
+    return Marked(Path(made["marks"]), made["calls_read"], made["accounts"], pa.Table.from_pylist(lines, schema=REJECTED))
+
+
+def drill(
+    scenario: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    corpora: str | os.PathLike[str] | None = None,
+    seed: int | None = None,
+    calls: int | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Drilled:
+    """Make a log with documented campaigns planted into benign traffic, and the truth beside it, as `stillwatch drill` does.
+
+    Args:
+        scenario: a built-in name (mixed, benign, history, demo, O-SEP ...) or a TOML file.
+        out: the log to write, with the truth beside it. None: nothing stays on disk.
+        corpora: folder of corpora from which texts are drawn, instead of the built-in one.
+        seed: the same seed gives the same log.
+        calls: calls to make.
+        progress: told the step's name as the work goes on.
+
+    Raises: UserError for what the user can mend.
+    """
+    how: dict[str, Any] = {"corpora": _path(corpora), "seed": seed, "calls": calls, "progress": progress}
+    if out is not None:
+        planted = flow.rehearse(os.fspath(scenario), Path(out), **how)
+        return Drilled(planted, pq.read_table(planted["truth"]))
+    with tempfile.TemporaryDirectory(prefix="stillwatch-") as folder:
+        planted = flow.rehearse(os.fspath(scenario), Path(folder) / "log.parquet", **how)
+        log, truth = (pq.read_table(planted[name]) for name in ("log", "truth"))
+    return Drilled({**planted, "log": None, "truth": None}, truth, log)
+
+
+def _unit(given: str) -> str:
+    if given not in UNITS:
+        raise UserError(f"no such unit: {given}", "", f"name one of {', '.join(UNITS)}")
+    return given
 
 
 def _path(given: str | os.PathLike[str] | None) -> Path | None:

@@ -148,6 +148,25 @@ def marks(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("account", metavar="ACCOUNT")
+@click.option("--for-account", is_flag=True, help="What the account's holder may see: nobody else's accounts, no signs, and how to object.")
+@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key of the scan. Default: in the user's configuration folder.")
+@as_json
+def explain(folder: Path, account: str, for_account: bool, key: Path | None, json_: bool) -> None:
+    """Say why an account is in, nearly in or not in a campaign of the scan in DIR, and what would turn the answer.
+
+    ACCOUNT is the log's own id (the key's, or account/user, where --unit says so), or the keyed hash that a scan with
+    --pseudonymous shows. The log is not needed.
+    """
+    from stillwatch.account import story
+    from stillwatch.doors import explained
+
+    told = story(folder, account, key, for_account)
+    click.echo(json.dumps(told) if json_ else explained.for_account(told) if for_account else explained.explained(told))
+
+
+@main.command()
 @click.argument("scenario")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="LOG", help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv.")
 @click.option("--into", metavar="LOG", help="Plant the campaigns into this log instead of made innocents: file, folder or glob, in any format that scan reads.")

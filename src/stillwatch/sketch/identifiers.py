@@ -11,7 +11,6 @@ What it cannot do: 64 bits collide by chance once in about 2**32 different ident
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numba
@@ -20,15 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.sketch.siphash import subkey
+
 Hashes = npt.NDArray[np.int64]
-
-_PERSON = b"stillwatch.hash1"
-
-
-def subkey(key: bytes, domain: str) -> tuple[int, int]:
-    """The two 64-bit halves of the SipHash key that belongs to one domain of identifiers."""
-    digest = hashlib.blake2b(domain.encode(), key=key, digest_size=16, person=_PERSON).digest()
-    return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
 
 def hash_strings(array: pa.Array | pa.ChunkedArray, key: bytes, domain: str) -> Hashes:

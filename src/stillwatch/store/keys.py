@@ -44,6 +44,15 @@ def load_or_create(path: Path | None) -> bytes:
         raise UserError(what, str(path), "name another place with --key FILE") from error
 
 
+def load(path: Path | None) -> bytes | None:
+    """The key in a file, None when nothing lies there: for work that must never make one. Raises UserError as `load_or_create` does."""
+    path = path if path is not None else default_path()
+    try:
+        return _load(path) if path.exists() else None
+    except OSError as error:
+        raise UserError(f"the hashing key cannot be read ({error.strerror})", str(path), "name another place with --key FILE") from error
+
+
 def _load(path: Path) -> bytes:
     state = path.stat()
     if not stat.S_ISREG(state.st_mode):

@@ -1,7 +1,11 @@
-"""The tables from which one account is explained: kept beside a scan's states, read by account."""
+"""The tables from which one account is explained: kept beside a scan's states, read by account.
+
+Large tables are sorted by account and read by row group, so that an answer takes as long for a large scan as for a small one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,11 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import UserError
 
-VERSION = b"1"
+VERSION = b"2"
 FOLDER = "states"
-NAMES = ("accounts", "clusters", "families", "touches", "ends", "ties")
+NAMES = ("accounts", "clusters", "families", "models", "touches", "ends", "ties", "holders", "own")
+ROWS = 16_384
+"Rows of a group, the least that is read of a table."
 
 
 def _place(folder: Path, name: str) -> Path:
@@ -24,28 +30,50 @@ def write(folder: Path, tables: dict[str, pa.Table], fingerprint: str) -> None:
     """Write the tables into a scan's folder, stamped with version and key."""
     for name in NAMES:
         stamped = tables[name].replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode()})
-        pq.write_table(stamped, _place(folder, name), compression="zstd", row_group_size=65_536)
+        pq.write_table(stamped, _place(folder, name), compression="zstd", row_group_size=ROWS)
 
 
-def read(folder: Path, fingerprint: str | None) -> dict[str, pa.Table]:
-    """All tables of a scan. Raises: UserError when there are none, or another version or (where one is given) another key made them."""
-    found = {}
-    for name in NAMES:
-        try:
-            table = pq.read_table(_place(folder, name), memory_map=True)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise UserError("is no folder that a scan wrote", str(folder), "name the DIR that was given to `stillwatch scan --out`") from error
-        told = table.schema.metadata or {}
+class Memberships:
+    """The tables of one scan, opened when they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises: UserError when the folder is no scan, or one of another version."""
+        self._folder = folder
+        told = self._open("accounts").schema_arrow.metadata or {}
         if told.get(b"stillwatch") != VERSION:
             raise UserError("was written by another version", str(folder), "scan that log again with this version")
-        if fingerprint is not None and told.get(b"key") != fingerprint.encode():
-            raise UserError("was made with another hashing key", str(folder), "pass the key of that scan with --key")
-        found[name] = table
-    return found
+        self.fingerprint = told.get(b"key", b"").decode()
 
+    def _open(self, name: str) -> pq.ParquetFile:
+        try:
+            return pq.ParquetFile(_place(self._folder, name), memory_map=True)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError("is no folder that a scan wrote", str(self._folder), "name the DIR that was given to `stillwatch scan --out`") from error
 
-def of(tables: dict[str, pa.Table], name: str, column: str, value: int) -> list[dict[str, Any]]:
-    """Rows of one table whose column has a value."""
-    table = tables[name]
-    rows: list[dict[str, Any]] = table.filter(pc.equal(table[column], value)).to_pylist()
-    return rows
+    def count(self, name: str) -> int:
+        """Rows of a table."""
+        return int(self._open(name).metadata.num_rows)
+
+    def all(self, name: str) -> list[dict[str, Any]]:
+        """Every row of a table: for those that grow with the campaigns, not with the log."""
+        rows: list[dict[str, Any]] = self._open(name).read().to_pylist()
+        return rows
+
+    def among(self, name: str, column: str, values: Iterable[int]) -> list[dict[str, Any]]:
+        """The rows of a table whose column has one of some values."""
+        table = self._open(name).read()
+        rows: list[dict[str, Any]] = table.filter(pc.is_in(table[column], pa.array(sorted(values), pa.int64()))).to_pylist()
+        return rows
+
+    def of(self, name: str, account: int) -> list[dict[str, Any]]:
+        """The rows of one account."""
+        file = self._open(name)
+        rows: list[dict[str, Any]] = []
+        for group in range(file.metadata.num_row_groups):
+            span = file.metadata.row_group(group).column(0).statistics
+            if span is None or not span.has_min_max or span.min <= account <= span.max:
+                held = file.read_row_group(group)
+                column = held.column(0).to_numpy()
+                low, high = (int(column.searchsorted(account, side)) for side in ("left", "right"))
+                rows += held.slice(low, high - low).to_pylist()
+        return rows
