@@ -90,6 +90,14 @@ def test_earlier_users_speak_for_innocence_when_they_are_more_than_one_in_twenty
     assert judge(_weighed(strangers=60, before=2), DEALT, PURPOSE, SPEAKING).verdict == "alert"
 
 
+def test_a_declared_programme_and_grading_alone_are_for_a_person() -> None:
+    assert _verdict(values={**DEALT, "programme": 0.6}) == "review" and _verdict(values={**DEALT, "programme": 0.1}) == "alert"
+    assert _verdict(values={**DEALT, "programme": None}) == "alert", "a log without programmes explains nothing and denies nothing"
+    grading = [replace(PURPOSE[0], name="grading"), replace(PURPOSE[0], name="capability concentration")]
+    found = judge(_weighed(), DEALT, grading, SPEAKING | {"grading"})
+    assert found.verdict == "review" and any("grading" in reason for reason in found.reasons)
+
+
 def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:
     few, none = _weighed(strangers=6, named=60), _weighed(strangers=6)
     assert few.q > 0.10 and judge(few, DEALT, PURPOSE, SPEAKING).verdict == "review"

@@ -30,6 +30,9 @@ ONE_SITE = (0.2, 0.4)
 EARLIER = (0.3, 0.7)
 "Share of wordings that reference organisations already used."
 
+DECLARED = (0.2, 0.5)
+"Share of the accounts that declare a programme (research, education, evaluation, permitted distillation) under which saying the same is to be expected."
+
 OLD = 0.05
 "Of the reference organisations that a wording as common before as it is now would have had, the share that must have used it."
 
@@ -112,6 +115,11 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "one site", values.get("one_site"), ONE_SITE, 1.0,
             "{value:.0%} of the accounts sit behind one address, as a class or an office does.",
             "The accounts sit in many places (at most {value:.0%} behind one address).",
+        ),
+        _graded(
+            "a declared programme", values.get("programme"), DECLARED, 1.0,
+            "{value:.0%} of the accounts declare a programme under which such work is to be expected.",
+            "Only {value:.0%} of the accounts declare a programme of research, education, evaluation or permitted distillation.",
         ),
         _graded(
             "an earlier user", earlier, EARLIER, 1.0,

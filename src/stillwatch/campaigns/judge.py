@@ -14,6 +14,9 @@ from stillwatch.records import Cluster, Evidence
 LADDER = ("alert", "review", "watch")
 "Verdicts, strongest first."
 
+PERMITTED = frozenset({"grading", "capability concentration"})
+"Signs of purpose that a judge of its own application's answers shows in full: where there are no others, they never make an alert."
+
 SAME_CASE = 0.5
 "Share of the smaller cluster's accounts from which two clusters are one case."
 
@@ -79,6 +82,10 @@ def judge(
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1
         reasons.append("dealing could not be examined, so a person has to look")
+    firing = {each.name for each in evidence if each.fires and each.name in speaking}
+    if step == 0 and "grading" in firing and firing <= PERMITTED:
+        step = 1
+        reasons.append("grading is what judges of applications do as well: a person has to look")
     if purpose == "open":
         # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
         step += 1

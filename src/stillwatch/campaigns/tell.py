@@ -149,11 +149,12 @@ def _alternatives(lead: Judged) -> list[dict[str, Any]]:
             continue
         each = tried[exculpation]
         told.append({"name": name, "for": [each.text] if each.found else [], "against": [each.text] if each.found is False else []})
-    judges = next((each for each in lead.evidence if each.name == "reasoning elicitation"), None)
-    for_audit = [judges.text] if judges is not None and judges.fires else []
+    firing = {each.name: each.text for each in lead.evidence if each.fires}
+    programme = tried.get("a declared programme")
     told.append({
-        "name": "audit, explainability or permitted synthetic data", "for": for_audit,
-        "against": ["No programme is declared, and strangers share the wording."],
+        "name": "audit, explainability, evaluation or permitted synthetic data",
+        "for": [firing[name] for name in ("reasoning elicitation", "grading") if name in firing] + ([programme.text] if programme and programme.found else []),
+        "against": ([programme.text] if programme and programme.found is False else []) + ["Strangers share the wording."],
     })  # fmt: skip
     return told
 
