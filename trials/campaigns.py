@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch import flow
@@ -31,6 +32,7 @@ from stillwatch.drill.scenario import Planted, Scenario
 from stillwatch.drill.texts import Texts
 
 NAMED = ("alert", "review")
+LADDER = ("alert", "review", "watch", "-")
 STOP = {
     "en": "the and of to in is that for with are this what how you", "de": "der die und das ist nicht ein eine mit auf für den wie wird",
     "fr": "le la les des est une un et dans pour que sur avec du", "es": "el la los las es una un y en para que con del por",
@@ -61,7 +63,7 @@ def languages(calls: pa.Table) -> dict[str, str]:
     return {account: language_of(mine) for account, mine in said.items()}
 
 
-def judged(drill: compose.Drill, campaign: str, out: Path, summary: dict[str, Any]) -> dict[str, Any]:
+def judged(drill: compose.Drill, campaign: str, out: Path, summary: dict[str, Any], spoken: dict[str, str]) -> dict[str, Any]:
     """What a scan said of one planted campaign, and of innocents by class and language."""
     label: dict[str, str] = {}
     for account, planted, kind in zip(*(drill.truth[name].to_pylist() for name in ("account", "campaign", "class")), strict=True):
@@ -69,29 +71,26 @@ def judged(drill: compose.Drill, campaign: str, out: Path, summary: dict[str, An
             label[account] = planted or kind
     guilty = {account for account, name in label.items() if name == campaign}
     lines = [json.loads(line) for line in (out / "campaigns.jsonl").read_text().splitlines()]
-    ours, false, watches = [], [], []
+    cases = []
     for line in lines:
-        share = len(guilty.intersection(line["accounts"])) / len(line["accounts"])
-        about = {"verdict": line["verdict"], "accounts": len(line["accounts"]), "guilty": round(share, 4), "log10_e": line["log10_e"], "q": line["q"]}
-        about["main"] = Counter(label[account] for account in line["accounts"]).most_common(1)[0][0]
-        about["found"] = [each["name"] for each in line["conditions"]["exculpations"] if each["found"]]
-        about["values"] = {each["name"]: each["value"] for each in line["conditions"]["exculpations"]}
-        about["purpose"], about["replay"] = line["conditions"]["purpose"]["grade"], bool(line["conditions"]["replay"])
-        (watches if line["verdict"] not in NAMED else ours if share > 0.5 else false).append(about)
-    named = [line for line in lines if line["verdict"] in NAMED]
-    accused = {account for line in named for account in line["accounts"]}
-    innocent = accused - guilty
-    spoken = languages(drill.calls)
-    verdicts = [each["verdict"] for each in ours]
+        tried = line["conditions"]["exculpations"]
+        cases.append({
+            "verdict": line["verdict"], "accounts": len(line["accounts"]), "guilty": round(len(guilty.intersection(line["accounts"])) / len(line["accounts"]), 4),
+            "log10_e": line["log10_e"], "q": line["q"], "main": Counter(label[account] for account in line["accounts"]).most_common(1)[0][0],
+            "values": {each["name"]: each["value"] for each in tried if each["found"]}, "purpose": line["conditions"]["purpose"]["grade"],
+            "replay": bool(line["conditions"]["replay"]),
+        })  # fmt: skip
+    accused = {verdict: {account for line in lines if line["verdict"] == verdict for account in line["accounts"]} for verdict in NAMED}
+    named = set().union(*accused.values())
+    verdicts = [each["verdict"] for each in cases if each["guilty"] > 0.5]
+    people = [account for account in label if account not in guilty]
     return {
-        "verdict": min(verdicts, default="watch" if any(each["guilty"] > 0.5 for each in watches) else "-"),
-        "recall": round(len(accused & guilty) / max(1, len(guilty)), 4), "accounts": len(guilty), "calls": drill.truth.num_rows,
-        "planted_calls": drill.campaigns[0]["calls"] if drill.campaigns else 0, "share": drill.campaigns[0]["share"] if drill.campaigns else 0.0,
-        "cases": ours, "false": false, "watches": watches, "innocents": dict(Counter(label[each] for each in innocent)),
-        "innocents_by_language": dict(Counter(spoken[each] for each in innocent)),
-        "alert_innocents": dict(Counter(label[a] for line in lines if line["verdict"] == "alert" for a in line["accounts"] if a not in guilty)),
-        "people": dict(Counter(name for account, name in label.items() if account not in guilty)),
-        "people_by_language": dict(Counter(spoken[account] for account in label if account not in guilty)),
+        "verdict": min(verdicts, key=LADDER.index, default="-"), "recall": round(len(named & guilty) / max(1, len(guilty)), 4), "accounts": len(guilty),
+        "calls": drill.truth.num_rows, "planted_calls": drill.campaigns[0]["calls"] if drill.campaigns else 0, "cases": cases,
+        "false": [each for each in cases if each["verdict"] in NAMED and each["guilty"] <= 0.5],
+        "innocents": dict(Counter(label[each] for each in named - guilty)), "in_alerts": dict(Counter(label[each] for each in accused["alert"] - guilty)),
+        "innocents_by_language": dict(Counter(spoken[each] for each in named - guilty)), "people": dict(Counter(label[each] for each in people)),
+        "people_by_language": dict(Counter(spoken[each] for each in people)),
         "placebo": [summary["placebo"]["alerts"], summary["placebo"]["reviews"]], "seconds": summary["seconds"],
     }  # fmt: skip
 
@@ -102,29 +101,33 @@ class Ground:
 
     scenario: Scenario
     texts: Texts
-    rows: list[dict[str, Any]]
-    truth: list[tuple[str, str, str, str | None, str]]
+    calls: pa.Table
+    truth: pa.Table
+    spoken: dict[str, str]
     work: Path
 
 
 GROUND: Ground | None = None
 
 
-def _one(job: tuple[str | None, bool | None, dict[str, Any]]) -> dict[str, Any]:
+def _one(job: tuple[str | None, bool | None, float]) -> dict[str, Any]:
     """Plant, scan, compare: in a child of its own, so that every campaign finds the texts as the innocents left them."""
-    name, infrastructure, rungs = job
+    name, infrastructure, share = job
     ground = GROUND
     assert ground is not None
-    told = []
-    rows, truth = list(ground.rows), list(ground.truth)
+    drill = compose.Drill(ground.calls, ground.truth, [])
     if name is not None:
-        planted = Planted(name, share=rungs.pop("share"), infrastructure=infrastructure, **rungs)
-        told = [compose._plant(ground.scenario, ground.texts, planted, ground.scenario.calls, rows, truth)]
-    drill = compose._made(ground.scenario, rows, truth, told)
+        rows: compose.Rows = []
+        truth: compose.Truth = []
+        told = compose._plant(ground.scenario, ground.texts, Planted(name, share=share, infrastructure=infrastructure), ground.scenario.calls, rows, truth)
+        planted = compose._made(ground.scenario, rows, truth, [told])
+        order = np.argsort(np.concatenate([ground.calls["ts"].to_numpy(), planted.calls["ts"].to_numpy()]), kind="stable")
+        both = [pa.concat_tables(pair).take(order) for pair in ((ground.calls, planted.calls), (ground.truth, planted.truth))]
+        drill = compose.Drill(both[0], both[1], planted.campaigns)
     with tempfile.TemporaryDirectory(dir=ground.work) as folder:
         out = Path(folder) / "scan"
         summary = flow.watch([drill.calls], out, history=[str(ground.work / "history")], key=ground.work / "key", fleeting=True)
-        return judged(drill, name or "", out, summary)
+        return judged(drill, name or "", out, summary, {account: "unclear" for account in set(drill.truth["account"].to_pylist())} | ground.spoken)
 
 
 def prepare(work: Path, corpora: Path | None) -> None:
@@ -140,22 +143,27 @@ def prepare(work: Path, corpora: Path | None) -> None:
 def _grounds(args: argparse.Namespace) -> Iterator[tuple[int, float, list[tuple[str | None, bool | None]]]]:
     for seed in args.seeds:
         for share in args.shares:
-            jobs = [(name, on) for name in (args.only or sorted(every_campaign())) for on in (False, True)]
-            yield seed, share, list(jobs)
+            yield seed, share, [(name, on) for name in (args.only or sorted(every_campaign())) for on in args.infrastructure]
         if args.benign:
             yield seed, 0.0, [(None, None)]
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["seed"], row["planted_share"], row["campaign"], row["infrastructure"]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Results so far."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def run(args: argparse.Namespace) -> None:
     """All logs that are not in the results yet."""
     global GROUND
     args.work.mkdir(parents=True, exist_ok=True)
+    prepare(args.work, args.corpora)
     results = args.work / args.results
-    done = (
-        {(r["seed"], r["planted_share"], r["campaign"], r["infrastructure"]) for r in map(json.loads, results.read_text().splitlines())}
-        if results.exists()
-        else set()
-    )
+    done = {_key(row) for row in read(results)}
     context = multiprocessing.get_context("fork")
     for seed, share, jobs in _grounds(args):
         wanted = [job for job in jobs if (seed, share, *job) not in done]
@@ -163,15 +171,89 @@ def run(args: argparse.Namespace) -> None:
             continue
         chosen = replace(scenario.load("broad"), seed=seed, calls=args.calls)
         texts = Texts(f"{seed}/{chosen.split}", args.corpora, chosen.split)
-        rows, truth = compose._innocents(chosen, texts, 1 - share)
-        GROUND = Ground(chosen, texts, rows, truth, args.work)
+        innocents = compose._made(chosen, *compose._innocents(chosen, texts, 1 - share), [])
+        GROUND = Ground(chosen, texts, innocents.calls, innocents.truth, languages(innocents.calls), args.work)
         with context.Pool(args.jobs, maxtasksperchild=1) as pool, results.open("a") as file:
-            tasks = [(job, pool.apply_async(_one, ((job[0], job[1], {"share": share}),))) for job in wanted]
+            tasks = [(job, pool.apply_async(_one, ((*job, share),))) for job in wanted]
             for (name, infrastructure), task in tasks:
                 told = {"seed": seed, "planted_share": share, "campaign": name, "infrastructure": infrastructure, **task.get()}
                 file.write(json.dumps(told) + "\n")
                 file.flush()
                 print(seed, share, name, infrastructure, told["verdict"], told["recall"], told["innocents"], [f["main"] for f in told["false"]], flush=True)
+
+
+NOVEL = ("viral prompt", "new framework", "prompt library", "benchmark in parts", "new customers")
+"Classes that the history does not hold: innocent novelty."
+
+
+def _rates(rows: list[dict[str, Any]], named: str, people: str) -> list[str]:
+    """Innocents named, of all, by class or language, as a table."""
+    hit: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
+    for row in rows:
+        hit.update(row[named])
+        whole.update(row[people])
+    out = ["| | accounts | named | % |", "|---|---|---|---|"]
+    return [*out, *(f"| {name} | {count:,} | {hit[name]} | {100 * hit[name] / count:.2f} |" for name, count in sorted(whole.items()))]
+
+
+def _found(rows: list[dict[str, Any]]) -> list[str]:
+    """Per campaign and way of planting: the verdicts of the seeds, and the mean share of its accounts found."""
+    ways = sorted({(row["planted_share"], row["infrastructure"]) for row in rows}, reverse=True)
+    head = [f"{100 * share:g} %, {'shared' if on else 'no'} infrastructure" for share, on in ways]
+    out = ["| campaign | " + " | ".join(head) + " |", "|---|" + "---|" * len(ways)]
+    for name in sorted({row["campaign"] for row in rows}):
+        cells = []
+        for way in ways:
+            mine = sorted(
+                (row for row in rows if row["campaign"] == name and (row["planted_share"], row["infrastructure"]) == way), key=lambda row: row["seed"]
+            )
+            recall = sum(row["recall"] for row in mine) / max(1, len(mine))
+            cells.append(f"{', '.join(row['verdict'] for row in mine)} ({recall:.2f})")
+        out.append(f"| {name} | " + " | ".join(cells) + " |")
+    for verdict, said in (("review or better", NAMED), ("alert", NAMED[:1])):
+        counts = []
+        for way in ways:
+            seeds = sorted({row["seed"] for row in rows})
+            of = [sum(row["verdict"] in said for row in rows if (row["planted_share"], row["infrastructure"]) == way and row["seed"] == seed) for seed in seeds]
+            counts.append(", ".join(map(str, of)))
+        out.append(f"| **{verdict}** | " + " | ".join(counts) + " |")
+    return out
+
+
+def table(args: argparse.Namespace) -> None:
+    """The page from the results."""
+    rows = read(args.work / args.results)
+    planted, benign = [row for row in rows if row["campaign"]], [row for row in rows if not row["campaign"]]
+    history = json.loads((args.work / "history" / "summary.json").read_text())
+    seeds = sorted({row["seed"] for row in rows})
+    false = Counter((each["verdict"], each["main"]) for row in rows for each in row["false"])
+    alerts: Counter[str] = Counter()
+    for row in rows:
+        alerts.update(row["in_alerts"])
+    placebo = [sum(row["placebo"][i] for row in rows) for i in (0, 1)]
+    text = [
+        "# Every documented campaign, alone", "",
+        "Printed by `python trials/campaigns.py run --corpora DIR --work WORK --benign` and `python trials/campaigns.py table --work WORK`.", "",
+        f"Each of the twelve documented campaigns is planted alone into traffic of every benign class (scenario `broad`, 100,000 calls), with seeds {', '.join(map(str, seeds))}, at 15 % and at 1 %"
+        " of the calls, with and without shared infrastructure (six payers and offices for the whole campaign). Log and history draw on different halves of the corpora's sources,"
+        f" with other seeds; the history has {history['calls_read']:,} calls of {history['organisations']:,} organisations and none of the classes that are new by nature.",
+        "", "Campaigns are cut to size as the drill's manual says: at 1 % a campaign has about 1,000 calls, some of 20 accounts. The verdict is the strongest on a case of"
+        " which most accounts are the campaign's; one word a seed. In brackets: share of the campaign's accounts in alerts and reviews, mean of the seeds.", "",
+        "## What is found", "", *_found(planted), "", f"Placebo, over all {len(rows)} scans: {placebo[0]} alerts, {placebo[1]} reviews.", "",
+        "## Innocents", "",
+        "Cases of which most accounts are innocent: " + (", ".join(f"{verdict} of {main} x{count}" for (verdict, main), count in sorted(false.items())) or "none") + ".", "",
+        "Innocent accounts swept into alerts, over all scans: " + (", ".join(f"{name} {count}" for name, count in sorted(alerts.items())) or "none") + ".", "",
+        "Innocent accounts in an alert or a review, by class, all scans together (novel by nature: " + ", ".join(NOVEL) + "):", "", *_rates(rows, "innocents", "people"), "",
+        "The same by language of the prompts (told by writing system and function words, for this table only):", "", *_rates(rows, "innocents_by_language", "people_by_language"), "",
+    ]  # fmt: skip
+    if benign:
+        text += ["Innocents alone, nothing planted:", ""]
+        text += [
+            f"- seed {row['seed']}: {sum(row['innocents'].values())} of {sum(row['people'].values()):,} accounts named: {row['innocents'] or 'nobody'}"
+            for row in benign
+        ] + [""]
+    args.out.write_text("\n".join(text))
 
 
 def main() -> None:
@@ -185,12 +267,17 @@ def main() -> None:
     runs.add_argument("--seeds", type=int, nargs="+", default=[301, 302, 303])
     runs.add_argument("--shares", type=float, nargs="*", default=[0.15, 0.01])
     runs.add_argument("--only", nargs="*")
+    runs.add_argument("--infrastructure", type=lambda word: word == "on", nargs="+", default=[False, True], help="off, on or both")
     runs.add_argument("--benign", action="store_true", help="also the innocents alone")
     runs.add_argument("--calls", type=int, default=100_000)
     runs.add_argument("--jobs", type=int, default=2)
     runs.set_defaults(do=run)
+    tables = commands.add_parser("table")
+    tables.add_argument("--work", type=Path, required=True)
+    tables.add_argument("--results", default="results.jsonl")
+    tables.add_argument("--out", type=Path, default=Path("docs/campaigns.md"))
+    tables.set_defaults(do=table)
     args = parser.parse_args()
-    prepare(args.work, args.corpora) if args.do is run else None
     args.do(args)
 
 
