@@ -294,7 +294,7 @@ _CALL = {
     "output_tokens": 3,
 }
 _ASK = {"model": "m-1", "messages": [{"role": "user", "content": "Go on"}], "temperature": "hot", "stream": True}
-_TOLD = {"prompt": "Go on", "turns": 1, "logit_bias": False, "tools": 0}
+_TOLD = {"prompt": "Go on", "turns": 1, "images": 0, "logit_bias": False, "tools": 0}
 _CHUNKS = (
     'data: {"id":"c-1","created":1750000000,"choices":[{"delta":{"content":"Go"}}]}\n\n'
     'data: {"id":"c-1","choices":[{"delta":{"content":"ne"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9}}\n\ndata: [DONE]\n'
