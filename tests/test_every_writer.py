@@ -8,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from written.declare import Call, Writer, found, prepared, reduced
 
 from conftest import Logs
 from stillwatch import flow
@@ -16,7 +15,7 @@ from stillwatch.calls import SCHEMA
 from stillwatch.intake.declare import found as every_format
 from stillwatch.intake.read import read
 from stillwatch.records import Rejected
-from stillwatch.sketch.identifiers import siphash
+from written.declare import Call, Writer, found, prepared, reduced, split
 
 WRITERS = found()
 OURS = {"Parquet", "JSON Lines", "CSV", "marks"}
@@ -52,6 +51,45 @@ def test_every_column_comes_back_as_it_was_or_as_declared(writer: Writer, calls:
     assert {name for row in told.values() for name, value in row.items() if value is not None} == set(writer.carries) | set(writer.own)
 
 
-def scanned(logs: Logs, source: Path, out: Path) -> bytes:
-    flow.watch([str(source)], out, history=[str(logs.history)], key=logs.key)
+@pytest.fixture(scope="module")
+def history(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The history, scanned once."""
+    out = tmp_path_factory.mktemp("written") / "history"
+    flow.watch([str(logs.history)], out, key=logs.key)
+    return out
+
+
+def scanned(source: Path, logs: Logs, history: Path, out: Path) -> bytes:
+    flow.watch([str(source)], out, history=[str(history)], key=logs.key)
     return (out / "campaigns.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=lambda each: each.name)
+def test_a_format_gives_the_campaigns_of_what_it_carries(writer: Writer, calls: list[Call], logs: Logs, history: Path, tmp_path: Path) -> None:
+    (tmp_path / f"log{writer.suffix}").write_bytes(writer.write(calls))
+    pq.write_table(reduced(writer, calls), tmp_path / "log.parquet")
+    told = scanned(tmp_path / f"log{writer.suffix}", logs, history, tmp_path / "foreign")
+    assert told == scanned(tmp_path / "log.parquet", logs, history, tmp_path / "canonical")
+    assert told or not writer.texts
+
+
+def _account(call: Call) -> str:
+    return str(call["account"])
+
+
+def _call(call: Call) -> str:
+    return str(call["call_id"])
+
+
+@pytest.mark.parametrize("by", [_account, _call])
+def test_a_folder_of_all_formats_gives_the_campaigns_of_what_they_carry(
+    by: Callable[[Call], str], calls: Sequence[Call], logs: Logs, history: Path, tmp_path: Path
+) -> None:
+    parts = split(calls, by)
+    (tmp_path / "mixed").mkdir()
+    for writer, part in parts:
+        (tmp_path / "mixed" / f"{writer.name}{writer.suffix}").write_bytes(writer.write(part))
+    pq.write_table(pa.concat_tables([reduced(writer, part) for writer, part in parts]), tmp_path / "log.parquet")
+    told = scanned(tmp_path / "mixed", logs, history, tmp_path / "foreign")
+    assert told == scanned(tmp_path / "log.parquet", logs, history, tmp_path / "canonical")
+    assert b'"verdict":"alert"' in told, "reasoning replayed from one system's log into another's still meets"

@@ -189,3 +189,14 @@ def test_rubbish_never_sinks_a_good_record(each: Any, tmp_path: Path) -> None:
     assert all(found.reason and found.line for found in rejected)
     for call in map(dict, {orjson.dumps(call, option=orjson.OPT_SORT_KEYS): call for call in wanted}.values()):
         assert rows.count({**dict.fromkeys(SCHEMA.names), **call}) >= wanted.count(call)
+
+
+def test_what_is_nested_too_deeply_to_be_shown_is_no_text() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    events = [
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": deep}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Done"}},
+    ]
+    assert chat.answered(events)["response"] == "Done"

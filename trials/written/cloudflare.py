@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
+
 from written import bodies
 from written.anthropic import ends
 from written.declare import Call, Writer

@@ -7,6 +7,7 @@ docs/formats.md names (metadata, labels), and no canonical name beside a record,
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
@@ -81,3 +82,12 @@ def reduced(writer: Writer, calls: Sequence[Call]) -> pa.Table:
 def canonical(calls: Sequence[Call]) -> pa.Table:
     """The calls as a canonical log."""
     return pa.table([pa.array([call[f.name] for call in calls], f.type) for f in SCHEMA], schema=SCHEMA)
+
+
+def split(calls: Sequence[Call], by: Callable[[Call], str]) -> list[tuple[Writer, list[Call]]]:
+    """The calls dealt out over every writer by a hash of a name: that of its account, or its own."""
+    writers = found()
+    parts: list[list[Call]] = [[] for _ in writers]
+    for call in calls:
+        parts[int(hashlib.sha256(by(call).encode()).hexdigest(), 16) % len(writers)].append(call)
+    return list(zip(writers, parts, strict=True))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import orjson
+
 from written import bodies
 from written.declare import Call, Writer
 

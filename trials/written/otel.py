@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from google.protobuf.json_format import ParseDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
 from written import bodies
 from written.declare import Call, Writer
 

@@ -246,7 +246,7 @@ def _streamed(held: Body) -> bool | None:
     kind, flag = held.get("streamtype"), held.get("isstreamcompletion")
     if isinstance(kind, str):
         return {"streaming": True, "non-streaming": False}.get(kind.lower())
-    return flag if isinstance(flag, bool) else {"true": True, "false": False}.get(str(flag).lower())
+    return flag if isinstance(flag, bool) else {"true": True, "false": False}.get(chat.bare(flag).lower())
 
 
 def _status(given: Any) -> Any:

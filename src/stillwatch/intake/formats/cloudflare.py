@@ -163,7 +163,7 @@ def _metadata(record: Body) -> Body:
     """Custom metadata by its names' letters alone: an object, JSON in a text, or a list of keys and values."""
     made = _body(first(record.get("metadata"), record.get("Metadata")))
     if isinstance(made, list):
-        made = {str(part(each).get("key")): part(each).get("value") for each in made}
+        made = {chat.bare(part(each).get("key")): part(each).get("value") for each in made}
     return _letters(part(made))
 
 

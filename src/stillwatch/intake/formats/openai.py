@@ -8,6 +8,8 @@ a body names only the caller's own end user. Three APIs and their cases make thi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
 import orjson
 import pyarrow as pa
 

@@ -33,6 +33,9 @@ BROKEN = "the message is no valid ExportTraceServiceRequest"
 EMPTY = 2
 "Bytes of a message that holds nothing, at most: one resource of no length."
 
+SEEN = 16
+"Bytes that must be seen of a message which is not the first: any few bytes can be the beginning of one."
+
 _DEEP = 16
 "How deep a value may lie in values; no message does."
 
@@ -82,14 +85,15 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
 
 
 def _framing(head: bytes) -> Framing | None:
-    """How messages follow one another, by the first that holds something; None where there is none."""
+    """How messages follow one another, by the first that can be an export: one before it may be damaged. None where there is none."""
     for framing in (_bare, _wide, _short):
         found = framing(head, 0)
-        while found is not None and found[1] - found[0] <= EMPTY and found[1] < len(head):
-            found = framing(head, found[1])
-        whole = found is not None and (found[1] <= len(head) or len(head) >= HEAD)
-        if found is not None and found[1] - found[0] > EMPTY and whole and _plausible(head, *found, "request"):
-            return framing
+        least = EMPTY + 1
+        while found is not None and (found[1] <= len(head) or len(head) >= HEAD):
+            if min(found[1], len(head)) - found[0] >= least and _plausible(head, *found, "request"):
+                return framing
+            found = framing(head, found[1]) if found[1] < len(head) else None
+            least = SEEN
     return None
 
 
