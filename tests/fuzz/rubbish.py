@@ -156,7 +156,7 @@ def _messages(data: bytes) -> list[bytes]:
 def mixed_messages(rng: Random, cases: list[Case]) -> Case:
     """The messages of one case, in their order, with damaged ones before, between and after them, each behind its right length.
 
-    Long ones come after a good one only: a file is known by its first 4 KiB.
+    Long ones come after a good one only, for a file is known by its first 4 KiB; so do those behind varints, for it is known by the first.
     """
     data, calls = rng.choice(cases)
     framing = _framing(data)
@@ -165,7 +165,7 @@ def mixed_messages(rng: Random, cases: list[Case]) -> Case:
     good = 0  # where the first good one stands
     for _ in range(rng.randint(1, 5)):
         message = damaged(rng, rng.choice(rubbish))
-        at = rng.randint(good + 1 if len(message) > 500 else 0, len(made))
+        at = rng.randint(good + 1 if len(message) > 500 or framing == SHORT else 0, len(made))
         made.insert(at, _framed(message, framing))
         good += at <= good
     return b"".join(made), calls

@@ -85,15 +85,20 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
 
 
 def _framing(head: bytes) -> Framing | None:
-    """How messages follow one another, by the first that can be an export: one before it may be damaged. None where there is none."""
+    """How messages follow one another, by the first that can be an export. None where there is none.
+
+    Those before it may be damaged, or hold nothing. Behind a varint they must hold nothing: any text is a row of such lengths, and one of a few
+    kilobytes would sooner or later look like an export.
+    """
     for framing in (_bare, _wide, _short):
         found = framing(head, 0)
         least = EMPTY + 1
         while found is not None and (found[1] <= len(head) or len(head) >= HEAD):
             if min(found[1], len(head)) - found[0] >= least and _plausible(head, *found, "request"):
                 return framing
-            found = framing(head, found[1]) if found[1] < len(head) else None
-            least = SEEN
+            if found[1] >= len(head) or (framing is _short and found[1] - found[0] > EMPTY):
+                break
+            found, least = framing(head, found[1]), SEEN
     return None
 
 
@@ -131,7 +136,7 @@ def _plausible(head: bytes, at: int, end: int, kind: str) -> bool:
         tag, inside = _varint(head, at)
         length, begin = _varint(head, inside)
         if tag is None or length is None:
-            return end > len(head)  # broken off where no more is seen
+            return end > len(head) and len(head) - at < 20  # broken off where no more is seen, not a row of letters beyond ASCII
         at = begin
         if kind == "resource" and tag == 0x10:  # a count of attributes that were dropped
             continue
