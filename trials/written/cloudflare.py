@@ -74,7 +74,7 @@ WRITERS = (
         suffix=".json",
         write=write,
         carries=(
-            "account", "model", "org", "key", "end_user", "session", "cost", "temperature", "n", "logprobs", "top_logprobs", "reasoning_effort", "stream",
+            "account", "model", "org", "key", "end_user", "session", "cost", "temperature", "logprobs", "top_logprobs", "reasoning_effort", "stream",
             "tool_names", "system", "prompt", "response", "status", "reasoning_out", "reasoning_in",
         ),
         own={
