@@ -4,8 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+VENV_LONG := .venv-long
+LONG := $(VENV_LONG)/.long
+FUZZ ?= 10000
+SEED ?= 0
 
-.PHONY: demo test check docs test-browser bench clean
+.PHONY: demo test check docs test-long fuzz test-browser bench clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
@@ -20,6 +24,17 @@ check: $(DEV)
 
 docs: $(DEV)
 	$(BIN)/python -m stillwatch.doors.manual docs/reference
+
+# With the real writers of foreign logs, notebooks and data frames installed; there a skip is a failure.
+test-long: $(LONG)
+	STILLWATCH_NO_SKIP=1 $(VENV_LONG)/bin/python -m pytest tests/test_written_formats.py tests/test_notebook.py tests/test_api.py
+
+# FUZZ damaged files a format and test, dealt to two processes; another SEED draws others.
+fuzz: $(DEV)
+	@export STILLWATCH_FUZZ=$(FUZZ) STILLWATCH_FUZZ_SEED=$(SEED); \
+	STILLWATCH_FUZZ_PART=1/2 $(BIN)/python -m pytest -p no:cacheprovider tests/fuzz & first=$$!; \
+	STILLWATCH_FUZZ_PART=2/2 $(BIN)/python -m pytest -p no:cacheprovider tests/fuzz; second=$$?; \
+	wait $$first && exit $$second
 
 # Needs Chromium and npm, which .ci/run installs; that one of them or axe is missing is a failure, never a skip.
 test-browser: $(DEV) tests/browser/node_modules/.run
@@ -44,5 +59,11 @@ $(DEV): requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(RUN) $@
 
+$(LONG): requirements-long.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV_LONG)
+	$(VENV_LONG)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-long.lock
+	$(VENV_LONG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
 clean:
-	rm -rf $(VENV) out build dist
+	rm -rf $(VENV) $(VENV_LONG) out build dist

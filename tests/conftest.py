@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,28 @@ from stillwatch.drill import compose, scenario
 
 KEY = "11" * 32
 "A fixed hashing key, so that tests see the same hashes."
+
+
+NO_SKIP = os.environ.get("STILLWATCH_NO_SKIP") == "1"
+"Where everything that tests may need is installed, a test that does not run is a failure (`make test-long`)."
+
+
+def _ran(report: Any) -> Any:
+    if NO_SKIP and report.skipped:
+        report.outcome, report.longrepr = "failed", f"skipped, and nothing may be skipped here: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    """A whole file that skips itself."""
+    return _ran((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """A test that skips itself."""
+    return _ran((yield))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from stillwatch.calls import SCHEMA
 from stillwatch.intake import chat
 from stillwatch.intake.columns import Unusable
 from stillwatch.intake.declare import Opening, Reads, found
-from stillwatch.intake.formats import anthropic, bedrock, openai, vertex
+from stillwatch.intake.formats import anthropic, bedrock, openai, otel_protobuf, vertex
 from stillwatch.intake.opening import look
 from stillwatch.intake.read import read
 from stillwatch.intake.stream import Source
@@ -189,3 +189,23 @@ def test_rubbish_never_sinks_a_good_record(each: Any, tmp_path: Path) -> None:
     assert all(found.reason and found.line for found in rejected)
     for call in map(dict, {orjson.dumps(call, option=orjson.OPT_SORT_KEYS): call for call in wanted}.values()):
         assert rows.count({**dict.fromkeys(SCHEMA.names), **call}) >= wanted.count(call)
+
+
+def test_what_is_nested_too_deeply_to_be_shown_is_no_text() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    events = [
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": deep}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Done"}},
+    ]
+    assert chat.answered(events)["response"] == "Done"
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_text_is_taken_for_binary_otlp(seed: int) -> None:
+    """Lengths of seven bits a byte are in every text, and long ones in letters beyond ASCII."""
+    rng = random.Random(seed)
+    words = ("\u8bf7\u4ecb\u7ecd\u5bf9\u8d26\u5355\uff0c\u8bb2\u7ed9", "\u041d\u0430\u043f\u0438\u0448\u0438", "Go on", "\n", '{"a": "', '"}\n', ",", "x")
+    head = "".join(rng.choice(words) for _ in range(2000)).encode()[: rng.choice((300, 4096))]
+    assert not otel_protobuf.recognises(Opening("text", head=head))

@@ -127,3 +127,10 @@ def test_order_of_the_log_changes_nothing() -> None:
 def test_communities_join_keys_with_common_accounts_and_no_others() -> None:
     keys = [np.arange(0, 50), np.arange(5, 55), np.arange(40, 400), np.arange(390, 800)]
     assert communities(keys, 1000) == [[0, 1], [2], [3]]
+
+
+def test_calls_that_do_not_tell_the_organisation_say_nothing_against_those_that_do() -> None:
+    """Of a folder of several systems' logs some carry the organisation and others do not; then an account stands for itself in most of its calls."""
+    rows = [{"account": 1, "org": 1}, {"account": 1, "org": 1}, {"account": 1, "org": 9, "org_known": True}, {"account": 2, "org": 9, "org_known": True}]
+    traffic = from_rows([*rows, {"account": 3, "org": 3}])
+    assert traffic.unit[0] == traffic.unit[1] != traffic.unit[2]

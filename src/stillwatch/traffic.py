@@ -133,7 +133,9 @@ class Traffic:
 
     def per_account(self, name: str) -> Ints:
         """The most frequent value of an int64 column of each account (the smallest of equals), NONE where never known."""
-        code, _ = codes(self.column(name))
+        return self._most_frequent(codes(self.column(name))[0])
+
+    def _most_frequent(self, code: Ints) -> Ints:
         known = code != NONE
         pairs, counts = distinct_rows(self.account[known], code[known])
         out = np.full(len(self.accounts), NONE)
@@ -143,8 +145,9 @@ class Traffic:
 
     @cached_property
     def org(self) -> Ints:
-        """Visible organisation of each account, as a code."""
-        return self.per_account("org")
+        """Visible organisation of each account, as a code. A call that does not tell it says nothing against those that do."""
+        code, told = codes(self.column("org"))[0], pc.fill_null(self.column("org_known"), False).to_numpy()
+        return self._most_frequent(np.where(told | ~self.org_known[self.account], code, NONE))
 
     @cached_property
     def org_known(self) -> Bools:

@@ -60,6 +60,11 @@ def several(given: Any) -> list[Any]:
     return given if isinstance(given, list) else []
 
 
+def bare(given: Any) -> str:
+    """A text, empty where there is none or something else: what is nested deeply cannot even be shown as one."""
+    return given if isinstance(given, str) else ""
+
+
 def first(*given: Any) -> Any:
     """The first that is neither null nor the empty text."""
     return next((each for each in given if each is not None and each != ""), None)
@@ -236,5 +241,5 @@ def joined(events: list[Any]) -> Body:
             texts.append(delta["text"])
         if isinstance(delta.get("signature"), str):
             block |= {"type": "thinking", "signature": delta["signature"]}
-    content = [{**block, "text": "".join((str(block.get("text") or ""), *texts))} if texts else block for block, texts in blocks.values()]
+    content = [{**block, "text": "".join((bare(block.get("text")), *texts))} if texts else block for block, texts in blocks.values()]
     return {**message, "content": content or message.get("content"), "usage": usage or None}

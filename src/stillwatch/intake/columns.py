@@ -51,6 +51,10 @@ SHARES = frozenset({"sampled"})
 
 NO_SHARE = "{} is no share above 0 and up to 1"
 
+# Typed once: of a bare number Arrow infers the type at every call, which costs more than the comparison.
+_ZERO, _NO_BYTES, _FALSE = pa.scalar(0, WHOLE), pa.scalar(0, pa.int32()), pa.scalar(False)
+_BOUNDS = {name: (pa.scalar(low, WHOLE), pa.scalar(high, WHOLE)) for name, (low, high) in BOUNDS.items()}
+
 
 class Unusable(Exception):
     """A value that its column cannot hold; the text says why, never what."""
@@ -143,22 +147,22 @@ def checked(name: str, array: pa.Array) -> Column:
     kind = array.type
     faults: list[Fault] = []
     if kind == TEXT and len(array) - array.null_count:
-        empty = pc.equal(pc.binary_length(array), 0)
+        empty = pc.equal(pc.binary_length(array), _NO_BYTES)
         if pc.any(empty).as_py():
             array = pc.if_else(empty, pa.scalar(None, TEXT), array)
     elif name in BOUNDS:
-        low, high = BOUNDS[name]
+        low, high = _BOUNDS[name]
         mask = truth(pc.or_(pc.less(array, low), pc.greater_equal(array, high)))
         faults += _told(array, mask, lambda each: outside(name, each) or "")
     elif kind == WHOLE:
-        faults.append((truth(pc.less(array, 0)), f"{name} is negative"))
+        faults.append((truth(pc.less(array, _ZERO)), f"{name} is negative"))
     elif kind == REAL:
         faults.append((truth(pc.invert(pc.is_finite(array))), f"{name} is not finite"))
         if name in SHARES:
             faults.append((truth(pc.or_(pc.less_equal(array, 0.0), pc.greater(array, 1.0))), NO_SHARE.format(name)))
     elif kind == TEXTS:
         inner, parents = array.flatten(), pc.list_parent_indices(array)
-        hollow = truth(pc.or_kleene(pc.is_null(inner), pc.equal(pc.binary_length(inner), 0)))
+        hollow = truth(pc.or_kleene(pc.is_null(inner), pc.equal(pc.binary_length(inner), _NO_BYTES)))
         mask = np.zeros(len(array), np.bool_)
         mask[np.asarray(parents)[hollow]] = True
         faults.append((mask, f"{name} has an empty element"))
@@ -176,7 +180,7 @@ def _told(array: pa.Array, mask: Mask, why: Callable[[int], str]) -> list[Fault]
 
 def truth(array: pa.Array) -> Mask:
     """An Arrow boolean array as a NumPy mask; null is False."""
-    filled = pc.fill_null(array, False) if array.null_count else array
+    filled = pc.fill_null(array, _FALSE) if array.null_count else array
     return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.bool_)
 
 

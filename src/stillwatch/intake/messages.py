@@ -17,6 +17,9 @@ _ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
 
 _IMAGES = {"image_url", "input_image", "image"}
 
+_LOGPROBS = "message.output_text.logprobs"
+"By this the responses API is asked for log-probabilities."
+
 _DEEP = 4
 "How many bodies may stand around messages; what is wrapped deeper is no answer of any API."
 
@@ -157,12 +160,13 @@ def parameters(given: Any) -> Body:
     tools = [*several(told.get("tools")), *several(told.get("functions"))]
     named = [first(part(part(each).get("function")).get("name"), part(each).get("name"), part(each).get("type")) for each in tools]
     efforts = [part(told.get(name)).get("effort") for name in ("reasoning", "output_config")]
+    # The older completions API gives a number of alternatives here; the responses API is asked to include them.
+    asked = True if type(logprobs) is int or _LOGPROBS in several(told.get("include")) else logprobs
     return (chat.offered(named) if tools else {}) | {
         "max_tokens": first(*(told.get(name) for name in lengths)),
         "temperature": told.get("temperature"),
         "n": told.get("n"),
-        # The older completions API gives a number of alternatives here.
-        "logprobs": True if type(logprobs) is int else logprobs,
+        "logprobs": asked,
         "top_logprobs": logprobs if type(logprobs) is int else told.get("top_logprobs"),
         "logit_bias": bool(told["logit_bias"]) if "logit_bias" in told else None,
         "reasoning_effort": first(told.get("reasoning_effort"), *efforts, part(told.get("thinking")).get("type")),

@@ -133,7 +133,7 @@ def _around(span: Span, held: dict[tuple[str, str], Span]) -> list[Span]:
 
 
 def _is_call(span: Span) -> bool:
-    operation = str(span.attributes.get("gen_ai.operation.name"))
+    operation = chat.bare(span.attributes.get("gen_ai.operation.name"))
     if operation in _CALLS:
         return True
     return operation not in _NO_CALLS and any(name in span.attributes for name in _MODELS)

@@ -105,7 +105,7 @@ def _ours(line: Body, request: Body, answers: list[Any]) -> bool:
 
 def _foreign(request: Body, answers: list[Any]) -> bool:
     """Names that only OpenAI's APIs have."""
-    return "input" in request or any(name in part(each) for each in answers for name in ("choices", "output", "object"))
+    return ("input" in request and "messages" not in request) or any(name in part(each) for each in answers for name in ("choices", "output", "object"))
 
 
 def _caller(line: Body, headers: Body) -> Body:

@@ -100,12 +100,17 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
 def _kept(waiting: dict[str, _Open], number: int, record: Body) -> bool:
     """Whether a record was put aside, for others of its call may follow."""
     name = record.get("correlationid")
-    if not isinstance(name, str) or not name or (_LLM | _GATEWAY).isdisjoint(record):
+    if not isinstance(name, str) or not name or not _gateways(record):
         return False
     call_of = waiting.setdefault(name, _Open(number))
     call_of.records.append(record)
     call_of.size += _weight(record)
     return True
+
+
+def _gateways(record: Body) -> bool:
+    """Whether a record is API Management's: by its names, or, where it has nothing to tell, by its category."""
+    return not (_LLM | _GATEWAY).isdisjoint(record) or record.get("category") in ("GatewayLlmLogs", "GatewayLogs")
 
 
 def _weight(record: Body) -> int:
@@ -241,7 +246,7 @@ def _streamed(held: Body) -> bool | None:
     kind, flag = held.get("streamtype"), held.get("isstreamcompletion")
     if isinstance(kind, str):
         return {"streaming": True, "non-streaming": False}.get(kind.lower())
-    return flag if isinstance(flag, bool) else {"true": True, "false": False}.get(str(flag).lower())
+    return flag if isinstance(flag, bool) else {"true": True, "false": False}.get(chat.bare(flag).lower())
 
 
 def _status(given: Any) -> Any:

@@ -163,7 +163,7 @@ def _metadata(record: Body) -> Body:
     """Custom metadata by its names' letters alone: an object, JSON in a text, or a list of keys and values."""
     made = _body(first(record.get("metadata"), record.get("Metadata")))
     if isinstance(made, list):
-        made = {str(part(each).get("key")): part(each).get("value") for each in made}
+        made = {chat.bare(part(each).get("key")): part(each).get("value") for each in made}
     return _letters(part(made))
 
 
@@ -294,7 +294,7 @@ _CALL = {
     "output_tokens": 3,
 }
 _ASK = {"model": "m-1", "messages": [{"role": "user", "content": "Go on"}], "temperature": "hot", "stream": True}
-_TOLD = {"prompt": "Go on", "turns": 1, "logit_bias": False, "tools": 0}
+_TOLD = {"prompt": "Go on", "turns": 1, "images": 0, "logit_bias": False, "tools": 0}
 _CHUNKS = (
     'data: {"id":"c-1","created":1750000000,"choices":[{"delta":{"content":"Go"}}]}\n\n'
     'data: {"id":"c-1","choices":[{"delta":{"content":"ne"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9}}\n\ndata: [DONE]\n'

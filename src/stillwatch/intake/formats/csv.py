@@ -161,7 +161,7 @@ def _column(name: str, given: tuple[str, ...], mapping: Mapping) -> Column:
     if kind == TEXT:
         return columns.checked(name, texts)
     if kind == WHOLE:
-        return _parsed(name, pc.replace_substring_regex(texts, r"\.0+$", ""), _WHOLE)
+        return _parsed(name, texts, _WHOLE)
     if kind == REAL:
         return _parsed(name, texts, _REAL)
     if kind == TRUTH:
@@ -175,6 +175,8 @@ def _parsed(name: str, texts: pa.Array, pattern: str) -> Column:
     wrong = columns.truth(pc.invert(like))
     kept = pc.if_else(like, texts, pa.scalar(None, TEXT)) if wrong.any() else texts
     faults = [(wrong, columns.wrong(name))] if wrong.any() else []
+    if pattern == _WHOLE:
+        kept = pc.replace_substring_regex(kept, r"\.0+$", "")
     try:
         array, more = columns.checked(name, kept.cast(SCHEMA.field(name).type))
     except pa.ArrowInvalid:  # a whole number beyond 64 bits
@@ -246,7 +248,8 @@ FORMAT = Format(
                 + b"c7,1750000000000000,a1,m,7,1,maybe,p,[],\n"
                 + b"c8,1750000000000000,a1,m,7,1,true,p,r1,\n"
                 + b"c9,1750000000000000,a1,m,7,1,true,\xff,[],\n"
-                + b"c10,1750000000000000,a1,m,7,1,true,p,[],\n"
+                + b"c10,1750000000000000,a1,m,7.0.0,1,true,p,[],\n"
+                + b"c11,1750000000000000,a1,m,7,1,true,p,[],\n"
             ),
             (
                 (3, OPEN),
@@ -257,6 +260,7 @@ FORMAT = Format(
                 (8, "stream is not true or false"),
                 (9, "reasoning_in is not a list of texts"),
                 (10, "the line is not valid UTF-8"),
+                (11, "input_tokens is not a whole number"),
             ),
             left=2,
         ),

@@ -7,7 +7,6 @@ a body names only the caller's own end user. Three APIs and their cases make thi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,14 +14,13 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.calls import REQUIRED, SCHEMA
-from stillwatch.intake import jsonlines
+from stillwatch.intake import chat, jsonlines, messages
+from stillwatch.intake.chat import Body, first, part, several
 from stillwatch.intake.columns import Unusable
 from stillwatch.intake.declare import Format, Opening, Reads, Reject, Rejects, nothing
 from stillwatch.intake.mapping import CANONICAL, Mapping
 from stillwatch.intake.stream import Source
 from stillwatch.intake.times import moment
-
-Body = dict[str, Any]
 
 _ASKS = ("messages", "input", "prompt")
 
@@ -43,13 +41,13 @@ def call(line: Body) -> Body:
     request = _request(line)
     if request is None:
         raise Unusable("no request body with messages, input or prompt")
-    outer = _object(line.get("response"), "response")
-    response = _object(outer.get("body"), "response.body") if "body" in outer else outer
+    outer = chat.thing(line.get("response"), "response")
+    response = chat.thing(outer.get("body"), "response.body") if "body" in outer else outer
     made = {**_asked(request), **_answered(response)}
-    made["call_id"] = _first(line.get("call_id"), response.get("id"), line.get("id"), line.get("custom_id"))
+    made["call_id"] = first(line.get("call_id"), response.get("id"), line.get("id"), line.get("custom_id"))
     made["ts"] = _time(line, response)
-    made["model"] = _first(request.get("model"), response.get("model"))
-    made["endpoint"] = _first(line.get("url"), _endpoint(request))
+    made["model"] = first(request.get("model"), response.get("model"))
+    made["endpoint"] = first(line.get("url"), _endpoint(request))
     made["status"] = outer.get("status_code")
     for name in SCHEMA.names:
         if name in line and line[name] is not None and name not in ("prompt", "response"):
@@ -67,24 +65,12 @@ def _request(line: Body) -> Body | None:
     return None
 
 
-def _object(given: Any, name: str) -> Body:
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        raise Unusable(f"{name} is not an object")
-    return given
-
-
-def _first(*given: Any) -> Any:
-    return next((each for each in given if each not in (None, "")), None)
-
-
 def _time(line: Body, response: Body) -> Any:
     stamp = line.get("timestamp")
     if stamp is not None:
-        return _first(moment(stamp, "iso" if isinstance(stamp, str) else "s"), "?")
-    seconds = _first(line.get("created"), response.get("created"), response.get("created_at"))
-    return None if seconds is None else _first(moment(seconds, "s"), "?")
+        return first(moment(stamp, "iso" if isinstance(stamp, str) else "s"), "?")
+    seconds = first(line.get("created"), response.get("created"), response.get("created_at"))
+    return None if seconds is None else first(moment(seconds, "s"), "?")
 
 
 def _endpoint(request: Body) -> str:
@@ -94,39 +80,17 @@ def _endpoint(request: Body) -> str:
 
 
 def _asked(request: Body) -> Body:
-    turns = _turns(request)
-    said = [(turn.get("role"), _text(turn.get("content"))) for turn in turns]
-    users = [text for role, text in said if role == "user" and text]
-    systems = [text for role, text in said if role in ("system", "developer") and text]
-    reasoning = request.get("reasoning")
-    metadata = request.get("metadata")
-    conversation = request.get("conversation")
-    logprobs = request.get("logprobs")
-    return {
-        "system": "\n".join(filter(None, (_text(request.get("instructions")), *systems))) or None,
-        "prompt": users[-1] if users else None,
-        "turns": sum(role is not None for role, _ in said) or None,
-        "max_tokens": _first(*(request.get(f"max_{name}") for name in ("completion_tokens", "output_tokens", "tokens"))),
-        "temperature": request.get("temperature"),
-        "n": request.get("n"),
-        # The older completions API gives a number of alternatives here.
-        "logprobs": True if type(logprobs) is int else logprobs,
-        "top_logprobs": logprobs if type(logprobs) is int else request.get("top_logprobs"),
+    metadata, conversation = part(request.get("metadata")), request.get("conversation")
+    told = messages.parameters(request)
+    return messages.conversation(request.get("instructions"), _turns(request)) | {"tools": 0} | told | {
         "logit_bias": bool(request.get("logit_bias")),
-        "reasoning_effort": _first(request.get("reasoning_effort"), reasoning.get("effort") if isinstance(reasoning, dict) else None),
-        "stream": request.get("stream"),
-        "tools": len(_list(request.get("tools"))) + len(_list(request.get("functions"))),
-        "end_user": _first(
-            request.get("safety_identifier"),
-            request.get("user"),
-            metadata.get("user_id") if isinstance(metadata, dict) else None,
-        ),
+        "end_user": first(request.get("safety_identifier"), request.get("user"), metadata.get("user_id")),
         "session": conversation.get("id") if isinstance(conversation, dict) else conversation,
-        "reasoning_in": sorted({each for turn in turns for each in _sealed(turn)}) or None,
-    }
+    }  # fmt: skip
 
 
-def _turns(request: Body) -> list[Body]:
+def _turns(request: Body) -> list[Body] | None:
+    """The messages, texts among them; None for tokens instead of text: the call counts, its content is unknown."""
     given = next(request[ask] for ask in _ASKS if ask in request)
     if isinstance(given, str):
         return [{"role": "user", "content": given}]
@@ -135,55 +99,17 @@ def _turns(request: Body) -> list[Body]:
     if given and all(isinstance(each, str) for each in given):
         return [{"role": "user", "content": "\n".join(given)}]
     if "prompt" in request and all(isinstance(each, (int, list)) for each in given):
-        return []  # tokens instead of text: the call counts, its content is unknown
+        return None
     if not all(isinstance(each, dict) for each in given):
         raise Unusable("the request's messages are not objects")
     return given
 
 
-def _text(content: Any) -> str | None:
-    """The text of a message's content: plain, or the text parts of a list."""
-    if isinstance(content, str):
-        return content or None
-    parts = [part.get("text") for part in _list(content) if isinstance(part, dict)]
-    return "\n".join(part for part in parts if isinstance(part, str) and part) or None
-
-
-def _list(given: Any) -> list[Any]:
-    return given if isinstance(given, list) else []
-
-
 def _answered(response: Body) -> Body:
-    usage = _object(response.get("usage"), "usage")
-    details = _first(usage.get("completion_tokens_details"), usage.get("output_tokens_details"))
-    choices = [each for each in _list(response.get("choices")) if isinstance(each, dict)]
-    messages = [_object(each.get("message"), "message") for each in choices]
-    outputs = [each for each in _list(response.get("output")) if isinstance(each, dict)]
-    texts = [_text(message.get("content")) for message in messages]
-    texts += [_text(each.get("text")) for each in choices]
-    texts += [_text(each.get("content")) for each in outputs if each.get("type") == "message"]
-    sealed = [each for part in (*messages, *outputs) for each in _sealed(part)]
-    unfinished = response.get("incomplete_details")
-    return {
-        "response": "\n".join(filter(None, texts)) or None,
-        "input_tokens": _first(usage.get("prompt_tokens"), usage.get("input_tokens")),
-        "output_tokens": _first(usage.get("completion_tokens"), usage.get("output_tokens")),
-        "reasoning_tokens": details.get("reasoning_tokens") if isinstance(details, dict) else None,
-        "finish": _first(
-            choices[0].get("finish_reason") if choices else None,
-            unfinished.get("reason") if isinstance(unfinished, dict) else None,
-            response.get("status") if isinstance(response.get("status"), str) else None,
-        ),
-        "reasoning_out": sealed[-1] if sealed else None,
-    }
-
-
-def _sealed(part: Body) -> list[str]:
-    """Digests of the encrypted reasoning that a message or an item carries."""
-    found = [part.get("encrypted_content")] if part.get("type") == "reasoning" else []
-    # Gateways carry it beside the message, as a list of details.
-    found += [each.get("data") for each in _list(part.get("reasoning_details")) if isinstance(each, dict)]
-    return [hashlib.sha256(each.encode()).hexdigest() for each in found if isinstance(each, str) and each]
+    usage = chat.thing(response.get("usage"), "usage")
+    for each in several(response.get("choices")):
+        chat.thing(part(each).get("message"), "message")
+    return messages.reply(response) | messages.counts(usage)
 
 
 def _line(**fields: Any) -> bytes:
@@ -212,7 +138,12 @@ _CHAT_ANSWER = {
     "id": "chatcmpl-1",
     "created": 1750000000,
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Done"}}],
-    "usage": {"prompt_tokens": 12, "completion_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 1}},
+    "usage": {
+        "prompt_tokens": 12,
+        "prompt_tokens_details": {"cached_tokens": 8},
+        "completion_tokens": 3,
+        "completion_tokens_details": {"reasoning_tokens": 1},
+    },
 }
 _CHAT_CALL = {
     "call_id": "chatcmpl-1",
@@ -223,10 +154,12 @@ _CHAT_CALL = {
     "system": "Be brief.",
     "prompt": "Second",
     "turns": 4,
+    "images": 1,
     "response": "Done",
     "max_tokens": 50,
     "temperature": 0.2,
     "tools": 1,
+    "tool_names": ["f"],
     "end_user": "u-1",
     "logprobs": True,
     "top_logprobs": 5,
@@ -234,6 +167,7 @@ _CHAT_CALL = {
     "input_tokens": 12,
     "output_tokens": 3,
     "reasoning_tokens": 1,
+    "cached_tokens": 8,
     "finish": "stop",
 }
 
@@ -245,6 +179,7 @@ _RESPONSES = {
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "in"},
     ],
     "max_output_tokens": 9,
+    "include": ["reasoning.encrypted_content", "message.output_text.logprobs"],
     "reasoning": {"effort": "high"},
     "safety_identifier": "s-1",
     "conversation": {"id": "conv_1"},
@@ -268,6 +203,8 @@ _RESPONSES_CALL = {
     "system": "Be kind.",
     "prompt": "Go on",
     "turns": 1,
+    "images": 0,
+    "logprobs": True,
     "response": "Gone",
     "max_tokens": 9,
     "tools": 0,
@@ -280,8 +217,8 @@ _RESPONSES_CALL = {
     "reasoning_tokens": 0,
     "finish": "completed",
     "ip": "192.0.2.1",
-    "reasoning_in": [hashlib.sha256(b"in").hexdigest()],
-    "reasoning_out": hashlib.sha256(b"out").hexdigest(),
+    "reasoning_in": [chat.digest("in")],
+    "reasoning_out": chat.digest("out"),
 }
 
 FORMAT = Format(

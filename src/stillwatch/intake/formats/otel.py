@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from stillwatch.intake import documents, jsonlines, spans
-from stillwatch.intake.chat import Body, part, several
+from stillwatch.intake.chat import Body, bare, part, several
 from stillwatch.intake.columns import ROWS
 from stillwatch.intake.declare import Format, Opening, Reads, Reject, Rejects, nothing
 from stillwatch.intake.mapping import CANONICAL, Mapping
@@ -97,7 +97,7 @@ def _span(given: Body, resource: Body) -> Span:
         start=given.get("startTimeUnixNano"),
         state=state if isinstance(state, str) else "",
         attributes=_attributes(given.get("attributes")),
-        events=tuple((str(each.get("name")), _attributes(each.get("attributes"))) for each in events),
+        events=tuple((bare(each.get("name")), _attributes(each.get("attributes"))) for each in events),
         resource=resource,
     )
 

@@ -33,6 +33,9 @@ BROKEN = "the message is no valid ExportTraceServiceRequest"
 EMPTY = 2
 "Bytes of a message that holds nothing, at most: one resource of no length."
 
+SEEN = 16
+"Bytes that must be seen of a message which is not the first: any few bytes can be the beginning of one."
+
 _DEEP = 16
 "How deep a value may lie in values; no message does."
 
@@ -82,14 +85,20 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
 
 
 def _framing(head: bytes) -> Framing | None:
-    """How messages follow one another, by the first that holds something; None where there is none."""
+    """How messages follow one another, by the first that can be an export. None where there is none.
+
+    Those before it may be damaged, or hold nothing. Behind a varint they must hold nothing: any text is a row of such lengths, and one of a few
+    kilobytes would sooner or later look like an export.
+    """
     for framing in (_bare, _wide, _short):
         found = framing(head, 0)
-        while found is not None and found[1] - found[0] <= EMPTY and found[1] < len(head):
-            found = framing(head, found[1])
-        whole = found is not None and (found[1] <= len(head) or len(head) >= HEAD)
-        if found is not None and found[1] - found[0] > EMPTY and whole and _plausible(head, *found, "request"):
-            return framing
+        least = EMPTY + 1
+        while found is not None and (found[1] <= len(head) or len(head) >= HEAD):
+            if min(found[1], len(head)) - found[0] >= least and _plausible(head, *found, "request"):
+                return framing
+            if found[1] >= len(head) or (framing is _short and found[1] - found[0] > EMPTY):
+                break
+            found, least = framing(head, found[1]), SEEN
     return None
 
 
@@ -127,7 +136,7 @@ def _plausible(head: bytes, at: int, end: int, kind: str) -> bool:
         tag, inside = _varint(head, at)
         length, begin = _varint(head, inside)
         if tag is None or length is None:
-            return end > len(head)  # broken off where no more is seen
+            return end > len(head) and len(head) - at < 20  # broken off where no more is seen, not a row of letters beyond ASCII
         at = begin
         if kind == "resource" and tag == 0x10:  # a count of attributes that were dropped
             continue
