@@ -69,8 +69,8 @@ def test_detectors_that_need_text_are_off_and_name_it(bare: Path) -> None:
 
 
 def test_ties_need_no_text_but_replays_need_digests(bare: Path) -> None:
-    assert _summary(bare / "bare")["ties"] == {}
-    assert set(every_tie()) >= {"replay"} and _summary(bare / "nothing")["ties"] == {"replay": {"off": ["reasoning_in", "reasoning_out"]}}
+    assert _summary(bare / "bare")["ties"] == dict.fromkeys(every_tie(), "on")
+    assert _summary(bare / "nothing")["ties"] == dict.fromkeys(every_tie(), "on") | {"replay": {"off": ["reasoning_in", "reasoning_out"]}}
 
 
 def test_replays_are_still_found_and_the_rest_is_said_to_be_undecided(bare: Path, logs: Logs) -> None:
@@ -96,8 +96,8 @@ def resold(logs: Logs, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     """
     table, truth = pq.read_table(logs.log), pq.read_table(logs.truth)
     planted = dict(zip(truth["call_id"].to_pylist(), truth["campaign"].to_pylist(), strict=True))
-    theirs = pa.array([planted[call] == "O-SEP" for call in table["call_id"].to_pylist()])
-    users = pc.unique(table["account"].filter(theirs)).to_pylist()
+    users = {account for account, call in zip(table["account"].to_pylist(), table["call_id"].to_pylist(), strict=True) if planted[call] == "O-SEP"}
+    theirs = pc.is_in(table["account"], pa.array(sorted(users)))  # their cover traffic as well
 
     def put(table: pa.Table, name: str, value: Any) -> pa.Table:
         return table.set_column(table.schema.get_field_index(name), name, pc.if_else(theirs, value, table[name]))

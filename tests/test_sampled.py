@@ -182,7 +182,10 @@ def test_two_kept_calls_make_no_business() -> None:
 
 def test_what_is_not_kept_cannot_speak_against_anybody() -> None:
     empty = np.zeros(0, np.int64)
-    nobody = Cluster(0, empty, empty, 9, empty, empty, empty, np.zeros(0), 0, np.zeros((0, 0), np.bool_), ())
+    nobody = Cluster(
+        name=0, accounts=empty, calls=empty, strangers=9, family=empty, now=empty, before=empty, carriers=empty, share=np.zeros(0), named=empty,
+        share_named=np.zeros(0), replaying=0, carried=np.zeros((0, 0), np.bool_), ties=(),
+    )  # fmt: skip
     steps = {
         (own, lost): exculpations(nobody, {"own_business": own, "not_kept": lost})[-1].steps for own in (None, 0.0) for lost in (0.0, 0.05, 0.5, 0.9, None)
     }

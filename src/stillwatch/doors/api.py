@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, Unpack
 
 import orjson
 import pyarrow as pa
@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import flow
 from stillwatch.account import story
+from stillwatch.doors import rungs
 from stillwatch.doors.outcomes import Drilled, Explanation, Marked, explanation
 from stillwatch.doors.report import page
 from stillwatch.doors.report.words import count
@@ -202,24 +203,43 @@ def drill(
     scenario: str | os.PathLike[str],
     *,
     out: str | os.PathLike[str] | None = None,
+    into: str | os.PathLike[str] | None = None,
+    map: str | os.PathLike[str] | None = None,
+    history_out: str | os.PathLike[str] | None = None,
     corpora: str | os.PathLike[str] | None = None,
     seed: int | None = None,
     calls: int | None = None,
+    share: float | None = None,
+    seen_before: float | None = None,
+    hide_identity: bool = False,
+    benign: Mapping[str, float] | None = None,
     progress: Callable[[str, int], None] | None = None,
+    **ladder: Unpack[rungs.Ladder],
 ) -> Drilled:
-    """Make a log with documented campaigns planted into benign traffic, and the truth beside it, as `stillwatch drill` does.
+    """Make a log with documented campaigns planted into benign traffic, or into a log of your own, and the truth beside it, as `stillwatch drill` does.
 
     Args:
         scenario: a built-in name (mixed, benign, history, demo, O-SEP ...) or a TOML file.
         out: the log to write, with the truth beside it. None: nothing stays on disk.
+        into, map: a log to plant the campaigns in, and its columns' names where its format is not known.
+        history_out: the log's history is written here as well.
         corpora: folder of corpora from which texts are drawn, instead of the built-in one.
         seed: the same seed gives the same log.
         calls: calls to make.
+        share: share of all calls that the campaigns make together, 0.001 to 0.6.
+        seen_before: share of innocent calls from people who stand in the history too, 0 to 0.95.
+        hide_identity: take away what shows that innocent accounts belong together.
+        benign: weights of benign classes, 0 to leave one out.
         progress: told the step's name as the work goes on.
+        ladder: rungs of the adaptive ladder, applied to all of the scenario's campaigns.
 
-    Raises: UserError for what the user can mend.
+    Raises: UserError for what the user can mend, TypeError for a rung that is not there.
     """
-    how: dict[str, Any] = {"corpora": _path(corpora), "seed": seed, "calls": calls, "progress": progress}
+    innocents = ({} if seen_before is None else {"seen_before": seen_before}) | ({"show_identity": False} if hide_identity else {})
+    how: dict[str, Any] = {
+        "into": None if into is None else os.fspath(into), "mapping": _path(map), "history_out": _path(history_out), "corpora": _path(corpora),
+        "seed": seed, "calls": calls, "share": share, "weights": benign, "innocents": innocents, "ladder": rungs.given(ladder), "progress": progress,
+    }  # fmt: skip
     if out is not None:
         planted = flow.rehearse(os.fspath(scenario), Path(out), **how)
         return Drilled(planted, pq.read_table(planted["truth"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, cast
 
 import click
 
@@ -26,6 +26,26 @@ FLAGS = {
 "Option (with underscores) -> its help."
 
 
+class Ladder(TypedDict, total=False):
+    """The same from Python; what is left out stays as the scenario has it."""
+
+    infrastructure: bool | None
+    cover: float | None
+    duplicates: float | None
+    paraphrase: bool
+    shuffle: bool
+    jitter: bool
+    headers: bool
+    end_users: bool
+    hand_over: bool
+    from_users: bool
+    low_rate: bool
+    spread: bool
+    by_topic: bool
+    no_digests: bool
+    before_history: bool
+
+
 def ladder(command: Command) -> Command:
     """Put the options on a command. They arrive as keyword arguments; what was not given is None or False."""
     for name, text in reversed(FLAGS.items()):
@@ -45,8 +65,14 @@ def ladder(command: Command) -> Command:
 
 def chosen(options: dict[str, Any]) -> dict[str, Any]:
     """Those that were given, taken out of a command's options."""
-    given = {name: options.pop(name) for name in (*FLAGS, "duplicates", "cover", "infrastructure")}
-    return {name: value for name, value in given.items() if value is not None and (value is not False or name == "infrastructure")}
+    return given(cast(Ladder, {name: options.pop(name) for name in Ladder.__annotations__}))
+
+
+def given(ladder: Ladder) -> dict[str, Any]:
+    """Those that change something: a flag that is False is one that was not given. Raises: TypeError for one that is not there."""
+    if unknown := set(ladder) - set(Ladder.__annotations__):
+        raise TypeError(f"drill() has no argument {', '.join(sorted(unknown))}")
+    return {name: value for name, value in ladder.items() if value is not None and (value is not False or name == "infrastructure")}
 
 
 def weights(told: tuple[str, ...]) -> dict[str, float]:
