@@ -1,6 +1,6 @@
 """One log with campaigns, written down by every foreign system and scanned: the campaigns are those of what the format carries, and what is left of them.
 
-    python trials/formats.py [--calls 24000] [--history 30000] [--into docs/formats.md]
+    python trials/formats.py [--calls 24000] [--history 60000] [--into docs/formats.md]
 
 The demo's log and its history are written in each format and scanned; beside it, the canonical log reduced to what the format carries, under the same key.
 The two must give the same bytes, or this ends with an error. Then the same for a folder in which every system has its part, and for full text, marks and
@@ -143,8 +143,7 @@ def canonical_scan(trial: Trial) -> list[str]:
 
 def off(summary: dict[str, Any]) -> str:
     """Detectors and ties that could not run."""
-    detectors = [name for name, state in summary["detectors"].items() if state != "on"]
-    return ", ".join([*detectors, *(f"tie {name}" for name in summary["ties"])]) or "-"
+    return ", ".join(f"{kind}{name}" for part, kind in (("detectors", ""), ("ties", "tie ")) for name, state in summary[part].items() if state != "on") or "-"
 
 
 def side_by_side(trial: Trial) -> list[str]:
@@ -194,7 +193,7 @@ def main() -> None:
     """Write, scan, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=24_000)
-    parser.add_argument("--history", type=int, default=30_000)
+    parser.add_argument("--history", type=int, default=60_000)
     parser.add_argument("--into", type=Path)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

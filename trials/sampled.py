@@ -2,7 +2,7 @@
 
     python trials/sampled.py LOGS --history HISTORY [--shares 0.5 0.3 0.1] [--key FILE]
 
-LOGS are logs of trials/logs.py with their truth beside them; HISTORY is an earlier scan under the same key, or a log. Calls are kept by hash of
+LOGS are logs of `stillwatch drill` with their truth beside them; HISTORY is an earlier scan under the same key, or a log. Calls are kept by hash of
 their id. Prints one line of JSON a log and share: alerts and reviews by campaign or benign class, in accounts.
 """
 

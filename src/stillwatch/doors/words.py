@@ -12,7 +12,8 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
     lines = [
         f"{summary['calls_read']:,} calls read, {summary['calls_rejected']:,} rejected, {summary['calls_duplicate']:,} duplicate; "
         f"{summary['accounts']:,} accounts of {summary['organisations']:,} organisations, {summary['reference_organisations']:,} in the reference",
-        f"{summary['alerts']} alerts, {summary['reviews']} reviews, {summary['watches']} watches among {summary['clusters_tested']:,} clusters",
+        f"{_several(summary['alerts'], 'alert')}, {_several(summary['reviews'], 'review')}, {_several(summary['watches'], 'watch', 'es')}"
+        f" among {_several(summary['clusters_tested'], 'cluster')}",
     ]
     for campaign in campaigns[:10]:
         lines.append(
@@ -30,6 +31,10 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
         lines.append(str(summary["cannot_decide"]))
     lines.append(f"report: {out / 'report.html'}")
     return "\n".join(lines)
+
+
+def _several(count: int, name: str, plural: str = "s") -> str:
+    return f"{count:,} {name}{'' if count == 1 else plural}"
 
 
 def marked(made: Mapping[str, Any]) -> str:
