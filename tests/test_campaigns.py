@@ -94,8 +94,17 @@ def test_a_declared_programme_and_grading_alone_are_for_a_person() -> None:
     assert _verdict(values={**DEALT, "programme": 0.6}) == "review" and _verdict(values={**DEALT, "programme": 0.1}) == "alert"
     assert _verdict(values={**DEALT, "programme": None}) == "alert", "a log without programmes explains nothing and denies nothing"
     grading = [replace(PURPOSE[0], name="grading"), replace(PURPOSE[0], name="capability concentration")]
-    found = judge(_weighed(), DEALT, grading, SPEAKING | {"grading"})
-    assert found.verdict == "review" and any("grading" in reason for reason in found.reasons)
+    speaking = SPEAKING | {"grading"}
+    alone = _weighed()
+    assert judge(alone, DEALT, grading, speaking).verdict == "watch", "a wording in common is what a library of judges gives"
+    for name, joined, expected, verdict in (
+        ("fingerprint", 30, 1.0, "watch"), ("payment", 12, 1.0, "review"), ("payment", 2, 0.1, "watch"), ("synchrony", 12, 8.0, "watch"),
+    ):  # fmt: skip
+        tied = replace(alone, cluster=replace(alone.cluster, ties=(("template", 4, 30, None), (name, 3, joined, expected))))
+        found = judge(tied, DEALT, grading, speaking)
+        assert found.verdict == verdict and any("grade" in reason or "grading" in reason for reason in found.reasons), name
+    dealt = replace(PURPOSE[0], name="dealt job")
+    assert judge(alone, DEALT, [*grading, dealt], speaking).verdict == "review", "judges' work is their own, not dealt to them"
 
 
 def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:

@@ -78,7 +78,8 @@ def judged(drill: compose.Drill, campaign: str, out: Path, summary: dict[str, An
             "verdict": line["verdict"], "accounts": len(line["accounts"]), "guilty": round(len(guilty.intersection(line["accounts"])) / len(line["accounts"]), 4),
             "log10_e": line["log10_e"], "q": line["q"], "main": Counter(label[account] for account in line["accounts"]).most_common(1)[0][0],
             "values": {each["name"]: each["value"] for each in tried if each["found"]}, "purpose": line["conditions"]["purpose"]["grade"],
-            "replay": bool(line["conditions"]["replay"]),
+            "replay": bool(line["conditions"]["replay"]), "ties": sorted(each["kind"] for each in line["ties"]),
+            "fires": sorted(each["name"] for each in line["signals"] if each["fires"]),
         })  # fmt: skip
     accused = {verdict: {account for line in lines if line["verdict"] == verdict for account in line["accounts"]} for verdict in NAMED}
     named = set().union(*accused.values())

@@ -17,6 +17,12 @@ LADDER = ("alert", "review", "watch")
 PERMITTED = frozenset({"grading", "capability concentration"})
 "Signs of purpose that a judge of its own application's answers shows in full: where there are no others, they never make an alert."
 
+LIBRARY = frozenset({"template", "fingerprint"})
+"Ties that a common library of judges gives to strangers: its rubric and its client."
+
+JOINED = 0.2
+"Share of a cluster's accounts from which another tie joins the cluster, and not some of its accounts."
+
 SAME_CASE = 0.5
 "Share of the smaller cluster's accounts from which two clusters are one case."
 
@@ -82,15 +88,27 @@ def judge(
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1
         reasons.append("dealing could not be examined, so a person has to look")
-    firing = {each.name for each in evidence if each.fires and each.name in speaking}
-    if step == 0 and "grading" in firing and firing <= PERMITTED:
-        step = 1
-        reasons.append("grading is what judges of applications do as well: a person has to look")
+    if graded := _only_grades(weighed.cluster, evidence, speaking):
+        least, why = graded
+        if step < least:
+            step = least
+            reasons.append(why)
     if purpose == "open":
         # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
         step += 1
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
+
+
+def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: frozenset[str]) -> tuple[int, str] | None:
+    """Steps that grading and nothing else takes at the least, and why; None where something else speaks of purpose, or nothing grades."""
+    firing = {each.name for each in evidence if each.fires}
+    if "grading" not in firing or not firing & speaking <= PERMITTED:
+        return None
+    others = [joined for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined > 2 * (expected or 0.0)]
+    if firing <= PERMITTED and max(others, default=0) < JOINED * len(cluster.accounts):
+        return 2, "strangers who grade, and have a wording and a client in common and nothing else, are judges on one library as likely"
+    return 1, "grading is what judges of applications do as well: a person has to look"
 
 
 def kindred(clusters: Sequence[Cluster]) -> list[list[int]]:

@@ -12,15 +12,19 @@ import pyarrow.parquet as pq
 from stillwatch import flow
 from stillwatch.doors.report import page
 
+KEY = "00" * 32
+"Known to everybody: the demo has no secrets, and two runs of it should show the same."
+
 
 def run(out: Path, progress: Callable[[str, int], None]) -> dict[str, Any]:
     """Make `out`/history.parquet, `out`/log.parquet and `out`/scan; returns the summary with `planted` and `compared`."""
     out.mkdir(parents=True, exist_ok=True)
+    key = out / "demo.key"
+    key.touch(mode=0o600)
+    key.write_text(KEY + "\n", encoding="ascii")
     flow.rehearse("demo-history", out / "history.parquet", progress=progress)
     planted = flow.rehearse("demo", out / "log.parquet", progress=progress)
-    summary = flow.watch(
-        [str(out / "log.parquet")], out / "scan", history=[str(out / "history.parquet")], key=out / "demo.key", progress=progress, render=page.render
-    )
+    summary = flow.watch([str(out / "log.parquet")], out / "scan", history=[str(out / "history.parquet")], key=key, progress=progress, render=page.render)
     return {**summary, "planted": planted, "compared": compare(out / "scan", out / "log.truth.parquet")}
 
 
