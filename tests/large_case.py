@@ -69,7 +69,7 @@ def campaign(accounts: int = ACCOUNTS) -> Campaign:
     seen = traffic(accounts)
     cards = np.unique(np.stack([seen.account, seen.column("payment").to_numpy()]), axis=1)
     made = case(seen)
-    again = left_out.again([made[0].weighed.cluster], 1000.0, ["template", "payment"])
+    again = left_out.again([made[0].weighed.cluster], 1000.0)
     return tell.tell(
         made, seen, {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS},
         draw=partial(picture.draw, traffic=seen, edges={"payment": (cards[0], cards[1])}, releases=picture.appearances(seen)),

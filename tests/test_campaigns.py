@@ -61,6 +61,12 @@ def test_replay_stands_alone_even_without_history_and_against_exculpations() -> 
     assert replay_log10_e(2) is None, "a moved conversation is not a campaign"
 
 
+def test_replay_is_an_e_value_under_the_tail_that_is_assumed() -> None:
+    """P(k organisations or more) = 10^-(k - 1): the mean is 1."""
+    mean = sum(10 ** (replay_log10_e(k) or 0.0) * (10.0 ** -(k - 1) - 10.0**-k) for k in range(3, 400))
+    assert 0.99 < mean <= 1.0 + 1e-9
+
+
 @pytest.mark.parametrize(
     ("changed", "verdict"),
     [
@@ -111,6 +117,7 @@ def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:
     few, none = _weighed(strangers=6, named=60), _weighed(strangers=6)
     assert few.q > 0.10 and judge(few, DEALT, PURPOSE, SPEAKING).verdict == "review"
     assert judge(none, DEALT, PURPOSE, SPEAKING).verdict == "watch"
+    assert judge(few, DEALT, PURPOSE, SPEAKING).p_floor == pytest.approx(0.4**60, abs=0) < few.p_floor, "told with the figures that it stands on"
     assert judge(_weighed(strangers=4, named=60), DEALT, PURPOSE, SPEAKING).verdict == "watch"  # too few owners to count at all
 
 

@@ -74,6 +74,8 @@ def test_history_is_the_union_of_scans_in_any_order() -> None:
     there, back = merge(exposures, pairs), merge(exposures[::-1], pairs[::-1])
     assert there.units.tolist() == back.units.tolist() and there.calls.tolist() == back.calls.tolist()
     assert there.wording.tolist() == back.wording.tolist() and there.pair_unit.tolist() == back.pair_unit.tolist()
+    once, twice = merge(exposures[:1], pairs[:1]), merge(exposures[:1] * 2, pairs[:1] * 2)
+    assert once.calls.tolist() == twice.calls.tolist() and once.wording.tolist() == twice.wording.tolist(), "one log given twice is one log"
 
 
 def test_an_alphabet_that_the_history_never_saw_gives_no_evidence() -> None:

@@ -21,13 +21,13 @@ from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.drill import compose, scenario
 from stillwatch.engines import local
 from stillwatch.errors import UserError
-from stillwatch.evidence.placebo import Placebo, placebo
+from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.features.declare import Groups, columns, every_feature, lacking
 from stillwatch.intake import mapping as maps
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import History, merge, reference_exposure
+from stillwatch.linking.history import History, merge, reference_exposure, shares
 from stillwatch.linking.ties import replay
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.sketch import lexicon
@@ -161,7 +161,7 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
     draw = partial(picture.draw, traffic=traffic, edges=edges, releases=picture.appearances(traffic) if judged else {})
-    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled, ["template", *edges]), speaking=speaking)
+    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled), speaking=speaking)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
@@ -224,10 +224,13 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
         missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
         kept.append(states.States(_organisations(log.traffic, missing, context), pairs_table(carriers(log.traffic), log.traffic)))
-    exposure = [each.organisations.select([n for n in each.organisations.column_names if n == "unit" or n.startswith("calls_")]) for each in kept]
-    history = merge(exposure, [each.wordings for each in kept])
+    history = merge([_exposure(each) for each in kept], [each.wordings for each in kept])
     organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
     return Reference(history, organisations, kept)
+
+
+def _exposure(kept: states.States) -> pa.Table:
+    return kept.organisations.select([name for name in kept.organisations.column_names if name == "unit" or name.startswith("calls_")])
 
 
 def _organisations(traffic: Traffic, missing: frozenset[str], context: Context) -> pa.Table:
@@ -259,12 +262,11 @@ def _ranges(organisations: pa.Table) -> Mapping[str, Range]:
 def _placebo(kept: states.States, reference: Reference) -> Placebo:
     """The test of strangers on organisations dealt at random to today and before."""
     if not reference.kept:
-        return placebo(np.zeros(0, np.int64), np.zeros(0, np.int64), 0.5)
-    pairs = [kept.wordings, *(each.wordings for each in reference.kept)]
+        return NOT_RUN
+    everybody = [kept, *reference.kept]
+    both = merge([_exposure(each) for each in everybody], [each.wordings for each in everybody])
     now, before = kept.organisations.num_rows, len(reference.history.units)
-    wording = np.concatenate([each["wording"].to_numpy() for each in pairs])
-    unit = np.concatenate([each["unit"].to_numpy() for each in pairs])
-    return placebo(wording, unit, now / (now + before))
+    return placebo(both.wording, both.pair_unit, both.units, now / (now + before), lambda today: shares(both.calls[today], both.calls[~today]))
 
 
 def marks(

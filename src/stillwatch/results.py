@@ -99,7 +99,7 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
             "rounds": placebo.rounds,
             "alerts": placebo.alerts,
             "reviews": placebo.reviews,
-            "text": f"{placebo.wordings} wordings, organisations dealt at random to today and before, {placebo.rounds} times"
+            "text": f"up to {placebo.wordings:,} wordings one by one, organisations dealt at random to today and before, {placebo.rounds} times"
             if placebo.rounds
             else "not run: it needs a history",
         },

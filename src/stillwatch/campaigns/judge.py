@@ -50,15 +50,29 @@ class Judged:
     "Why the verdict is not higher."
 
     @property
+    def by_name(self) -> bool:
+        """Whether the verdict stands on organisations counted by name, because only that count is strong."""
+        return self.weighed.strong and self.weighed.q > REVIEW
+
+    @property
     def q(self) -> float:
-        """The false-discovery rate that the verdict stands on: by name where only that count is strong."""
-        return self.weighed.q if self.weighed.q <= REVIEW or not self.weighed.strong else self.weighed.q_named
+        """The false-discovery rate that the verdict stands on."""
+        return self.weighed.q_named if self.by_name else self.weighed.q
 
     @property
     def log10_e(self) -> float:
         """The evidence that the verdict stands on."""
-        named = self.weighed.named
-        return self.weighed.log10_e if self.weighed.q <= REVIEW or named is None or not self.weighed.strong else named
+        return self.weighed.named if self.by_name and self.weighed.named is not None else self.weighed.log10_e
+
+    @property
+    def families(self) -> tuple[float, ...]:
+        """The same by family."""
+        return self.weighed.families_named if self.by_name else self.weighed.families
+
+    @property
+    def p_floor(self) -> float:
+        """Least p that the carriers counted could have shown."""
+        return self.weighed.p_floor_named if self.by_name else self.weighed.p_floor
 
 
 def purpose_of(evidence: Sequence[Evidence], speaking: frozenset[str]) -> str:

@@ -7,8 +7,8 @@ all clusters, because the false-discovery rate of one depends on the evidence of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stillwatch.campaigns.judge import LADDER, Judged, judge
@@ -35,26 +35,9 @@ def _without(signal: str, cluster: Cluster) -> Cluster:
     return replace(cluster, ties=tuple(tie for tie in cluster.ties if f"tie: {tie[0]}" != signal))
 
 
-def again(clusters: list[Cluster], tested: float, kinds: Iterable[str]) -> Again:
-    """Every cluster weighed without strangers, without replay and without each kind of tie. `tested`: as for `weigh`."""
-
-    def without(signal: str) -> dict[int, Weighed]:
-        return _by_name(weigh([_without(signal, cluster) for cluster in clusters], tested))
-
-    found = {signal: without(signal) for signal in (STRANGERS, REPLAY)}
-    rest = [f"tie: {kind}" for kind in kinds if f"tie: {kind}" not in ALIKE]
-    # Weighing is costly on a large log: where all other ties together weigh nothing, each alone is not weighed again.
-    as_is, bare = _by_name(weigh(clusters, tested)), _by_name(weigh([replace(cluster, ties=()) for cluster in clusters], tested))
-    nothing = all(_same(as_is[name], bare[name]) for name in as_is)
-    return found | {tie: found[like] for tie, like in ALIKE.items()} | {tie: as_is if nothing else without(tie) for tie in rest}
-
-
-def _by_name(weighed: Iterable[Weighed]) -> dict[int, Weighed]:
-    return {each.cluster.name: each for each in weighed}
-
-
-def _same(one: Weighed, other: Weighed) -> bool:
-    return all(getattr(one, field.name) == getattr(other, field.name) for field in fields(Weighed) if field.name != "cluster")
+def again(clusters: list[Cluster], tested: float) -> Again:
+    """Every cluster weighed without strangers and without replay: nothing else weighs. `tested`: as for `weigh`."""
+    return {signal: {each.cluster.name: each for each in weigh([_without(signal, cluster) for cluster in clusters], tested)} for signal in (STRANGERS, REPLAY)}
 
 
 def _strongest(judged: Sequence[Judged]) -> Judged | None:
@@ -93,13 +76,15 @@ def _a(verdict: str) -> str:
 def left_out(case: Sequence[Judged], kinds: Sequence[str], without: Again, speaking: frozenset[str]) -> list[dict[str, Any]]:
     """The case without each of its signals: name, verdict (None: it would not be listed), log10_e (None: no evidence at all), q, text.
 
-    Args: the case's clusters, the strongest first; the kinds of tie that it tells; what all clusters weigh without each of those; the
+    Args: the case's clusters, the strongest first; the kinds of tie that it tells; what all clusters weigh without each of the two signals that are evidence; the
     detectors that speak of purpose. Names: "strangers", "replay", "tie: KIND", "purpose: DETECTOR", "exculpation: NAME" (tried, but not counted).
     """
     told = []
     has = {STRANGERS: any(one.weighed.strangers is not None for one in case), REPLAY: any(one.weighed.replay is not None for one in case)}
     for signal in (*(name for name, there in has.items() if there), *(f"tie: {kind}" for kind in kinds)):
-        weighed = [replace(without[signal][one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster)) for one in case]
+        # A tie that is no evidence weighs nothing, but the judge may look at it.
+        light = without.get(ALIKE.get(signal, signal))
+        weighed = [replace(one.weighed if light is None else light[one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster)) for one in case]
         listed = [(each, one) for each, one in zip(weighed, case, strict=True) if worth_a_look([each])]
         found = _strongest([judge(each, one.values, one.evidence, speaking) for each, one in listed])
         told.append(_entry(signal, case[0], found, weighed))

@@ -199,7 +199,7 @@ def tell(
         verdict=lead.verdict,
         log10_e=round(lead.log10_e, 4),
         q=round(lead.q, 8),
-        p_floor=float(f"{lead.weighed.p_floor:.3e}"),
+        p_floor=float(f"{lead.p_floor:.3e}"),
         conditions=_conditions(case, unrelated),
         accounts=[int(traffic.accounts[a]) for a in accounts],
         calls=len(calls),
@@ -236,7 +236,7 @@ def _of_member(case: list[Judged], account: int) -> float:
         if at == len(one.weighed.cluster.accounts) or one.weighed.cluster.accounts[at] != account:
             continue
         if one.weighed.strangers is not None:
-            have += [e for e, carries in zip(one.weighed.families, one.weighed.cluster.carried[at], strict=True) if carries]
+            have += [e for e, carries in zip(one.families, one.weighed.cluster.carried[at], strict=True) if carries]
         if one.weighed.replay is not None:
             have.append(one.weighed.replay)
     return log10_mean(have) if have else 0.0

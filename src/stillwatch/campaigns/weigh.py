@@ -22,6 +22,12 @@ LONG = 6
 REPLAY_LEAST = 3
 "Unrelated organisations at the ends of replays from which replay is evidence."
 
+REPLAY_SLOPE = 0.9
+"log10 e of each further organisation of a replay; 1 would be its rarity itself, and has no mean."
+
+REPLAY_SCALE = (1 - 10 ** (REPLAY_SLOPE - 1)) / (0.9 * 10 ** (2 * (REPLAY_SLOPE - 1)))
+"What makes the mean 1 under the tail that `replay_log10_e` assumes: 1 / sum over n of 10^(slope (n - 1)) (10^-(n - 1) - 10^-n), n from REPLAY_LEAST."
+
 STRANGERS_LEAST = 5
 "Fewest strangers of a cluster that counting can speak about."
 
@@ -48,6 +54,10 @@ class Weighed:
     "Least p that its carriers could have shown, given the history."
     named: float | None = None
     "`strangers`, organisations counted by name: not on fewer than STRANGERS_LEAST owners."
+    families_named: tuple[float, ...] = ()
+    "The same by family."
+    p_floor_named: float = 1.0
+    "Least p that its carriers by name could have shown."
     q_named: float = 1.0
     "False-discovery rate at its rank by that count alone."
 
@@ -62,8 +72,14 @@ def replay_log10_e(organisations: int) -> float | None:
 
     No history is needed. The assumption, stated in every case: among innocents, a group with three unrelated organisations at the
     ends of replays is rarer than one in a hundred, and each further organisation makes it ten times rarer. (None is documented.)
+    With n organisations or more of probability 10^-(n - 1), REPLAY_SCALE 10^(REPLAY_SLOPE (n - 1)) has the mean 1.
+
+    >>> replay_log10_e(2), round(replay_log10_e(3), 2), round(replay_log10_e(8), 2)
+    (None, 1.36, 5.86)
     """
-    return None if organisations < REPLAY_LEAST else min(float(organisations - 1), 300.0)
+    if organisations < REPLAY_LEAST:
+        return None
+    return min(math.log10(REPLAY_SCALE) + REPLAY_SLOPE * (organisations - 1), 300.0)
 
 
 def _by_family(cluster: Cluster, now: Any, shares: Any) -> tuple[float, ...]:
@@ -99,7 +115,8 @@ def weigh(clusters: list[Cluster], pooled: float) -> list[Weighed]:
     known = [can and len(each.family) > 0 and each.strangers >= STRANGERS_LEAST for each, can in zip(clusters, able, strict=True)]
     families = [_by_family(each, each.now, each.share) for each in clusters]
     strangers = [log10_mean(list(mine)) if yes else None for mine, yes in zip(families, known, strict=True)]
-    named = [log10_mean(list(_by_family(each, each.named, each.share_named))) if yes else None for each, yes in zip(clusters, known, strict=True)]
+    by_name = [_by_family(each, each.named, each.share_named) for each in clusters]
+    named = [log10_mean(list(mine)) if yes else None for mine, yes in zip(by_name, known, strict=True)]
     replay = [replay_log10_e(each.replaying) for each in clusters]
     # The mean of two e-values, the silent one counted as 0, is an e-value.
     total = [log10_mean([_silent(one), _silent(other)]) for one, other in zip(strangers, replay, strict=True)]
@@ -107,7 +124,20 @@ def weigh(clusters: list[Cluster], pooled: float) -> list[Weighed]:
     q_replay = q_values([_silent(value) - math.log10(2) for value in replay], among)
     q_named = q_values([_silent(value) for value in named], among, weights)
     return [
-        Weighed(cluster, strangers[i], families[i], replay[i], total[i], min(q[i], q_replay[i]), q_replay[i], _floor(cluster, replay[i]), named[i], q_named[i])
+        Weighed(
+            cluster,
+            strangers[i],
+            families[i],
+            replay[i],
+            total[i],
+            min(q[i], q_replay[i]),
+            q_replay[i],
+            _floor(cluster),
+            named[i],
+            by_name[i],
+            float(cluster.share_named.min(initial=1.0)) ** int(cluster.named.max(initial=0)),
+            q_named[i],
+        )
         for i, cluster in enumerate(clusters)
     ]
 
@@ -116,10 +146,10 @@ def _silent(value: float | None) -> float:
     return -math.inf if value is None else value
 
 
-def _floor(cluster: Cluster, replay: float | None) -> float:
+def _floor(cluster: Cluster) -> float:
     """Least p that its carriers could have shown."""
     floor = float(cluster.share.min(initial=1.0)) ** cluster.strangers
-    return floor if replay is None else float(min(floor, 10**-replay))
+    return floor if cluster.replaying < REPLAY_LEAST else min(floor, 10.0 ** -min(cluster.replaying - 1, 300))
 
 
 def worth_a_look(weighed: list[Weighed]) -> list[Weighed]:

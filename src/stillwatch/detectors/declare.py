@@ -63,7 +63,7 @@ class Silent:
 
 @dataclass(frozen=True)
 class Detector:
-    """One pattern. It grades and explains; verdicts need the exact tails of strangers or replays."""
+    """One pattern. It grades and explains; verdicts need the e-values of strangers or replays."""
 
     name: str
     "The pattern it sees."

@@ -1,1 +1,1 @@
-"""Statistics that every judge shares: e-values, exact tails, false-discovery control."""
+"""Statistics that every judge shares: e-values, a placebo, false-discovery control."""

@@ -1,33 +1,16 @@
 """How surprising is it that so many unrelated organisations carry a wording now, and so few did before?
 
 Null: an organisation that carries an innocent wording is as likely to be one of the history's as one of today's, in
-proportion to exposure. Of `now + before` carriers the number of today's is then hypergeometric; nothing else about
-the wording (how popular, how long, in which language) enters. The tail shrinks with every further stranger, so the
-evidence grows with the campaign. What breaks the null is innocent novelty; that is what exculpations are for.
+proportion to exposure; nothing else about the wording (how popular, how long, in which language) enters. A bet on the
+side of each carrier wins with every further stranger, so the evidence grows with the campaign. What breaks the null is innocent novelty; that is what exculpations are for.
 """
 
 from __future__ import annotations
 
 import math
 
-from scipy.stats import hypergeom
-
 BET = 0.95
 "Fixed beforehand: under a campaign, the share of a wording's carriers that are today's."
-
-
-def exact_tail(now: int, before: int, units_now: int, units_before: int) -> float:
-    """P(at least `now` of the carriers are today's), carriers drawn without replacement from all organisations.
-
-    1 without history (nothing can be decided), towards 0 the more strangers share what nobody said before.
-
-    >>> round(exact_tail(3, 0, 50, 50), 4), exact_tail(3, 0, 50, 0)
-    (0.1212, 1.0)
-    """
-    if units_before == 0:
-        return 1.0
-    carriers = min(now + before, units_now + units_before)
-    return float(min(1.0, hypergeom.sf(now - 1, units_now + units_before, min(units_now, units_now + units_before), carriers)))
 
 
 def log10_e(now: int, before: int, share_now: float) -> float:
@@ -35,14 +18,14 @@ def log10_e(now: int, before: int, share_now: float) -> float:
 
     Its mean is at most 1 under the null: it is a product of likelihood ratios of draws with replacement, a convex
     function of the count, and draws without replacement have the smaller mean (Hoeffding 1963, theorem 4).
-    0 = the evidence is nil, 2 = a hundred to one; negative speaks for innocence. `share_now` 1 (no history) gives
-    at most 0.
+    0 = the evidence is nil, 2 = a hundred to one; negative speaks for innocence. Where today's share is BET or more
+    (hardly any history, or none) there is nothing to bet on: 0.
 
-    >>> round(log10_e(20, 0, 0.5), 2), round(log10_e(20, 20, 0.5), 1), log10_e(20, 0, 1.0) <= 0
-    (5.58, -14.4, True)
+    >>> round(log10_e(20, 0, 0.5), 2), round(log10_e(20, 20, 0.5), 1), log10_e(20, 30, 0.97)
+    (5.58, -14.4, 0.0)
     """
-    if share_now >= 1.0:
-        return now * math.log10(BET) + (before * -math.inf if before else 0.0)
+    if share_now >= BET:
+        return 0.0
     share = max(share_now, 1e-9)
     return now * math.log10(BET / share) + before * math.log10((1 - BET) / (1 - share))
 

@@ -84,29 +84,38 @@ def reference_exposure(traffic: Traffic) -> pa.Table:
 
 
 def merge(exposures: list[pa.Table], pairs: list[pa.Table]) -> History:
-    """One history from the tables of several scans, in any order."""
+    """One history from the tables of several scans, in any order.
+
+    A unit that several know counts with the most that one of them saw: their logs may overlap, and exposure that was counted twice
+    would make old wordings look new.
+    """
     if not exposures:
         return NOTHING
     both = pa.concat_tables(exposures)
     units, inverse = np.unique(both["unit"].to_numpy(), return_inverse=True)
     calls = np.zeros((len(units), ALPHABETS), np.int64)
     for alphabet in range(ALPHABETS):
-        np.add.at(calls[:, alphabet], inverse, both[f"calls_{alphabet}"].to_numpy())
+        np.maximum.at(calls[:, alphabet], inverse, both[f"calls_{alphabet}"].to_numpy())
     rows = pa.concat_tables(pairs)
     distinct, _ = distinct_rows(rows["wording"].to_numpy(), rows["unit"].to_numpy())
     return History(units, calls, distinct[0], distinct[1])
 
 
 def share_now(now: Ints, history: History) -> list[float]:
-    """Today's share of the exposure, by alphabet; 1 where the history never saw the alphabet.
+    """Today's share of the exposure, by alphabet; 1 where the history never saw the alphabet."""
+    return shares(now, history.calls)
+
+
+def shares(now: Ints, earlier: Ints) -> list[float]:
+    """The share of the first of two sides, each (units, ALPHABETS) calls, in the exposure of both.
 
     The larger of two shares counts, by organisations (fully exposed from FULL calls on) and by calls, so the more
     cautious of the two ways to count how often an innocent wording had the chance to be used.
     """
-    shares = []
+    found = []
     for alphabet in range(ALPHABETS):
-        today, before = now[:, alphabet], history.calls[:, alphabet]
+        today, before = now[:, alphabet], earlier[:, alphabet]
         by_unit = np.minimum(today, FULL).sum(), np.minimum(before, FULL).sum()
         by_call = today.sum(), before.sum()
-        shares.append(max((t / (t + b) if b else 1.0) for t, b in (by_unit, by_call)))
-    return shares
+        found.append(max((t / (t + b) if b else 1.0) for t, b in (by_unit, by_call)))
+    return found
