@@ -117,7 +117,7 @@ def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:
     few, none = _weighed(strangers=6, named=60), _weighed(strangers=6)
     assert few.q > 0.10 and judge(few, DEALT, PURPOSE, SPEAKING).verdict == "review"
     assert judge(none, DEALT, PURPOSE, SPEAKING).verdict == "watch"
-    assert judge(few, DEALT, PURPOSE, SPEAKING).p_floor == pytest.approx(0.4**60, abs=0) < few.p_floor, "told with the figures that it stands on"
+    assert few.p_floor > judge(few, DEALT, PURPOSE, SPEAKING).p_floor == pytest.approx(0.4**60, abs=0), "told with the figures that it stands on"
     assert judge(_weighed(strangers=4, named=60), DEALT, PURPOSE, SPEAKING).verdict == "watch"  # too few owners to count at all
 
 

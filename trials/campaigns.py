@@ -150,7 +150,7 @@ def _grounds(args: argparse.Namespace) -> Iterator[tuple[int, float, list[tuple[
 
 
 def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["seed"], row["planted_share"], row["campaign"], row["infrastructure"]
+    return row["size"], row["texts"], row["seed"], row["planted_share"], row["campaign"], row["infrastructure"]
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -167,17 +167,18 @@ def run(args: argparse.Namespace) -> None:
     done = {_key(row) for row in read(results)}
     context = multiprocessing.get_context("fork")
     for seed, share, jobs in _grounds(args):
-        wanted = [job for job in jobs if (seed, share, *job) not in done]
+        size, texts = args.calls, "corpora" if args.corpora else "built-in"
+        wanted = [job for job in jobs if (size, texts, seed, share, *job) not in done]
         if not wanted:
             continue
         chosen = replace(scenario.load("broad"), seed=seed, calls=args.calls)
-        texts = Texts(f"{seed}/{chosen.split}", args.corpora, chosen.split)
-        innocents = compose._made(chosen, *compose._innocents(chosen, texts, 1 - share), [])
-        GROUND = Ground(chosen, texts, innocents.calls, innocents.truth, languages(innocents.calls), args.work)
+        drawn = Texts(f"{seed}/{chosen.split}", args.corpora, chosen.split)
+        innocents = compose._made(chosen, *compose._innocents(chosen, drawn, 1 - share), [])
+        GROUND = Ground(chosen, drawn, innocents.calls, innocents.truth, languages(innocents.calls), args.work)
         with context.Pool(args.jobs, maxtasksperchild=1) as pool, results.open("a") as file:
             tasks = [(job, pool.apply_async(_one, ((*job, share),))) for job in wanted]
             for (name, infrastructure), task in tasks:
-                told = {"seed": seed, "planted_share": share, "campaign": name, "infrastructure": infrastructure, **task.get()}
+                told = {"size": size, "texts": texts, "seed": seed, "planted_share": share, "campaign": name, "infrastructure": infrastructure, **task.get()}
                 file.write(json.dumps(told) + "\n")
                 file.flush()
                 print(seed, share, name, infrastructure, told["verdict"], told["recall"], told["innocents"], [f["main"] for f in told["false"]], flush=True)
@@ -225,6 +226,9 @@ def _found(rows: list[dict[str, Any]]) -> list[str]:
 def table(args: argparse.Namespace) -> None:
     """The page from the results."""
     rows = read(args.work / args.results)
+    sizes, texts = ({row[name] for row in rows} for name in ("size", "texts"))
+    if len(sizes) > 1 or len(texts) > 1:
+        raise SystemExit(f"{args.work / args.results} mixes sizes {sizes} or texts {texts}: give each its own --results")
     planted, benign = [row for row in rows if row["campaign"]], [row for row in rows if not row["campaign"]]
     history = json.loads((args.work / "history" / "summary.json").read_text())
     seeds = sorted({row["seed"] for row in rows})
@@ -236,8 +240,8 @@ def table(args: argparse.Namespace) -> None:
     text = [
         "# Every documented campaign, alone", "",
         "Printed by `python trials/campaigns.py run --corpora DIR --work WORK --benign` and `python trials/campaigns.py table --work WORK`.", "",
-        f"Each of the twelve documented campaigns is planted alone into traffic of every benign class (scenario `broad`, 100,000 calls), with seeds {', '.join(map(str, seeds))}, at 15 % and at 1 %"
-        " of the calls, with and without shared infrastructure (six payers and offices for the whole campaign). Log and history draw on different halves of the corpora's sources,"
+        f"Each of the twelve documented campaigns is planted alone into traffic of every benign class (scenario `broad`, {sizes.pop():,} calls, texts {texts.pop()}), with seeds {', '.join(map(str, seeds))}, at"
+        f" {' and '.join(f'{100 * share:g} %' for share in sorted({row['planted_share'] for row in planted}, reverse=True))} of the calls, with and without shared infrastructure (six payers and offices for the whole campaign). Log and history draw on different halves of the corpora's sources,"
         f" with other seeds; the history has {history['calls_read']:,} calls of {history['organisations']:,} organisations and none of the classes that are new by nature.",
         "", "Campaigns are cut to size as the drill's manual says: at 1 % a campaign has about 1,000 calls, some of 20 accounts. The verdict is the strongest on a case of"
         " which most accounts are the campaign's; one word a seed. In brackets: share of the campaign's accounts in alerts and reviews, mean of the seeds.", "",
