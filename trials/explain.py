@@ -37,6 +37,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import account, flow
 from stillwatch.engines.local import Gathered
+from stillwatch.records import NO_CONTEXT
 from stillwatch.sources import Reading, gather
 from stillwatch.store import keys
 from stillwatch.traffic import Traffic
@@ -237,7 +238,7 @@ def main() -> None:
             f"seconds: median {statistics.median(seconds):.2f}, max {max(seconds):.2f}; of processor {statistics.median(processor):.2f}, {max(processor):.2f}",
             flush=True,
         )
-        reference = flow._reference([str(history)], how, lambda step, count: None)
+        reference = flow._reference([str(history)], how, lambda step, count: None, NO_CONTEXT)
 
         def scanned(several: Sequence[Change]) -> None:
             found = flow.examine(changed(log, several, members), reference, lambda step, count: None)
