@@ -95,6 +95,16 @@ def test_scan_prints_a_summary_and_nothing_else_in_a_pipe(place: Path) -> None:
     assert json.loads(done.stdout)["calls_read"] == 1
 
 
+def test_in_json_a_scan_does_not_read_its_cases_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from stillwatch import flow
+    from stillwatch.doors.cli import main
+
+    monkeypatch.setattr(flow, "watch", lambda *args, **rest: {"calls_read": 7})
+    with pytest.raises(SystemExit) as stopped:
+        main(["scan", "x.jsonl", "--out", str(tmp_path / "none"), "--json"])
+    assert stopped.value.code == 0 and json.loads(capsys.readouterr().out) == {"calls_read": 7}
+
+
 def test_explain_answers_in_words_and_json_and_for_the_holder(place: Path) -> None:
     run("scan", "good.jsonl", "--out", "o", "--pseudonymous", cwd=place)
     done = run("explain", "o", "acct-1", cwd=place)

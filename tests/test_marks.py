@@ -35,11 +35,13 @@ def test_marks_hold_no_word_of_the_text_and_no_name(logs: Logs, tmp_path: Path) 
 
 
 def test_marks_of_another_key_or_unit_are_refused(logs: Logs, tmp_path: Path) -> None:
-    flow.marks([str(logs.log)], tmp_path / "log.marks", key=logs.key)
-    with pytest.raises(UserError, match="another hashing key"):
-        flow.watch([str(tmp_path / "log.marks")], tmp_path / "scan", key=tmp_path / "other.key")
-    with pytest.raises(UserError, match="--unit account"):
-        flow.watch([str(tmp_path / "log.marks")], tmp_path / "scan", key=logs.key, unit="key")
+    flow.marks([str(logs.log)], tmp_path / "in" / "log.marks", key=logs.key)
+    with pytest.raises(UserError, match="another hashing key") as error:
+        flow.watch([str(tmp_path / "in" / "log.marks")], tmp_path / "scan", key=tmp_path / "other.key")
+    assert error.value.where == str(tmp_path / "in" / "log.marks")
+    with pytest.raises(UserError, match="--unit account") as error:
+        flow.watch([str(tmp_path / "in")], tmp_path / "scan", key=logs.key, unit="key")
+    assert error.value.where == str(tmp_path / "in" / "log.marks"), "of a folder, the file"
 
 
 def test_what_is_rejected_while_marking_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -27,9 +26,10 @@ from stillwatch.intake import mapping as maps
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import History, merge, reference_exposure, shares
+from stillwatch.linking.history import merge, reference_exposure, shares
 from stillwatch.linking.ties import replay
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
+from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
 from stillwatch.sources import Log, Reading, gather, named, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
@@ -43,28 +43,6 @@ Reject = Callable[[Rejected], None]
 NO_REPLAYS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the examination of one log found."""
-
-    campaigns: list[Campaign]
-    "Strongest first."
-    tested: int
-    "Clusters tested."
-    off: dict[str, list[str]]
-    "Detectors and ties that could not run -> the columns they lack."
-    detectors: list[str]
-    "All detectors."
-    ties: list[str]
-    "All ties."
-    placebo: Placebo
-    "The same method on organisations dealt at random to today and before."
-    kept: states.States
-    "What later scans may use."
-    members: dict[str, pa.Table]
-    "What explains any account (campaigns.membership)."
 
 
 def watch(
@@ -105,7 +83,8 @@ def watch(
         found = examine(log, reference, step, priced, events)
         step("writing", 0)
         accounts = log.traffic.accounts
-        scan = blake2b(log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
+        # The unit as well: one log's accounts, keys and end users have names of their own.
+        scan = blake2b(unit.encode() + log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
         if not fleeting:
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
@@ -121,7 +100,7 @@ def watch(
         summary["scan"] = None if fleeting else scan
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
-        states.write(staging, found.kept, keys.fingerprint(secret))
+        states.write(staging, found.kept, keys.fingerprint(secret), unit)
         memberships.write(staging, found.members, keys.fingerprint(secret))
         if render is not None:
             (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
@@ -200,24 +179,12 @@ def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
-@dataclass(frozen=True)
-class Reference:
-    """Earlier traffic of the same provider."""
-
-    history: History
-    "Exposure and wordings."
-    organisations: pa.Table | None
-    "Features of the reference organisations; None without history."
-    kept: list[states.States]
-    "The states it was made of."
-
-
 def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
         if isinstance(source, str) and scans.is_scan(Path(source)):
-            kept.append(states.read(Path(source), keys.fingerprint(how.secret)))
+            kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         log = gather([source], how, lambda rejected: None, lambda count: step("reading history", count))
         if log is None:

@@ -79,9 +79,10 @@ def _marked(batch: pa.RecordBatch, key: bytes, unit: str) -> pa.RecordBatch:
     if not told:
         return mark(batch, key)
     if told[b"key"] != keys.fingerprint(key).encode():
-        raise UserError("these marks were made with another hashing key", "", "pass the key they were made with by --key")
+        raise UserError("these marks were made with another hashing key", os.fsdecode(told[b"file"]), "pass the key they were made with by --key")
     if told[b"unit"] != unit.encode():
-        raise UserError(f"these marks were made with --unit {told[b'unit'].decode()}", "", "name the same unit, or make the marks again")
+        made = told[b"unit"].decode()
+        raise UserError(f"these marks were made with --unit {made}", os.fsdecode(told[b"file"]), "name the same unit, or make the marks again")
     return batch.replace_schema_metadata(None)
 
 

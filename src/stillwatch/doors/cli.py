@@ -125,8 +125,11 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
         lambda progress: flow.watch(logs, out, progress=progress, render=page.render, **options),
         json_,
     )
+    if json_:
+        click.echo(json.dumps(summary))
+        return
     campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
-    click.echo(json.dumps(summary) if json_ else words.scanned(summary, campaigns, out))
+    click.echo(words.scanned(summary, campaigns, out))
 
 
 @main.command()
