@@ -37,6 +37,8 @@ MISTAKES = {
     "into nothing": ["drill", "A-JUN", "--into", "bad.jsonl", "--out", "o.parquet"],
     "into with innocents": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "o.parquet", "--calls", "9"],
     "map without a log": ["drill", "A-JUN", "--map", "m.toml", "--out", "o.parquet"],
+    "mistake in a map": ["scan", "flat.csv", "--out", "o", "--map", "m.toml"],
+    "column of a map": ["scan", "flat.csv", "--out", "o", "--map", "who.toml"],
     "unknown event": ["scan", "good.jsonl", "--out", "o", "--context", "events.toml"],
     "no scan": ["explain", "mine", "acct-1"],
     "unknown account": ["explain", "scanned", "acct-2"],
@@ -60,6 +62,8 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "acct-1", "model": "m", "prompt": "hello there"}\n')
     (tmp_path / "broken.toml").write_text("calls = 100\nseeed = 3\n")
     (tmp_path / "events.toml").write_text('[[release]]\nmodel = "orion-6"\nat = 2026-01-02\nourss = true\n')
+    (tmp_path / "m.toml").write_text('acount = "who"\n')
+    (tmp_path / "who.toml").write_text('call_id = "question"\naccount = "hwo"\n')
     (tmp_path / "other.key").write_text("22" * 32)
     (tmp_path / "other.key").chmod(0o600)
     (tmp_path / "mine").mkdir()
@@ -146,6 +150,25 @@ def test_version_and_help_are_quick_and_import_no_kernels(place: Path) -> None:
     assert run("--version", cwd=place).stdout.startswith("stillwatch ")
     code = "import sys, stillwatch.doors.cli; sys.exit('numba' in sys.modules or 'pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("json_", [False, True])
+def test_being_stopped_is_the_users_wish_and_exit_2(json_: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from stillwatch import flow
+    from stillwatch.doors.cli import main
+
+    def stopped(*args: object, **rest: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flow, "watch", stopped)
+    with pytest.raises(SystemExit) as ended:
+        main(["scan", "x.jsonl", "--out", str(tmp_path / "o"), *(["--json"] if json_ else [])])
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    if json_:
+        assert json.loads(said.out)["error"]["what"].startswith("stopped")
+    else:
+        assert said.err.strip() == "stillwatch: stopped before the end; nothing is half-written; run it again"
 
 
 def test_our_fault_is_one_line_and_exit_1(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs: Logs) -> None:

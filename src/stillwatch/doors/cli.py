@@ -1,4 +1,4 @@
-"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake, 1 our fault."""
+"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake or wish to stop, 1 our fault."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class _Guarded(click.Group):
         except StillwatchError as error:
             code = _fail(error, in_json, 1)
         except (KeyboardInterrupt, click.exceptions.Abort):
-            code = 130
+            # The three codes are all there are: whoever stopped it was the user.
+            code = _fail(UserError("stopped before the end; nothing is half-written", "", "run it again"), in_json, 2)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
