@@ -34,6 +34,17 @@ MISTAKES = {
     "share out of range": ["drill", "A-JUN", "--out", "o.parquet", "--share", "15"],
     "unknown rung": ["drill", "A-JUN", "--out", "o.parquet", "--shufle"],
     "over the log": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "good.jsonl"],
+    "over a log in a folder": ["drill", "A-JUN", "--into", "logs", "--out", "logs/a.jsonl"],
+    "truth over the log": ["drill", "A-JUN", "--into", "logs/a.truth.parquet", "--out", "logs/a.csv"],
+    "drill over a file": ["drill", "A-JUN", "--out", "good.jsonl", "--calls", "200"],
+    "history over a file": ["drill", "mixed", "--out", "o.parquet", "--history-out", "good.jsonl", "--calls", "200"],
+    "one truth for two logs": ["drill", "mixed", "--out", "o.parquet", "--history-out", "o.jsonl", "--calls", "200"],
+    "marks over the log": ["marks", "good.jsonl", "--out", "good.jsonl"],
+    "marks over a log in a folder": ["marks", "logs", "--out", "logs/a.jsonl"],
+    "marks over a log of a glob": ["marks", "logs/*.jsonl", "--out", "mine/../logs/b.jsonl"],
+    "rejected over the log": ["marks", "logs/b.rejected.jsonl", "--out", "logs/b"],
+    "marks over a file": ["marks", "good.jsonl", "--out", "odd.txt"],
+    "marks over a folder": ["marks", "good.jsonl", "--out", "logs"],
     "into nothing": ["drill", "A-JUN", "--into", "bad.jsonl", "--out", "o.parquet"],
     "into with innocents": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "o.parquet", "--calls", "9"],
     "map without a log": ["drill", "A-JUN", "--map", "m.toml", "--out", "o.parquet"],
@@ -66,6 +77,9 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "who.toml").write_text('call_id = "question"\naccount = "hwo"\n')
     (tmp_path / "other.key").write_text("22" * 32)
     (tmp_path / "other.key").chmod(0o600)
+    (tmp_path / "logs").mkdir()
+    for name in ("a.jsonl", "b.jsonl", "a.truth.parquet", "b.rejected.jsonl"):
+        (tmp_path / "logs" / name).write_bytes((tmp_path / "good.jsonl").read_bytes())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("")
     return tmp_path
@@ -74,12 +88,14 @@ def place(tmp_path: Path) -> Path:
 def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(place: Path) -> None:
     told = []
     assert run("scan", "good.jsonl", "--out", "scanned", cwd=place).returncode == 0
+    held = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     for name, args in MISTAKES.items():
         done = run(*args, cwd=place)
         assert done.returncode == 2, (name, done.stdout, done.stderr)
         assert done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, (name, done.stderr)
         told.append(f"{name}: {done.stderr.strip()}")
         assert not (place / "o").exists() and not (place / "o.parquet").exists()
+    assert all(path.read_bytes() == content for path, content in held.items()), "no mistake costs a file"
     text = "\n".join(told) + "\n"
     if os.environ.get("STILLWATCH_SNAPSHOTS") == "write":
         SNAPSHOT.parent.mkdir(exist_ok=True)

@@ -56,6 +56,14 @@ def test_what_is_rejected_while_marking_is_told(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*bad.marks*"))
 
 
+def test_a_clean_run_leaves_no_word_of_what_an_earlier_one_rejected(tmp_path: Path) -> None:
+    good = '{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m"}\n'
+    for text, lost in ((good + '{"call_id": "2"}\n', 1), (good, 0)):
+        (tmp_path / "log.jsonl").write_text(text)
+        made = flow.marks([str(tmp_path / "log.jsonl")], tmp_path / "log.marks", key=tmp_path / "key")
+        assert made["calls_rejected"] == lost and (tmp_path / "log.marks.rejected.jsonl").exists() == bool(lost) == bool(made["rejected"])
+
+
 def _batch(**columns: list[object]) -> pa.RecordBatch:
     rows = len(columns["account"])
     given = {"call_id": [str(i) for i in range(rows)], "ts": [1] * rows, "model": ["m"] * rows, **columns}

@@ -22,6 +22,7 @@ from stillwatch.engines import local
 from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.features.declare import Groups, columns, every_feature, lacking
+from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
@@ -31,7 +32,7 @@ from stillwatch.linking.ties import replay
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, gather, named, whole, write_marks, write_rejected
+from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
@@ -269,8 +270,12 @@ def rehearse(
     """
     step = progress or (lambda name, count: None)
     chosen = scenario.load(name).with_overrides(seed=seed, calls=calls).varied(ladder or {}, share=share, weights=weights, **(innocents or {}))
+    if into is not None:
+        apart((Path(out), compose.truth_path(Path(out)), rejected_path(Path(out))), [into])
     for path in (Path(out), history_out):
         compose.writable(path)
+    if history_out is not None and compose.truth_path(history_out).resolve() == compose.truth_path(Path(out)).resolve():
+        raise UserError("the log's truth and its history's would be one file", str(history_out), "give the history a name of its own")
     if into is None and mapping is not None:
         raise UserError("is for the columns of a log of your own", "--map", "name the log with --into")
     if into is not None:
@@ -290,8 +295,8 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     """The campaigns of a scenario planted in a log that is read here; records of it that cannot be used are counted and left out."""
     if not chosen.campaigns:
         raise UserError("plants no campaign", chosen.name, "name a campaign's id, or a scenario with campaigns")
-    table, rejected = whole(log, None if mapping is None else maps.load(mapping), out, lambda count: step("reading", count))
+    table, rejected = whole(log, None if mapping is None else maps.load(mapping), lambda count: step("reading", count))
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
-    beside = write_rejected(out, rejected)
-    return compose.write(drill, out) | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": beside}
+    told = compose.write(drill, out)
+    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected)}

@@ -135,7 +135,13 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="MARKS", help="The file of marks to write (Parquet).")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="MARKS",
+    help="The file of marks to write (Parquet). Of what is there, only earlier marks are replaced.",
+)
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
 @with_unit
 @with_key
@@ -172,7 +178,13 @@ def explain(folder: Path, account: str, for_account: bool, key: Path | None, jso
 
 @main.command()
 @click.argument("scenario")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="LOG", help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv. Of what is there, only an earlier drill's log is replaced.",
+)
 @click.option("--into", metavar="LOG", help="Plant the campaigns into this log instead of made innocents: file, folder or glob, in any format that scan reads.")
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of the --into log, if it is in no known format.")
 @click.option("--history-out", type=click.Path(path_type=Path), metavar="LOG", help="Write the log's history here as well, for `scan --history`.")
