@@ -34,9 +34,22 @@ MISTAKES = {
     "share out of range": ["drill", "A-JUN", "--out", "o.parquet", "--share", "15"],
     "unknown rung": ["drill", "A-JUN", "--out", "o.parquet", "--shufle"],
     "over the log": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "good.jsonl"],
+    "over a log in a folder": ["drill", "A-JUN", "--into", "logs", "--out", "logs/a.jsonl"],
+    "truth over the log": ["drill", "A-JUN", "--into", "logs/a.truth.parquet", "--out", "logs/a.csv"],
+    "drill over a file": ["drill", "A-JUN", "--out", "good.jsonl", "--calls", "200"],
+    "history over a file": ["drill", "mixed", "--out", "o.parquet", "--history-out", "good.jsonl", "--calls", "200"],
+    "one truth for two logs": ["drill", "mixed", "--out", "o.parquet", "--history-out", "o.jsonl", "--calls", "200"],
+    "marks over the log": ["marks", "good.jsonl", "--out", "good.jsonl"],
+    "marks over a log in a folder": ["marks", "logs", "--out", "logs/a.jsonl"],
+    "marks over a log of a glob": ["marks", "logs/*.jsonl", "--out", "mine/../logs/b.jsonl"],
+    "rejected over the log": ["marks", "logs/b.rejected.jsonl", "--out", "logs/b"],
+    "marks over a file": ["marks", "good.jsonl", "--out", "odd.txt"],
+    "marks over a folder": ["marks", "good.jsonl", "--out", "logs"],
     "into nothing": ["drill", "A-JUN", "--into", "bad.jsonl", "--out", "o.parquet"],
     "into with innocents": ["drill", "A-JUN", "--into", "good.jsonl", "--out", "o.parquet", "--calls", "9"],
     "map without a log": ["drill", "A-JUN", "--map", "m.toml", "--out", "o.parquet"],
+    "mistake in a map": ["scan", "flat.csv", "--out", "o", "--map", "m.toml"],
+    "column of a map": ["scan", "flat.csv", "--out", "o", "--map", "who.toml"],
     "unknown event": ["scan", "good.jsonl", "--out", "o", "--context", "events.toml"],
     "no scan": ["explain", "mine", "acct-1"],
     "unknown account": ["explain", "scanned", "acct-2"],
@@ -60,8 +73,13 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "acct-1", "model": "m", "prompt": "hello there"}\n')
     (tmp_path / "broken.toml").write_text("calls = 100\nseeed = 3\n")
     (tmp_path / "events.toml").write_text('[[release]]\nmodel = "orion-6"\nat = 2026-01-02\nourss = true\n')
+    (tmp_path / "m.toml").write_text('acount = "who"\n')
+    (tmp_path / "who.toml").write_text('call_id = "question"\naccount = "hwo"\n')
     (tmp_path / "other.key").write_text("22" * 32)
     (tmp_path / "other.key").chmod(0o600)
+    (tmp_path / "logs").mkdir()
+    for name in ("a.jsonl", "b.jsonl", "a.truth.parquet", "b.rejected.jsonl"):
+        (tmp_path / "logs" / name).write_bytes((tmp_path / "good.jsonl").read_bytes())
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("")
     return tmp_path
@@ -70,12 +88,14 @@ def place(tmp_path: Path) -> Path:
 def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(place: Path) -> None:
     told = []
     assert run("scan", "good.jsonl", "--out", "scanned", cwd=place).returncode == 0
+    held = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     for name, args in MISTAKES.items():
         done = run(*args, cwd=place)
         assert done.returncode == 2, (name, done.stdout, done.stderr)
         assert done.stdout == "" and len(done.stderr.strip().splitlines()) == 1, (name, done.stderr)
         told.append(f"{name}: {done.stderr.strip()}")
         assert not (place / "o").exists() and not (place / "o.parquet").exists()
+    assert all(path.read_bytes() == content for path, content in held.items()), "no mistake costs a file"
     text = "\n".join(told) + "\n"
     if os.environ.get("STILLWATCH_SNAPSHOTS") == "write":
         SNAPSHOT.parent.mkdir(exist_ok=True)
@@ -93,6 +113,16 @@ def test_scan_prints_a_summary_and_nothing_else_in_a_pipe(place: Path) -> None:
     assert done.returncode == 0 and done.stderr == "" and "1 calls read" in done.stdout and "report.html" in done.stdout
     done = run("scan", "good.jsonl", "--out", "o", "--json", cwd=place)
     assert json.loads(done.stdout)["calls_read"] == 1
+
+
+def test_in_json_a_scan_does_not_read_its_cases_again(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from stillwatch import flow
+    from stillwatch.doors.cli import main
+
+    monkeypatch.setattr(flow, "watch", lambda *args, **rest: {"calls_read": 7})
+    with pytest.raises(SystemExit) as stopped:
+        main(["scan", "x.jsonl", "--out", str(tmp_path / "none"), "--json"])
+    assert stopped.value.code == 0 and json.loads(capsys.readouterr().out) == {"calls_read": 7}
 
 
 def test_explain_answers_in_words_and_json_and_for_the_holder(place: Path) -> None:
@@ -136,6 +166,25 @@ def test_version_and_help_are_quick_and_import_no_kernels(place: Path) -> None:
     assert run("--version", cwd=place).stdout.startswith("stillwatch ")
     code = "import sys, stillwatch.doors.cli; sys.exit('numba' in sys.modules or 'pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("json_", [False, True])
+def test_being_stopped_is_the_users_wish_and_exit_2(json_: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from stillwatch import flow
+    from stillwatch.doors.cli import main
+
+    def stopped(*args: object, **rest: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(flow, "watch", stopped)
+    with pytest.raises(SystemExit) as ended:
+        main(["scan", "x.jsonl", "--out", str(tmp_path / "o"), *(["--json"] if json_ else [])])
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    if json_:
+        assert json.loads(said.out)["error"]["what"].startswith("stopped")
+    else:
+        assert said.err.strip() == "stillwatch: stopped before the end; nothing is half-written; run it again"
 
 
 def test_our_fault_is_one_line_and_exit_1(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logs: Logs) -> None:

@@ -147,76 +147,57 @@ def test_required_columns_fall_back_on_their_own_names(tmp_path: Path) -> None:
         (
             'account = "customer"',
             'acount = "customer"',
-            ['map.toml:3: unknown column "acount"; did you mean "account"?', '  acount = "customer"', "  ^^^^^^"],
+            'map.toml:3:1: unknown column "acount"; did you mean "account"?',
         ),
         (
             '"customer"',
             '"costumer"',
-            [
-                'map.toml:3: the log has no column "costumer"; did you mean "customer"?',
-                '  account = "costumer"',
-                "             ^^^^^^^^",
-            ],
+            'map.toml:3:12: the log has no column "costumer"; did you mean "customer"?',
         ),
         (
             '"customer"',
             '"zzzzz"',
-            [
-                'map.toml:3: the log has no column "zzzzz"; ' + "the log has request id, customer, deployment, at, in, question, status",
-                '  account = "zzzzz"',
-                "             ^^^^^",
-            ],
+            'map.toml:3:12: the log has no column "zzzzz"; ' + "the log has request id, customer, deployment, at, in, question, status",
         ),
         (
             '"question"',
             '"questions"',
-            [
-                'map.toml:7: the log has no column "questions"; did you mean "question"?',
-                '  prompt = "questions"',
-                "            ^^^^^^^^^",
-            ],
+            'map.toml:7:11: the log has no column "questions"; did you mean "question"?',
         ),
         (
             'account = "customer"\n',
             "",
-            ['map.toml: account is required and not mapped; add a line account = "their column"'],
+            'map.toml: account is required and not mapped; add a line account = "their column"',
         ),
         (
             '"ms"',
             '"hours"',
-            [
-                'map.toml:5: unknown unit "hours"; use s, ms, us, ns or iso',
-                '  ts      = { column = "at", unit = "hours" }',
-                "                                     ^^^^^",
-            ],
+            'map.toml:5:36: unknown unit "hours"; use s, ms, us, ns or iso',
         ),
         (
             '"in"',
             '{ column = "in", unit = "s" }',
-            [
-                "map.toml:6: input_tokens is not a time; leave out the unit",
-                '  input_tokens = { column = "in", unit = "s" }',
-                "  ^^^^^^^^^^^^",
-            ],
+            "map.toml:6:1: input_tokens is not a time; leave out the unit",
         ),
         (
             '"in"',
             "5",
-            [
-                'map.toml:6: input_tokens must name a column; write input_tokens = "their column"',
-                "  input_tokens = 5",
-                "  ^^^^^^^^^^^^",
-            ],
+            'map.toml:6:1: input_tokens must name a column; write input_tokens = "their column"',
         ),
-        ('"in"', "", ["map.toml: the map is not TOML: Invalid value (at line 6, column 16); LINES"]),
+        ('"in"', "", "map.toml: the map is not TOML: Invalid value (at line 6, column 16); LINES"),
     ],
 )
-def test_mistakes_in_a_map_are_pointed_at(old: str, new: str, said: list[str], write: Any, tmp_path: Path) -> None:
+def test_mistakes_in_a_map_are_pointed_at_in_one_line(old: str, new: str, said: str, write: Any, tmp_path: Path) -> None:
     assert old in MAP
     with pytest.raises(UserError) as error:
         run(tmp_path, MAP.replace(old, new), write(ROWS))
-    lines = str(error.value).replace(f"{tmp_path}/", "").replace('write lines such as account = "customer"', "LINES")
-    assert lines.splitlines() == said
+    assert str(error.value).replace(f"{tmp_path}/", "").replace('write lines such as account = "customer"', "LINES") == said
+
+
+def test_a_name_that_breaks_the_line_does_not_break_the_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no column") as error:
+        run(tmp_path, MAP.replace('"customer"', '"cust\\nomer"'), as_jsonl(ROWS))
+    assert "\n" not in str(error.value)
 
 
 def test_a_column_that_comes_late_in_json_lines_is_no_mistake(tmp_path: Path) -> None:

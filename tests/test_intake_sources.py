@@ -63,6 +63,8 @@ def test_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "b/_logs/x.jsonl",
         "a.jsonl",
         "a.truth.parquet",
+        "b/2.jsonl.rejected.jsonl",
+        "a.rejected.jsonl",
         "b/out/x.jsonl",
     ):
         put(tmp_path, name, jsonl(calls(1)))

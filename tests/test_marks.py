@@ -35,11 +35,13 @@ def test_marks_hold_no_word_of_the_text_and_no_name(logs: Logs, tmp_path: Path) 
 
 
 def test_marks_of_another_key_or_unit_are_refused(logs: Logs, tmp_path: Path) -> None:
-    flow.marks([str(logs.log)], tmp_path / "log.marks", key=logs.key)
-    with pytest.raises(UserError, match="another hashing key"):
-        flow.watch([str(tmp_path / "log.marks")], tmp_path / "scan", key=tmp_path / "other.key")
-    with pytest.raises(UserError, match="--unit account"):
-        flow.watch([str(tmp_path / "log.marks")], tmp_path / "scan", key=logs.key, unit="key")
+    flow.marks([str(logs.log)], tmp_path / "in" / "log.marks", key=logs.key)
+    with pytest.raises(UserError, match="another hashing key") as error:
+        flow.watch([str(tmp_path / "in" / "log.marks")], tmp_path / "scan", key=tmp_path / "other.key")
+    assert error.value.where == str(tmp_path / "in" / "log.marks")
+    with pytest.raises(UserError, match="--unit account") as error:
+        flow.watch([str(tmp_path / "in")], tmp_path / "scan", key=logs.key, unit="key")
+    assert error.value.where == str(tmp_path / "in" / "log.marks"), "of a folder, the file"
 
 
 def test_what_is_rejected_while_marking_is_told(tmp_path: Path) -> None:
@@ -52,6 +54,14 @@ def test_what_is_rejected_while_marking_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no usable record"):
         flow.marks([str(tmp_path / "bad.jsonl")], tmp_path / "bad.marks", key=tmp_path / "key")
     assert not list(tmp_path.glob("*bad.marks*"))
+
+
+def test_a_clean_run_leaves_no_word_of_what_an_earlier_one_rejected(tmp_path: Path) -> None:
+    good = '{"call_id": "1", "ts": 1767225600000000, "account": "a", "model": "m"}\n'
+    for text, lost in ((good + '{"call_id": "2"}\n', 1), (good, 0)):
+        (tmp_path / "log.jsonl").write_text(text)
+        made = flow.marks([str(tmp_path / "log.jsonl")], tmp_path / "log.marks", key=tmp_path / "key")
+        assert made["calls_rejected"] == lost and (tmp_path / "log.marks.rejected.jsonl").exists() == bool(lost) == bool(made["rejected"])
 
 
 def _batch(**columns: list[object]) -> pa.RecordBatch:

@@ -57,6 +57,14 @@ def test_nothing_is_loaded_and_no_script_runs() -> None:
     assert "url(" not in HTML and "@import" not in HTML
 
 
+def test_what_was_taken_may_be_unknown() -> None:
+    told = campaign()
+    told["taken"] |= {name: None for name in ("tokens_in", "tokens_out", "severity", "estimated_share", "list_price_usd")}
+    html = page.render([told], summary())
+    assert "<dt>Severity</dt><dd class='big'>unknown</dd>" in html and "<dt>Generated tokens</dt><dd class='big'>unknown</dd>" in html
+    assert "Tokens of requests are unknown." in html and ">None<" not in html and "not valued" not in html
+
+
 def test_values_are_escaped() -> None:
     assert "<script>" not in HTML and "&lt;script&gt;" in HTML
     assert "<b>behind</b>" not in HTML and "m &amp; m" in HTML

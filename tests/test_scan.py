@@ -24,6 +24,7 @@ from stillwatch.calls import SCHEMA
 from stillwatch.doors import demo
 from stillwatch.doors.report import page
 from stillwatch.errors import UserError
+from stillwatch.store import keys, names
 
 FIELDS = {
     "campaign", "verdict", "log10_e", "q", "p_floor", "conditions", "accounts", "calls", "first_ts", "last_ts", "factors", "signals", "ties", "alternatives", "models", "capabilities",
@@ -118,6 +119,41 @@ def test_history_of_another_key_is_refused(logs: Logs, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="another hashing key"):
         flow.watch([str(logs.log)], tmp_path / "scan", history=[str(tmp_path / "history")], key=logs.key)
     assert not (tmp_path / "scan").exists()
+
+
+def test_history_of_another_unit_is_refused(tmp_path: Path) -> None:
+    put_units(tmp_path / "log.jsonl")
+    for unit in ("account", "key"):
+        flow.watch([str(tmp_path / "log.jsonl")], tmp_path / unit, key=tmp_path / "k", unit=unit)
+        flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "same", history=[str(tmp_path / unit)], key=tmp_path / "k", unit=unit)
+    with pytest.raises(UserError) as error:
+        flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", history=[str(tmp_path / "account")], key=tmp_path / "k", unit="key")
+    assert str(error.value) == f"{tmp_path}/account: was made with --unit account; name the same unit, or scan that log again with --unit key"
+    with pytest.raises(UserError, match="was made with --unit key"):
+        flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", history=[str(tmp_path / "key")], key=tmp_path / "k")
+    for path in (tmp_path / "account" / "states").iterdir():
+        table = pq.read_table(path)
+        pq.write_table(table.replace_schema_metadata({name: value for name, value in table.schema.metadata.items() if name != b"unit"}), path)
+    flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", history=[str(tmp_path / "account")], key=tmp_path / "k")
+    with pytest.raises(UserError, match="was made with --unit account"):
+        flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", history=[str(tmp_path / "account")], key=tmp_path / "k", unit="end_user")
+
+
+def test_every_unit_of_one_log_has_its_own_sealed_names(tmp_path: Path) -> None:
+    put_units(tmp_path / "log.jsonl", 1)  # of one call, whose place in the canonical order tells no unit
+    units = ("account", "key", "end_user")
+    scans = [flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", key=tmp_path / "k", unit=unit)["scan"] for unit in units]
+    held = [set(names.open(tmp_path / "k", keys.load_or_create(tmp_path / "k"), scan).values()) for scan in scans]
+    assert held == [{"a"}, {"k0"}, {"a/u0"}]
+
+
+def put_units(path: Path, calls: int = 4) -> None:
+    """A call for each of two keys and two end users of two accounts."""
+    rows = [
+        {"account": "ab"[i // 2], "key": f"k{i}", "end_user": f"u{i % 2}", "call_id": str(i), "ts": 1_767_225_600_000_000 + i, "model": "m"}
+        for i in range(calls)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def test_without_history_only_exact_signs_decide_and_the_rest_is_said(logs: Logs, tmp_path: Path) -> None:

@@ -64,9 +64,16 @@ def test_nothing_known_is_none_and_not_zero() -> None:
     told = _taken({}, {})
     assert told["calls_without_tokens"] == 2
     for name in (
-        "tokens_reasoning", "tokens_cached", "estimated_share", "list_price_usd", "charged_usd", "unpaid_share", "with_reasoning_share", "answers_share",
+        "tokens_in", "tokens_out", "severity", "tokens_reasoning", "tokens_cached", "estimated_share", "list_price_usd", "charged_usd", "unpaid_share", "with_reasoning_share", "answers_share",
     ):  # fmt: skip
         assert told[name] is None, name
+    assert told["severity_text"] == "Neither generated tokens nor list price are known."
+    asked = _taken({"input_tokens": 7}, {})
+    assert (asked["tokens_in"], asked["tokens_out"], asked["severity"]) == (7, None, "low") and asked["severity_text"].startswith("Generated tokens unknown")
+    made = _taken({"response_tokens": 3}, {})
+    assert (made["tokens_in"], made["tokens_out"], made["estimated_share"]) == (None, 4, 1.0)
+    assert _taken({"output_tokens": 0})["tokens_out"] == 0, "none is not unknown"
+    assert _taken({"reasoning_tokens": 5})["tokens_out"] == 5, "hidden reasoning is generated"
 
 
 def test_who_pays_more_than_the_list_owes_nothing() -> None:

@@ -17,7 +17,8 @@ class StillwatchError(Exception):
     def __init__(self, what: str, where: str = "", attempt: str = "") -> None:
         self.what, self.where, self.attempt = what, where, attempt
         line = what if not where else f"{where}: {what}"
-        super().__init__(line if not attempt else f"{line}; {attempt}")
+        # A name that somebody wrote into a file or a command may break the line.
+        super().__init__(" ".join((line if not attempt else f"{line}; {attempt}").splitlines()))
 
 
 class UserError(StillwatchError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -23,15 +22,17 @@ from stillwatch.engines import local
 from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.features.declare import Groups, columns, every_feature, lacking
+from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import History, merge, reference_exposure, shares
+from stillwatch.linking.history import merge, reference_exposure, shares
 from stillwatch.linking.ties import replay
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
+from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, gather, named, whole, write_marks, write_rejected
+from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
@@ -43,28 +44,6 @@ Reject = Callable[[Rejected], None]
 NO_REPLAYS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the examination of one log found."""
-
-    campaigns: list[Campaign]
-    "Strongest first."
-    tested: int
-    "Clusters tested."
-    off: dict[str, list[str]]
-    "Detectors and ties that could not run -> the columns they lack."
-    detectors: list[str]
-    "All detectors."
-    ties: list[str]
-    "All ties."
-    placebo: Placebo
-    "The same method on organisations dealt at random to today and before."
-    kept: states.States
-    "What later scans may use."
-    members: dict[str, pa.Table]
-    "What explains any account (campaigns.membership)."
 
 
 def watch(
@@ -105,7 +84,8 @@ def watch(
         found = examine(log, reference, step, priced, events)
         step("writing", 0)
         accounts = log.traffic.accounts
-        scan = blake2b(log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
+        # The unit as well: one log's accounts, keys and end users have names of their own.
+        scan = blake2b(unit.encode() + log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
         if not fleeting:
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
@@ -121,7 +101,7 @@ def watch(
         summary["scan"] = None if fleeting else scan
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
-        states.write(staging, found.kept, keys.fingerprint(secret))
+        states.write(staging, found.kept, keys.fingerprint(secret), unit)
         memberships.write(staging, found.members, keys.fingerprint(secret))
         if render is not None:
             (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
@@ -200,24 +180,12 @@ def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
-@dataclass(frozen=True)
-class Reference:
-    """Earlier traffic of the same provider."""
-
-    history: History
-    "Exposure and wordings."
-    organisations: pa.Table | None
-    "Features of the reference organisations; None without history."
-    kept: list[states.States]
-    "The states it was made of."
-
-
 def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
         if isinstance(source, str) and scans.is_scan(Path(source)):
-            kept.append(states.read(Path(source), keys.fingerprint(how.secret)))
+            kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         log = gather([source], how, lambda rejected: None, lambda count: step("reading history", count))
         if log is None:
@@ -302,8 +270,12 @@ def rehearse(
     """
     step = progress or (lambda name, count: None)
     chosen = scenario.load(name).with_overrides(seed=seed, calls=calls).varied(ladder or {}, share=share, weights=weights, **(innocents or {}))
+    if into is not None:
+        apart((Path(out), compose.truth_path(Path(out)), rejected_path(Path(out))), [into])
     for path in (Path(out), history_out):
         compose.writable(path)
+    if history_out is not None and compose.truth_path(history_out).resolve() == compose.truth_path(Path(out)).resolve():
+        raise UserError("the log's truth and its history's would be one file", str(history_out), "give the history a name of its own")
     if into is None and mapping is not None:
         raise UserError("is for the columns of a log of your own", "--map", "name the log with --into")
     if into is not None:
@@ -323,8 +295,8 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     """The campaigns of a scenario planted in a log that is read here; records of it that cannot be used are counted and left out."""
     if not chosen.campaigns:
         raise UserError("plants no campaign", chosen.name, "name a campaign's id, or a scenario with campaigns")
-    table, rejected = whole(log, None if mapping is None else maps.load(mapping), out, lambda count: step("reading", count))
+    table, rejected = whole(log, None if mapping is None else maps.load(mapping), lambda count: step("reading", count))
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
-    beside = write_rejected(out, rejected)
-    return compose.write(drill, out) | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": beside}
+    told = compose.write(drill, out)
+    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected)}

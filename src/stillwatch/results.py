@@ -1,4 +1,4 @@
-"""What a scan leaves in its folder, file by file."""
+"""What a scan found and what it leaves in its folder, file by file."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import orjson
@@ -19,18 +19,52 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import __version__
+from stillwatch.engines.local import Gathered
+from stillwatch.evidence.placebo import Placebo
 from stillwatch.features.rows import KEPT
+from stillwatch.linking.history import History
 from stillwatch.records import Campaign, Context, Rejected
-
-if TYPE_CHECKING:
-    from stillwatch.engines.local import Gathered
-    from stillwatch.flow import Found, Reference
+from stillwatch.store.states import States
 
 Names = Mapping[int, str] | None
 "Keyed hash -> the log's own account id; None leaves the hashes (--pseudonymous)."
 
 PICTURED = (("graph", "groups"), ("raster", "rows"), ("templates", "pieces"))
 "Parts of a campaign whose rows name a few members."
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the examination of one log found."""
+
+    campaigns: list[Campaign]
+    "Strongest first."
+    tested: int
+    "Clusters tested."
+    off: dict[str, list[str]]
+    "Detectors and ties that could not run -> the columns they lack."
+    detectors: list[str]
+    "All detectors."
+    ties: list[str]
+    "All ties."
+    placebo: Placebo
+    "The same method on organisations dealt at random to today and before."
+    kept: States
+    "What later scans may use."
+    members: dict[str, pa.Table]
+    "What explains any account (campaigns.membership)."
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Earlier traffic of the same provider."""
+
+    history: History
+    "Exposure and wordings."
+    organisations: pa.Table | None
+    "Features of the reference organisations; None without history."
+    kept: list[States]
+    "The states it was made of."
 
 
 class Rejections:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.engines import local
 from stillwatch.errors import UserError
+from stillwatch.files import publish, rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
@@ -79,9 +80,10 @@ def _marked(batch: pa.RecordBatch, key: bytes, unit: str) -> pa.RecordBatch:
     if not told:
         return mark(batch, key)
     if told[b"key"] != keys.fingerprint(key).encode():
-        raise UserError("these marks were made with another hashing key", "", "pass the key they were made with by --key")
+        raise UserError("these marks were made with another hashing key", os.fsdecode(told[b"file"]), "pass the key they were made with by --key")
     if told[b"unit"] != unit.encode():
-        raise UserError(f"these marks were made with --unit {told[b'unit'].decode()}", "", "name the same unit, or make the marks again")
+        made = told[b"unit"].decode()
+        raise UserError(f"these marks were made with --unit {made}", os.fsdecode(told[b"file"]), "name the same unit, or make the marks again")
     return batch.replace_schema_metadata(None)
 
 
@@ -107,13 +109,19 @@ def gather(logs: Sequence[Log], how: Reading, reject: Reject, progress: Progress
     )  # fmt: skip
 
 
-def whole(log: str, mapping: maps.Mapping | None, out: Path, progress: Progress) -> tuple[pa.Table, list[Rejected]]:
-    """All calls of a log with their text, and the records that cannot be used. `out`: what will be written, which must be no part of the log.
+def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:
+    """Refuse to write a file that is one of the logs', however it is named. Raises: UserError."""
+    read_from = {os.path.realpath(source.name) for source in files([log for log in logs if isinstance(log, str)])}
+    for path in written:
+        if os.path.realpath(path) in read_from:
+            raise UserError("would take the place of the log itself", str(path), "name another file with --out")
 
-    Raises: UserError when no record is usable, when the log holds marks, which have no text, or when `out` would take the place of one of its files.
+
+def whole(log: str, mapping: maps.Mapping | None, progress: Progress) -> tuple[pa.Table, list[Rejected]]:
+    """All calls of a log with their text, and the records that cannot be used.
+
+    Raises: UserError when no record is usable, or when the log holds marks, which have no text.
     """
-    if os.path.realpath(out) in {os.path.realpath(source.name) for source in files([log])}:
-        raise UserError("would take the place of the log itself", str(out), "give the new log another name")
     rejected: list[Rejected] = []
     batches, count = [], 0
     for batch in read([log], mapping, rejected.append):
@@ -133,31 +141,40 @@ def _unusable(rejected: list[Rejected], logs: Sequence[Log]) -> UserError:
 
 
 def write_rejected(out: Path, rejected: Sequence[Rejected]) -> str | None:
-    """Tell the records that cannot be used in OUT.rejected.jsonl, whole or not at all. Returns that file's name; None where there are none."""
+    """Tell the records that cannot be used in OUT.rejected.jsonl, whole or not at all. Returns that file's name; None where there are none.
+
+    For when OUT is in its place: that of an earlier OUT went with it.
+    """
     if not rejected:
         return None
-    beside, part = out.with_name(out.name + ".rejected.jsonl"), out.with_name(f".{out.name}.rejected.{os.getpid()}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(b"".join(orjson.dumps({"file": each.file, "line": each.line, "reason": each.reason}) + b"\n" for each in rejected))
-    os.replace(part, beside)
-    return str(beside)
+    with publish(rejected_path(out)) as part:
+        part.write_bytes(b"".join(orjson.dumps({"file": each.file, "line": each.line, "reason": each.reason}) + b"\n" for each in rejected))
+    return str(rejected_path(out))
+
+
+def _is_marks(path: Path) -> bool:
+    try:
+        return b"stillwatch marks" in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowInvalid):
+        return False
 
 
 def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress | None = None) -> dict[str, Any]:
     """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
 
     Records that cannot be used are told in OUT.rejected.jsonl. Returns: marks, calls_read, calls_rejected, accounts,
-    rejected (that file's name or None). Raises: UserError when no record is usable.
+    rejected (that file's name or None). Raises: UserError when no record is usable, or when something would be replaced that is no file of marks.
     """
+    apart((out, rejected_path(out)), logs)
+    if out.exists() and not _is_marks(out):
+        raise UserError("is there already and holds no marks", str(out), "name another file, or delete this one yourself")
     made = secrets.token_hex(8)
     told = {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": made.encode()}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.{made}.part")
     rejected: list[Rejected] = []
     known: dict[int, str] = {}
     sealed: dict[bytes, dict[int, str]] = {}
     count = 0
-    try:
+    with publish(out, outdated=[rejected_path(out)]) as part:
         with closing(pq.ParquetWriter(part, MARKS.with_metadata(told), compression="zstd")) as writer:
             for batch in _batches(logs, how, rejected.append):
                 marks = _marked(batch, how.secret, how.unit)
@@ -170,9 +187,6 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
         if not count:
             raise _unusable(rejected, logs)
         names.seal(how.key, how.secret, made, list(known), list(known.values()))
-        beside = write_rejected(out, rejected)
-        os.replace(part, out)
-    finally:
-        part.unlink(missing_ok=True)
+    beside = write_rejected(out, rejected)
     lost = sum(each.line is not None for each in rejected)
     return {"marks": str(out), "calls_read": count, "calls_rejected": lost, "accounts": len(known), "rejected": beside}

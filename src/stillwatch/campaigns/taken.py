@@ -88,17 +88,24 @@ class _Tokens:
     """Tokens of each call."""
 
     asked: Ints
-    "Request, what was cached among it."
+    "Request, what was cached among it; 0 where unknown."
     made: Ints
-    "Answer and hidden reasoning."
+    "Answer and hidden reasoning; 0 where unknown."
+    asked_known: Bools
+    "Calls of whose request tokens or words are known."
+    made_known: Bools
+    "Calls of whose answer tokens, words or hidden reasoning are known."
     reasoning: Ints
     "Hidden reasoning alone."
     cached: Ints
     "Read from a cache."
     estimated: int
     "How many of all are estimated from words."
-    unknown: Bools
-    "Calls of which neither tokens nor words are known."
+
+    @property
+    def unknown(self) -> Bools:
+        """Calls of which neither tokens nor words are known."""
+        return ~(self.asked_known | self.made_known)
 
 
 def counted_beside(traffic: Traffic) -> frozenset[str]:
@@ -126,8 +133,8 @@ def _tokens(traffic: Traffic, calls: Ints, beside: Bools) -> _Tokens:
     beside = beside | ~_column(traffic, calls, "output_tokens").known
     cached = _column(traffic, calls, "cached_tokens")
     return _Tokens(
-        asked.values, answer.values + np.where(beside, reasoning.values, 0), reasoning.values, np.minimum(cached.values, asked.values), estimated,
-        ~(asked.known | answer.known | reasoning.known),
+        asked.values, answer.values + np.where(beside, reasoning.values, 0), asked.known, answer.known | reasoning.known, reasoning.values,
+        np.minimum(cached.values, asked.values), estimated,
     )  # fmt: skip
 
 
@@ -169,16 +176,19 @@ def _capabilities(traffic: Traffic, calls: Ints, made: Ints) -> dict[str, float]
     return {CAPABILITIES[int(code)]: round(float(weights[code] / weights.sum()), 6) for code in order if weights[code] > 0}
 
 
-def severity(made: int, dollars: float | None) -> tuple[str, str]:
-    """Grade of what was taken, the graver of tokens and value, and a sentence that says why.
+def severity(made: int | None, dollars: float | None) -> tuple[str | None, str]:
+    """Grade of what was taken, the graver of tokens and value, and a sentence that says why. No grade where neither is known.
 
     >>> severity(2_000_000, 40.0)
     ('medium', '2,000,000 generated tokens (medium from 1,000,000), list price 40 USD (medium from 500).')
     """
-    by_tokens = sum(made >= step for step in TOKENS)
+    if made is None and dollars is None:
+        return None, "Neither generated tokens nor list price are known."
+    by_tokens = 0 if made is None else sum(made >= step for step in TOKENS)
     by_value = 0 if dollars is None else sum(dollars >= step for step in DOLLARS)
     value = "list price unknown" if dollars is None else f"list price {dollars:,.0f} USD ({_step(by_value, DOLLARS)})"
-    return GRADES[max(by_tokens, by_value)], f"{made:,} generated tokens ({_step(by_tokens, TOKENS)}), {value}."
+    tokens = "Generated tokens unknown" if made is None else f"{made:,} generated tokens ({_step(by_tokens, TOKENS)})"
+    return GRADES[max(by_tokens, by_value)], f"{tokens}, {value}."
 
 
 def _step(grade: int, steps: tuple[float, ...]) -> str:
@@ -191,7 +201,8 @@ def taken(traffic: Traffic, calls: Ints, prices: Prices, beside: frozenset[str] 
 
     `beside`: what `counted_beside` says of the log, for who asks more than once.
 
-    Keys: calls; tokens_in (cached among them), tokens_out (hidden reasoning among them), tokens_reasoning, tokens_cached; estimated_share (of tokens_in
+    Keys: calls; tokens_in (cached among them), tokens_out (hidden reasoning among them), tokens_reasoning, tokens_cached (each of the calls of which the
+    log tells it); estimated_share (of tokens_in
     and tokens_out, from word counts); calls_without_tokens (neither tokens nor words known); list_price_usd (of the priced models), unpriced_calls and
     unpriced_models; charged_usd (where the log tells); unpaid_share (1 - charged / list price over calls with both, at least 0); with_reasoning_share
     and answers_share (of calls of which the log tells); capabilities (shares of tokens_out); severity and severity_text; prices (as_of of the oldest
@@ -210,7 +221,9 @@ def taken(traffic: Traffic, calls: Ints, prices: Prices, beside: frozenset[str] 
     paid, told = pc.fill_null(cost, 0.0).to_numpy(), np.asarray(cost.is_valid())
     both = told & priced
     owed = math.fsum(value[both])
-    asked, made = int(tokens.asked.sum()), int(tokens.made.sum())
+    asked = int(tokens.asked.sum()) if tokens.asked_known.any() else None
+    made = int(tokens.made.sum()) if tokens.made_known.any() else None
+    whole = (asked or 0) + (made or 0)
     grade, why = severity(made, worth)
     if worth is not None and np.isnan(value).any():
         why += f" The price of {int(np.isnan(value).sum()):,} further calls is unknown."
@@ -221,7 +234,7 @@ def taken(traffic: Traffic, calls: Ints, prices: Prices, beside: frozenset[str] 
         "tokens_out": made,
         "tokens_reasoning": _total(traffic, calls, "reasoning_tokens"),
         "tokens_cached": _total(traffic, calls, "cached_tokens"),
-        "estimated_share": round(tokens.estimated / (asked + made), 6) if asked + made else None,
+        "estimated_share": round(tokens.estimated / whole, 6) if whole else None,
         "calls_without_tokens": int(tokens.unknown.sum()),
         "list_price_usd": worth,
         "unpriced_calls": int(np.isnan(value).sum()),

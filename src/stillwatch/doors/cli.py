@@ -1,4 +1,4 @@
-"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake, 1 our fault."""
+"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake or wish to stop, 1 our fault."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class _Guarded(click.Group):
         except StillwatchError as error:
             code = _fail(error, in_json, 1)
         except (KeyboardInterrupt, click.exceptions.Abort):
-            code = 130
+            # The three codes are all there are: whoever stopped it was the user.
+            code = _fail(UserError("stopped before the end; nothing is half-written", "", "run it again"), in_json, 2)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
@@ -125,13 +126,22 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
         lambda progress: flow.watch(logs, out, progress=progress, render=page.render, **options),
         json_,
     )
+    if json_:
+        click.echo(json.dumps(summary))
+        return
     campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
-    click.echo(json.dumps(summary) if json_ else words.scanned(summary, campaigns, out))
+    click.echo(words.scanned(summary, campaigns, out))
 
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="MARKS", help="The file of marks to write (Parquet).")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="MARKS",
+    help="The file of marks to write (Parquet). Of what is there, only earlier marks are replaced.",
+)
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
 @with_unit
 @with_key
@@ -168,7 +178,13 @@ def explain(folder: Path, account: str, for_account: bool, key: Path | None, jso
 
 @main.command()
 @click.argument("scenario")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="LOG", help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    help="The log to write: .parquet, .jsonl, .jsonl.gz or .csv. Of what is there, only an earlier drill's log is replaced.",
+)
 @click.option("--into", metavar="LOG", help="Plant the campaigns into this log instead of made innocents: file, folder or glob, in any format that scan reads.")
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of the --into log, if it is in no known format.")
 @click.option("--history-out", type=click.Path(path_type=Path), metavar="LOG", help="Write the log's history here as well, for `scan --history`.")

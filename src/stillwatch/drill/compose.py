@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,8 @@ from stillwatch.drill.scenario import Planted, Scenario
 from stillwatch.drill.texts import Texts
 from stillwatch.drill.world import World, hash_text
 from stillwatch.errors import UserError
+from stillwatch.files import TRUTH as BESIDE_TRUTH
+from stillwatch.files import publish, rejected_path
 
 TRUTH = pa.schema([(name, pa.string()) for name in ("call_id", "account", "organisation", "campaign", "class")])
 OWN = "own log"
@@ -197,26 +198,29 @@ def _truth(truth: Truth) -> pa.Table:
 def truth_path(log: Path) -> Path:
     """Where the truth of a log lies: LOG.truth.parquet, LOG without its suffix."""
     stem = next((log.name[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len, reverse=True) if log.name.endswith(suffix)), log.name)
-    return log.with_name(stem + ".truth.parquet")
+    return log.with_name(stem + BESIDE_TRUTH)
 
 
 def writable(log: Path | None) -> None:
-    """Refuse a name that no log can be written under. Raises: UserError."""
-    if log is not None and not log.name.endswith(SUFFIXES):
+    """Refuse a name that no log can be written under, and one under which lies anything but an earlier drill's log. Raises: UserError."""
+    if log is None:
+        return
+    if not log.name.endswith(SUFFIXES):
         raise UserError("unknown suffix", str(log), f"end the name in one of {', '.join(SUFFIXES)}")
+    if log.exists() and not truth_path(log).is_file():
+        raise UserError(
+            "is there already and is no log of an earlier drill: no truth lies beside it", str(log), "name another file, or delete this one yourself"
+        )
 
 
 def write(drill: Drill, log: Path) -> dict[str, Any]:
-    """Write the log by its suffix, and the truth; each appears whole. Returns what was made."""
+    """Write the log by its suffix, and the truth; each appears whole, and never a truth beside another log. Returns what was made."""
     writable(log)
-    log.parent.mkdir(parents=True, exist_ok=True)
-    for path, table in ((truth_path(log), drill.truth), (log, drill.calls)):
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            _write(table, part, path.name)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+    truth = truth_path(log)
+    # The log is in its place before its truth, and what tells of an earlier one goes before both.
+    with publish(truth) as beside, publish(log, outdated=(truth, rejected_path(log))) as part:
+        _write(drill.truth, beside, truth.name)
+        _write(drill.calls, part, log.name)
     return {
         "log": str(log), "truth": str(truth_path(log)), "calls": drill.calls.num_rows, "accounts": len(drill.calls["account"].unique()), "campaigns": drill.campaigns,
     }  # fmt: skip

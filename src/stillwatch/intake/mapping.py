@@ -67,7 +67,7 @@ CANONICAL = Mapping({name: name for name in SCHEMA.names})
 
 
 def load(path: str | Path) -> Mapping:
-    """The map in a file. Raises UserError with the line and a caret."""
+    """The map in a file. Raises UserError with line and column."""
     file = str(path)
     try:
         text = Path(path).read_text("utf-8")
@@ -121,9 +121,6 @@ def named(columns: Collection[str], most: int = 12) -> str:
 
 
 def pointed(file: str, text: str, word: str, what: str, hint: str) -> UserError:
-    """An error that points at a word of the map: file and line in front, the line and a caret beneath."""
+    """An error that points at a word of the map: file, line and column in front."""
     place = spot(text, word)
-    if place is None:
-        return UserError(what, file, hint)
-    line, column = place
-    return UserError(what, f"{file}:{line}", f"{hint}\n  {text.splitlines()[line - 1]}\n  {' ' * (column - 1)}{'^' * len(word)}")
+    return UserError(what, file if place is None else f"{file}:{place[0]}:{place[1]}", hint)

@@ -13,14 +13,12 @@ import pyarrow as pa
 
 from stillwatch.calls import REQUIRED
 from stillwatch.errors import UserError
+from stillwatch.files import REJECTED, TRUTH
 from stillwatch.intake import mapping as maps
 from stillwatch.intake.declare import Format, Opening, Reject, found
 from stillwatch.intake.opening import look
 from stillwatch.intake.stream import Source
 from stillwatch.records import Rejected
-
-TRUTH = ".truth.parquet"
-"End of the name of the truth that a drill writes beside its log: in folders and globs it is passed over."
 
 RESULT = ".stillwatch"
 "File by which a folder of results is known: inside a folder of logs it is passed over."
@@ -137,7 +135,7 @@ def _walked(name: str) -> Iterator[str]:
 
 
 def _usable(paths: Iterator[str]) -> list[str]:
-    return sorted(path for path in paths if os.path.isfile(path) and not path.endswith(TRUTH))
+    return sorted(path for path in paths if os.path.isfile(path) and not path.endswith((TRUTH, REJECTED)))
 
 
 def _hidden(relative: str) -> bool:

@@ -28,9 +28,6 @@ ANSWER_TERMS = 12
 LONG_ANSWER = 80
 "Tokens from which an answer with connectives counts as reasoning delivered."
 
-IDEOGRAPHIC_BITS = 3
-"Lowest bits of a wording: the alphabet of its shingle (see kernels.ALPHABETS), so that exposure is counted per alphabet."
-
 Ints = NDArray[np.int64]
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stillwatch.errors import UserError
+from stillwatch.files import locked, same
 
 MARKER = ".stillwatch"
 "File that says that a folder was made here, and what it is."
@@ -28,6 +29,7 @@ MARKER = ".stillwatch"
 _PREFIX, _STAGE, _OLD = ".stillwatch-", ".partial", ".earlier"
 _RENAME_EXCHANGE = 2
 _TRIES, _WAIT = 10, 0.05
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
 
 
 def is_scan(directory: Path, marker: str | None = None) -> bool:
@@ -64,7 +66,7 @@ def publish(directory: Path, marker: str) -> Iterator[Path]:
         _appear(stage, target, named)
     finally:
         # Still there only when the work failed: once published, the locked folder is the result itself.
-        if _same(stage, lock):
+        if same(stage, lock):
             _removed(stage)
         os.close(lock)
 
@@ -95,7 +97,7 @@ def _staged(target: Path, named: str) -> tuple[Path, int]:
     for _ in range(_TRIES):
         with contextlib.suppress(FileExistsError):
             stage.mkdir()
-        lock = _locked(stage)
+        lock = locked(stage, _FOLDER)
         if lock is None:
             time.sleep(_WAIT)
             continue
@@ -103,32 +105,6 @@ def _staged(target: Path, named: str) -> tuple[Path, int]:
             _gone(Path(entry.path))
         return stage, lock
     raise UserError("another run is writing this folder", named, "wait for it, or name another folder")
-
-
-def _locked(folder: Path) -> int | None:
-    """A lock on a folder, None when somebody holds it or it is no longer there."""
-    try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    # Between opening and locking the folder may have been published or cleared away by its owner.
-    if _same(folder, lock):
-        return lock
-    os.close(lock)
-    return None
-
-
-def _same(folder: Path, lock: int) -> bool:
-    try:
-        there, held = os.stat(folder, follow_symlinks=False), os.fstat(lock)
-    except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
 
 
 def _appear(stage: Path, target: Path, named: str) -> None:
@@ -186,7 +162,7 @@ def _recover(target: Path) -> None:
 def _sweep(parent: Path) -> None:
     """Clears away the stages of dead runs, whatever place they were meant for."""
     for stage in sorted(parent.glob(f"{_PREFIX}*{_STAGE}")):
-        lock = _locked(stage) if stage.is_dir() and not stage.is_symlink() else None
+        lock = locked(stage, _FOLDER) if stage.is_dir() and not stage.is_symlink() else None
         if lock is not None:
             try:
                 _removed(stage)

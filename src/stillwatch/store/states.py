@@ -1,6 +1,6 @@
 """What a scan keeps for later scans: exposure and features of organisations, and the wordings that each used again.
 
-Versioned Parquet; hashes only. A reader of another version, or of another key, says so instead of guessing.
+Versioned Parquet; hashes only. A reader of another version, of another key or of another unit says so instead of guessing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from stillwatch.errors import UserError
 VERSION = b"1"
 FOLDER = "states"
 
+UNSTAMPED = b"account"
+"What was linked where the states do not say so."
+
 
 @dataclass(frozen=True)
 class States:
@@ -27,18 +30,21 @@ class States:
     "wording, unit: pairs in which the unit used the wording again."
 
 
-def write(folder: Path, states: States, fingerprint: str) -> None:
-    """Write the states into a scan's folder."""
+def write(folder: Path, states: States, fingerprint: str, unit: str) -> None:
+    """Write the states into a scan's folder, stamped with the key and with what was linked (account, key or end_user)."""
     (folder / FOLDER).mkdir()
     for name, table in (("organisations", states.organisations), ("wordings", states.wordings)):
-        stamped = table.replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode()})
+        stamped = table.replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode(), b"unit": unit.encode()})
         pq.write_table(stamped, folder / FOLDER / f"{name}.parquet", compression="zstd")
 
 
-def read(folder: Path, fingerprint: str) -> States:
+def read(folder: Path, fingerprint: str, unit: str) -> States:
     """Read the states of an earlier scan.
 
-    Raises: UserError when there are none, when another key made them, or when they are of an unknown version.
+    Organisations of keys or of end users are no reference for those of accounts: they are counted differently. States without the stamp are of a
+    time before it and count as made of accounts.
+
+    Raises: UserError when there are none, when another key or unit made them, or when they are of an unknown version.
     """
     tables = []
     for name in ("organisations", "wordings"):
@@ -52,5 +58,8 @@ def read(folder: Path, fingerprint: str) -> States:
             raise UserError("was written by another version", str(folder), "scan that log again with this version")
         if meta.get(b"key") != fingerprint.encode():
             raise UserError("was made with another hashing key", str(folder), "pass the key of that scan with --key")
+        made = meta.get(b"unit", UNSTAMPED).decode()
+        if made != unit:
+            raise UserError(f"was made with --unit {made}", str(folder), f"name the same unit, or scan that log again with --unit {unit}")
         tables.append(table)
     return States(*tables)

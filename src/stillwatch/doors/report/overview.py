@@ -138,7 +138,7 @@ def index(campaigns: Sequence[Mapping[str, Any]], told: int) -> str:
             link, f'<span class="badge {campaign["verdict"]}">{campaign["verdict"]}</span>',
             f"{len(campaign['accounts']):,}", f"{campaign['calls']:,}", power(campaign["log10_e"]), chance(campaign["q"]), escape(ties),
             "".join(f"{escape(name)} {100 * share:.0f}&nbsp;%" for name, share in top) or "unknown",
-            escape((campaign.get("taken") or {}).get("severity") or "not valued"),
+            escape((campaign["taken"]["severity"] or "unknown") if campaign.get("taken") else "not valued"),
         ))  # fmt: skip
     head = (
         ("Case", ""), ("Verdict", ""), ("Accounts", "n"), ("Core calls", "n"), ("Evidence", "n"), ("False discoveries", "n"), ("Tied by", ""),

@@ -16,17 +16,22 @@ def _share(value: float | None) -> str:
     return "unknown" if value is None else f"{100 * value:.0f} %"
 
 
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else f"{value:,}"
+
+
 def _figures(taken: Mapping[str, Any]) -> str:
     price, unpriced = taken["list_price_usd"], taken["unpriced_calls"]
     charged = "What was charged is unknown." if taken["charged_usd"] is None else f"{taken['charged_usd']:,.2f} USD were charged."
     as_of = "" if taken["prices"]["as_of"] is None else f" Prices as of {escape(taken['prices']['as_of'])}."
     reasoning = taken["tokens_reasoning"]
     hidden = "Hidden reasoning is not told." if reasoning is None else f"{reasoning:,} of the tokens are hidden reasoning."
+    requests = "Tokens of requests are unknown." if taken["tokens_in"] is None else f"For {taken['tokens_in']:,} tokens of requests."
     guess = f" {_share(taken['estimated_share'])} of the tokens are estimated from words." if taken["estimated_share"] else ""
     missing = f" {count(unpriced, 'call')} of models without a known price are not in it." if unpriced else ""
     shown = (
-        ("Severity", escape(taken["severity"]), escape(taken["severity_text"])),
-        ("Generated tokens", f"{taken['tokens_out']:,}", f"For {taken['tokens_in']:,} tokens of requests.{guess}"),
+        ("Severity", escape(taken["severity"] or "unknown"), escape(taken["severity_text"])),
+        ("Generated tokens", _count(taken["tokens_out"]), f"{requests}{guess}"),
         ("List price", "unknown" if price is None else f"{price:,.2f} USD", f"{charged}{as_of}{missing}"),
         ("Unpaid share", _share(taken["unpaid_share"]), "Of the list price, where the log tells both."),
         ("Answers with reasoning", _share(taken["with_reasoning_share"]), f"Written out or hidden. {hidden}"),

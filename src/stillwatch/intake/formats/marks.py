@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -25,7 +26,7 @@ def recognises(opening: Opening) -> bool:
 
 
 def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> Iterator[pa.RecordBatch]:
-    """Batches of marks, with the key's fingerprint and the id of the sealed names in the schema's metadata.
+    """Batches of marks, with the key's fingerprint, the id of the sealed names and the file's name in the schema's metadata.
 
     Raises: UserError for marks of another version, which cannot be compared with today's.
     """
@@ -35,7 +36,7 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
             told = file.schema_arrow.metadata or {}
             if told.get(b"stillwatch marks") != MARKS_VERSION:
                 raise UserError("holds marks of another version", source.name, "make them again with this version's `stillwatch marks`")
-            schema = MARKS.with_metadata(told)
+            schema = MARKS.with_metadata({**told, b"file": os.fsencode(source.name)})
             for part in file.iter_batches(batch_size=4 * ROWS):
                 made = pa.RecordBatch.from_arrays([_column(part, field) for field in MARKS], schema=schema)
                 whole = made.filter(_usable(made))
