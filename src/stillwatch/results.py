@@ -77,7 +77,8 @@ class Rejections:
 
     def __call__(self, rejected: Rejected) -> None:
         """Note one record that could not be used."""
-        self._first = self._first or rejected
+        if self._first is None or _earlier(rejected, self._first):
+            self._first = rejected
         # A whole file or column that was unusable (no line) is told, but is no record.
         self.count += rejected.line is not None
         self._file.write(orjson.dumps({"file": rejected.file, "line": rejected.line, "reason": rejected.reason}) + b"\n")
@@ -94,6 +95,11 @@ class Rejections:
             return "no record"
         where = f"{self._first.file} line {self._first.line}" if self._first.line else self._first.file
         return f"no usable record ({self.count} rejected; the first, {where}: {self._first.reason})"
+
+
+def _earlier(one: Rejected, other: Rejected) -> bool:
+    """Records of a file are rejected as they are looked at, not in its order."""
+    return one.file == other.file and (one.line or 0) < (other.line or 0)
 
 
 def _name(account: int, names: Names) -> str:

@@ -31,7 +31,7 @@ HIDDEN = "redacted-by-litellm"
 _DEEP = 16
 "How deep texts lie in a body, at most."
 
-_OWN = {"saved_cache_cost", "model_map_information", "hidden_params", "response_cost_failure_debug_info"}
+_OWN = {"saved_cache_cost", "model_map_information", "hidden_params", "response_cost_failure_debug_info", "model_parameters", "completionStartTime"}
 
 
 def recognises(opening: Opening) -> bool:
