@@ -29,5 +29,7 @@ DETECTOR = Detector(
     cases=(
         Fires({"top_capability": 0.9}, {"top_capability": Range(0.1, 0.8)}),
         Silent({"top_capability": 0.3}, {"top_capability": Range(0.1, 0.8)}, "ordinary mixed use"),
+        Fires({"top_capability": 0.65}, {"top_capability": Range(0.1, 0.8)}),
+        Silent({"top_capability": 0.55}, {"top_capability": Range(0.1, 0.8)}, "customers of a coding assistant who ask it other things as well"),
     ),
 )

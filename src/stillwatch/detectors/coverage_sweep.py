@@ -38,5 +38,10 @@ DETECTOR = Detector(
         Fires({"job_repeats": 0.01, "new_words": 0.92}, {"new_words": Range(0.3, 0.75)}),
         Silent({"job_repeats": 0.6, "new_words": 0.3}, {"new_words": Range(0.3, 0.75)}, "a benchmark suite that many organisations run"),
         Silent({"job_repeats": 0.01, "new_words": 0.5}, {"new_words": Range(0.3, 0.75)}, "an application whose users keep to one business"),
+        Fires({"job_repeats": 0.045, "new_words": 0.65}, {"new_words": Range(0.3, 0.6)}),
+        Fires({"job_repeats": 0.01, "new_words": 0.92}, {"new_words": Range(0.3, 0.97)}),
+        Silent({"job_repeats": 0.06, "new_words": 0.92}, {"new_words": Range(0.3, 0.75)}, "general chat, in which some questions come again"),
+        Silent({"job_repeats": 0.01, "new_words": 0.55}, {"new_words": Range(0.3, 0.5)}, "one business with a wide range of goods"),
+        Silent({"job_repeats": 0.01, "new_words": 0.8}, {"new_words": Range(0.3, 0.85)}, "a log in which translation of ever new texts is common"),
     ),
 )

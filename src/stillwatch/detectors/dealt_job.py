@@ -34,5 +34,8 @@ DETECTOR = Detector(
         Fires({"shared_slots": 0.02, "own_business": 0.05}, {}),
         Silent({"shared_slots": 0.9, "own_business": 0.05}, {}, "an evaluation suite that several organisations run"),
         Silent({"shared_slots": 0.02, "own_business": 0.9}, {}, "a fleet on one framework, each in its own repository"),
+        Fires({"shared_slots": 0.18, "own_business": 0.22}, {}),
+        Silent({"shared_slots": 0.23, "own_business": 0.05}, {}, "an exercise of which each class chooses its part"),
+        Silent({"shared_slots": 0.02, "own_business": 0.3}, {}, "branches of one trade, whose customers differ little"),
     ),
 )

@@ -34,5 +34,8 @@ DETECTOR = Detector(
         Fires({"frozen_client": 1.0, "same_client": 0.97}, {}),
         Silent({"frozen_client": 1.0, "same_client": 0.15}, {}, "a short log in which nobody happened to update"),
         Silent({"frozen_client": 0.6, "same_client": 0.8}, {}, "users of one popular framework who update when they like"),
+        Fires({"frozen_client": 0.92, "same_client": 0.55}, {}),
+        Silent({"frozen_client": 1.0, "same_client": 0.45}, {}, "two popular clients, of which neither had a new version"),
+        Silent({"frozen_client": 0.85, "same_client": 0.97}, {}, "users of one client of whom a few updated on their own"),
     ),
 )

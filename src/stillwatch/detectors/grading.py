@@ -7,13 +7,19 @@ from stillwatch.detectors.declare import Detector, Fires, Range, Ranges, Seen, S
 MOST_OF = 0.3
 "Share of core calls from which asking is the group's habit and not an accident."
 
+NEVER_USUAL = 0.9
+"Share that is not usual, however varied the reference is."
+
+A_THIRD = 1 / 3
+"Share of the answers that must give what was asked for: a refused harvest takes nothing."
+
 
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when a habit of asking lies above the reference and at least a third of the answers give a grade."""
     asked, delivered = values["grading_asked"], values["grading_delivered"]
     usual = ranges["grading_asked"].high if "grading_asked" in ranges else 0.0
     text = f"{asked:.0%} of the core calls ask for a grade against a rubric, and {delivered:.0%} of those answers give one"
-    return Seen(asked, asked >= max(MOST_OF, min(usual, 0.9)) and delivered >= 1 / 3, text)
+    return Seen(asked, asked >= max(MOST_OF, min(usual, NEVER_USUAL)) and delivered >= A_THIRD, text)
 
 
 DETECTOR = Detector(
@@ -33,5 +39,10 @@ DETECTOR = Detector(
         Silent({"grading_asked": 0.1, "grading_delivered": 0.95}, {"grading_asked": Range(0.0, 0.2)}, "a product that has a judge check one answer in ten"),
         Silent({"grading_asked": 0.8, "grading_delivered": 0.1}, {"grading_asked": Range(0.0, 0.2)}, "asked but refused"),
         Silent({"grading_asked": 0.5, "grading_delivered": 0.9}, {"grading_asked": Range(0.0, 0.7)}, "a log in which judging is common"),
+        Fires({"grading_asked": 0.32, "grading_delivered": 0.36}, {"grading_asked": Range(0.0, 0.2)}),
+        Fires({"grading_asked": 0.92, "grading_delivered": 0.95}, {"grading_asked": Range(0.0, 1.0)}),
+        Silent({"grading_asked": 0.28, "grading_delivered": 0.95}, {"grading_asked": Range(0.0, 0.2)}, "a product that has a judge check one answer in four"),
+        Silent({"grading_asked": 0.8, "grading_delivered": 0.3}, {"grading_asked": Range(0.0, 0.2)}, "a judge that mostly answers in prose"),
+        Silent({"grading_asked": 0.85, "grading_delivered": 0.95}, {"grading_asked": Range(0.0, 1.0)}, "a log in which some customers do nothing but judge"),
     ),
 )

@@ -34,5 +34,8 @@ DETECTOR = Detector(
         Fires({"unevenness": 0.8, "idle_hours": 0.0, "accounts": 90.0}, {"unevenness": Range(1.0, 80.0)}),
         Silent({"unevenness": 30.0, "idle_hours": 0.0, "accounts": 90.0}, {}, "a fleet of heavy and light users around the globe"),
         Silent({"unevenness": 0.8, "idle_hours": 11.0, "accounts": 30.0}, {}, "a class that does one exercise"),
+        Fires({"unevenness": 1.8, "idle_hours": 2.5, "accounts": 90.0}, {"unevenness": Range(1.0, 80.0)}),
+        Silent({"unevenness": 2.3, "idle_hours": 0.0, "accounts": 90.0}, {}, "sensors of one make, each on a timer of its own"),
+        Silent({"unevenness": 0.8, "idle_hours": 3.5, "accounts": 30.0}, {}, "a class that does one exercise in three time zones"),
     ),
 )

@@ -36,5 +36,12 @@ DETECTOR = Detector(
         Fires({"addresses_per_key": 2.0, "agents_per_key": 9.0}, {"addresses_per_key": Range(1.0, 7.5), "agents_per_key": Range(1.0, 2.0)}),
         Silent({"addresses_per_key": 3.5, "agents_per_key": 2.0}, {"addresses_per_key": Range(1.0, 3.0)}, "travellers with a laptop and a phone"),
         Silent({"addresses_per_key": 6.0, "agents_per_key": 1.0}, {"addresses_per_key": Range(1.0, 7.5)}, "a log in which teams share their keys"),
+        Fires({"addresses_per_key": 4.5, "agents_per_key": 1.0}, {"addresses_per_key": Range(1.0, 3.0), "agents_per_key": Range(1.0, 2.0)}),
+        Fires({"addresses_per_key": 13.0, "agents_per_key": 1.0}, {"addresses_per_key": Range(1.0, 40.0), "agents_per_key": Range(1.0, 2.0)}),
+        Silent(
+            {"addresses_per_key": 11.0, "agents_per_key": 1.0},
+            {"addresses_per_key": Range(1.0, 40.0)},
+            "a log in which phones on a carrier's network are common",
+        ),
     ),
 )

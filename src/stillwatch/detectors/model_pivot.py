@@ -37,5 +37,8 @@ DETECTOR = Detector(
         Fires({"model_pivot": 0.48, "pivot_lead": 4.0}, {"model_pivot": Range(0.0, 1.0)}),
         Silent({"model_pivot": 0.5, "pivot_lead": 1.1}, {"model_pivot": Range(0.0, 1.0)}, "a release to which everybody moves, benchmarks first"),
         Silent({"model_pivot": 0.1, "pivot_lead": 3.0}, {"model_pivot": Range(0.0, 1.0)}, "customers who try the new model on a few calls"),
+        Fires({"model_pivot": 0.42, "pivot_lead": 2.2}, {"model_pivot": Range(0.0, 1.0)}),
+        Silent({"model_pivot": 0.5, "pivot_lead": 1.8}, {"model_pivot": Range(0.0, 1.0)}, "enthusiasts, a little before everybody else"),
+        Silent({"model_pivot": 0.37, "pivot_lead": 4.0}, {"model_pivot": Range(0.0, 1.0)}, "a gateway of which one route in three changed its default"),
     ),
 )

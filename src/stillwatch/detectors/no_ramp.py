@@ -10,13 +10,16 @@ MOST_OF = 0.7
 MANY_NEW = 0.3
 "Share of the accounts that are new, from which their start says something of the group."
 
+NEVER_USUAL = 0.9
+"Share that is not usual, however varied the reference is."
+
 
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when many of the accounts are new and most of those never grew."""
     at_once, new = values["no_ramp"], values["new_accounts"]
     usual = ranges["no_ramp"].high if "no_ramp" in ranges else 0.0
     text = f"{new:.0%} of the accounts registered while the log ran, and {at_once:.0%} of those that stayed had their full rate on the first day"
-    return Seen(at_once, new >= MANY_NEW and at_once >= max(MOST_OF, min(usual, 0.9)), text)
+    return Seen(at_once, new >= MANY_NEW and at_once >= max(MOST_OF, min(usual, NEVER_USUAL)), text)
 
 
 DETECTOR = Detector(
@@ -35,5 +38,10 @@ DETECTOR = Detector(
         Fires({"no_ramp": 0.95, "new_accounts": 0.8}, {"no_ramp": Range(0.0, 0.7)}),
         Silent({"no_ramp": 0.4, "new_accounts": 0.8}, {"no_ramp": Range(0.0, 0.7)}, "a launch whose new customers grow into their use"),
         Silent({"no_ramp": 0.95, "new_accounts": 0.05}, {"no_ramp": Range(0.0, 0.7)}, "a framework's old users with one customer who migrated"),
+        Fires({"no_ramp": 0.73, "new_accounts": 0.33}, {"no_ramp": Range(0.0, 0.6)}),
+        Fires({"no_ramp": 0.95, "new_accounts": 0.8}, {"no_ramp": Range(0.0, 1.0)}),
+        Silent({"no_ramp": 0.65, "new_accounts": 0.8}, {"no_ramp": Range(0.0, 0.6)}, "new customers of whom most know the service from elsewhere"),
+        Silent({"no_ramp": 0.95, "new_accounts": 0.27}, {"no_ramp": Range(0.0, 0.7)}, "a framework to which one firm's customers migrated"),
+        Silent({"no_ramp": 0.85, "new_accounts": 0.8}, {"no_ramp": Range(0.0, 1.0)}, "a log in which migrations are common"),
     ),
 )

@@ -7,13 +7,16 @@ from stillwatch.detectors.declare import Detector, Fires, Range, Ranges, Seen, S
 MOST_OF = 0.5
 "Share of the calls under an official client's name that its telemetry does not know of."
 
+NEVER_USUAL = 0.95
+"Share that is not usual, however varied the reference is."
+
 
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when most such calls lack it, and more than in the reference."""
     share = values["no_telemetry"]
     usual = ranges["no_telemetry"].high if "no_telemetry" in ranges else 0.0
     text = f"{share:.0%} of the calls that name an official client came without that client's own telemetry"
-    return Seen(share, share >= max(MOST_OF, min(usual, 0.95)), text)
+    return Seen(share, share >= max(MOST_OF, min(usual, NEVER_USUAL)), text)
 
 
 DETECTOR = Detector(
@@ -32,5 +35,9 @@ DETECTOR = Detector(
         Fires({"no_telemetry": 0.98}, {"no_telemetry": Range(0.0, 0.3)}),
         Silent({"no_telemetry": 0.2}, {"no_telemetry": Range(0.0, 0.3)}, "a firm of which some have switched telemetry off"),
         Silent({}, {}, "programs on the plain interface, which name no official client"),
+        Fires({"no_telemetry": 0.55}, {"no_telemetry": Range(0.0, 0.3)}),
+        Fires({"no_telemetry": 0.97}, {"no_telemetry": Range(0.0, 1.0)}),
+        Silent({"no_telemetry": 0.45}, {"no_telemetry": Range(0.0, 0.3)}, "firms of which every other one blocks it"),
+        Silent({"no_telemetry": 0.9}, {"no_telemetry": Range(0.0, 1.0)}, "a log in which some networks block it altogether"),
     ),
 )

@@ -36,5 +36,8 @@ DETECTOR = Detector(
         Silent({"taken_up": 0.2}, {"taken_up": Range(0.0, 0.3)}, "a fleet of agents, each going on from what its tools said"),
         Silent({"taken_up": 0.0}, {"taken_up": Range(-0.01, 0.02)}, "a log of batch classification, where nobody takes anything up"),
         Silent({"taken_up": 0.0}, {}, "no reference to show that it could be seen"),
+        Fires({"taken_up": 0.008}, {"taken_up": Range(0.0, 0.06)}),
+        Silent({"taken_up": 0.012}, {"taken_up": Range(0.0, 0.3)}, "a chat in which hardly anybody asks twice"),
+        Silent({"taken_up": 0.0}, {"taken_up": Range(0.0, 0.04)}, "a log in which next to nobody takes anything up"),
     ),
 )

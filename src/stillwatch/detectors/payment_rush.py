@@ -34,5 +34,8 @@ DETECTOR = Detector(
         Fires({"payment_move": 0.8, "payment_lead": 6.0}, {}),
         Silent({"payment_move": 0.7, "payment_lead": 1.1}, {}, "a free tier that ends for all, so that everybody moves"),
         Silent({"payment_move": 0.1, "payment_lead": 3.0}, {}, "customers of whom a few renew a card on that day"),
+        Fires({"payment_move": 0.43, "payment_lead": 2.2}, {}),
+        Silent({"payment_move": 0.7, "payment_lead": 1.8}, {}, "customers of one country, where a way to pay ends for most"),
+        Silent({"payment_move": 0.37, "payment_lead": 6.0}, {}, "customers of whom a third paid by what is closed"),
     ),
 )

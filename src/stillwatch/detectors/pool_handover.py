@@ -30,5 +30,7 @@ DETECTOR = Detector(
         Fires({"handover": 0.85}, {}),
         Silent({"handover": 0.18}, {}, "customers of a framework who come and go"),
         Silent({"handover": 0.3}, {}, "two classes with one exercise that overlap by some weeks"),
+        Fires({"handover": 0.55}, {}),
+        Silent({"handover": 0.45}, {}, "a course whose second term begins as most of the first leave"),
     ),
 )

@@ -7,12 +7,18 @@ from stillwatch.detectors.declare import Detector, Fires, Range, Ranges, Seen, S
 MOST_OF = 0.3
 "Share of core calls from which asking is the group's habit and not an accident."
 
+NEVER_USUAL = 0.9
+"Share that is not usual, however varied the reference is."
+
+A_THIRD = 1 / 3
+"Share of the answers that must give what was asked for: a refused harvest takes nothing."
+
 
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when a habit of asking lies above the reference and at least a third of the answers deliver."""
     asked, delivered = values["reasoning_asked"], values["reasoning_delivered"]
     usual = ranges["reasoning_asked"].high if "reasoning_asked" in ranges else 0.0
-    fires = asked >= max(MOST_OF, min(usual, 0.9)) and delivered >= 1 / 3
+    fires = asked >= max(MOST_OF, min(usual, NEVER_USUAL)) and delivered >= A_THIRD
     text = f"{asked:.0%} of the core calls ask for written-out reasoning, and {delivered:.0%} of those answers give it"
     return Seen(asked, fires, text)
 
@@ -33,5 +39,10 @@ DETECTOR = Detector(
         Fires({"reasoning_asked": 0.9, "reasoning_delivered": 0.8}, {"reasoning_asked": Range(0.0, 0.4)}),
         Silent({"reasoning_asked": 0.2, "reasoning_delivered": 0.9}, {"reasoning_asked": Range(0.0, 0.4)}, "a tutor who asks now and then"),
         Silent({"reasoning_asked": 0.9, "reasoning_delivered": 0.0}, {"reasoning_asked": Range(0.0, 0.4)}, "asked but refused"),
+        Fires({"reasoning_asked": 0.32, "reasoning_delivered": 0.36}, {"reasoning_asked": Range(0.0, 0.2)}),
+        Fires({"reasoning_asked": 0.95, "reasoning_delivered": 0.8}, {"reasoning_asked": Range(0.0, 1.0)}),
+        Silent({"reasoning_asked": 0.28, "reasoning_delivered": 0.9}, {"reasoning_asked": Range(0.0, 0.2)}, "a tutor who asks at every fourth exercise"),
+        Silent({"reasoning_asked": 0.9, "reasoning_delivered": 0.3}, {"reasoning_asked": Range(0.0, 0.4)}, "audit trails that mostly get a summary"),
+        Silent({"reasoning_asked": 0.85, "reasoning_delivered": 0.8}, {"reasoning_asked": Range(0.0, 1.0)}, "a log in which audit trails are common"),
     ),
 )

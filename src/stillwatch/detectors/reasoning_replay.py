@@ -30,5 +30,7 @@ DETECTOR = Detector(
         Fires({"replays": 40.0}, {}),
         Silent({"replays": 1.0}, {}, "one conversation that somebody moved to a new account"),
         Silent({}, {}, "a log without digests"),
+        Fires({"replays": 3.0}, {}),
+        Silent({"replays": 2.0}, {}, "two conversations that somebody moved to a new account"),
     ),
 )

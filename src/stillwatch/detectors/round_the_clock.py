@@ -10,13 +10,16 @@ MOST_OF = 0.5
 LEAST_ACCOUNTS = 5
 "Accounts of the group, below which it may be one job."
 
+NEVER_USUAL = 0.95
+"Share that is not usual, however varied the reference is."
+
 
 def look(values: Values, ranges: Ranges) -> Seen:
     """Fires when half of the accounts that call enough never rest, and more than in the reference."""
     share, accounts = values["sleepless"], values["accounts"]
     usual = ranges["sleepless"].high if "sleepless" in ranges else 0.0
     text = f"{share:.0%} of the accounts with enough calls have at most three idle hours in the day ({accounts:.0f} accounts)"
-    return Seen(share, share >= max(MOST_OF, min(usual, 0.95)) and accounts >= LEAST_ACCOUNTS, text)
+    return Seen(share, share >= max(MOST_OF, min(usual, NEVER_USUAL)) and accounts >= LEAST_ACCOUNTS, text)
 
 
 DETECTOR = Detector(
@@ -36,5 +39,9 @@ DETECTOR = Detector(
         Silent({"sleepless": 0.1, "accounts": 40.0}, {"sleepless": Range(0.0, 0.5)}, "customers around the globe, each with nights of its own"),
         Silent({"sleepless": 1.0, "accounts": 2.0}, {"sleepless": Range(0.0, 0.5)}, "one firm's review bots"),
         Silent({"sleepless": 0.9, "accounts": 40.0}, {"sleepless": Range(0.0, 1.0)}, "a log in which services that run all day are common"),
+        Fires({"sleepless": 0.55, "accounts": 5.0}, {"sleepless": Range(0.0, 0.5)}),
+        Fires({"sleepless": 0.97, "accounts": 40.0}, {"sleepless": Range(0.0, 1.0)}),
+        Silent({"sleepless": 0.45, "accounts": 40.0}, {"sleepless": Range(0.0, 0.4)}, "customers of whom fewer than half run a service"),
+        Silent({"sleepless": 0.9, "accounts": 4.0}, {"sleepless": Range(0.0, 0.5)}, "four monitors of one firm"),
     ),
 )

@@ -37,5 +37,8 @@ DETECTOR = Detector(
         Fires({"plan_use": 20.0, "accounts": 60.0}, {"plan_use": Range(0.1, 15.0)}),
         Silent({"plan_use": 20.0, "accounts": 2.0}, {"plan_use": Range(0.1, 15.0)}, "one firm at enterprise volume whose procurement is slow"),
         Silent({"plan_use": 2.5, "accounts": 60.0}, {"plan_use": Range(0.1, 15.0)}, "busy customers of one framework"),
+        Fires({"plan_use": 8.5, "accounts": 5.0}, {"plan_use": Range(0.1, 15.0)}),
+        Silent({"plan_use": 20.0, "accounts": 4.0}, {"plan_use": Range(0.1, 15.0)}, "four hobbyists, each with a long job"),
+        Silent({"plan_use": 7.5, "accounts": 60.0}, {"plan_use": Range(0.1, 15.0)}, "very busy customers of one framework"),
     ),
 )

@@ -31,5 +31,10 @@ DETECTOR = Detector(
         Fires({"tools_offered": 0.95, "one_toolset": 0.9}, {"tools_offered": Range(0.0, 1.0)}),
         Silent({"tools_offered": 0.95, "one_toolset": 0.2}, {"tools_offered": Range(0.0, 1.0)}, "a popular framework to which everybody adds tools of its own"),
         Silent({"tools_offered": 0.1, "one_toolset": 0.9}, {"tools_offered": Range(0.0, 1.0)}, "a chat that now and then offers a search"),
+        Fires({"tools_offered": 0.65, "one_toolset": 0.55}, {"tools_offered": Range(0.0, 1.0)}),
+        Silent(
+            {"tools_offered": 0.95, "one_toolset": 0.45}, {"tools_offered": Range(0.0, 1.0)}, "a framework of which fewer than half keep the tools as they are"
+        ),
+        Silent({"tools_offered": 0.55, "one_toolset": 0.9}, {"tools_offered": Range(0.0, 1.0)}, "a chat whose users switch a search on and off"),
     ),
 )
