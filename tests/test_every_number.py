@@ -15,8 +15,12 @@ from stillwatch.detectors.declare import Fires, evidence
 from stillwatch.linking.declare import Joins
 from stillwatch.traffic import from_rows
 
-PACKAGES = {"stillwatch.detectors": 1.5, "stillwatch.linking.ties": 4.0}
-"How far the numbers of a package are moved: the figures of a case can lie as near as one likes, its hashes and tails of chance cannot."
+PACKAGES = ("stillwatch.detectors", "stillwatch.linking.ties")
+MOVED = 1.5
+"By how much a number is moved: so near to it, on each side, lies a case."
+
+TAILS = {("stillwatch.linking.ties.registration", "TAIL"): 4.0}
+"Numbers that are moved further: with one account more or less a tail of chance is another by half or more."
 
 
 def _red(module: ModuleType) -> bool:
@@ -41,12 +45,31 @@ def numbers(module: ModuleType) -> dict[str, int | float]:
     return {name: value for name, value in found.items() if type(value) in (int, float)}
 
 
+def _bare(module: ModuleType) -> list[str]:
+    """Comparisons, minima and maxima inside functions that judge by a number without a name."""
+    functions = [node for node in ast.walk(ast.parse(inspect.getsource(module))) if isinstance(node, ast.FunctionDef)]
+    asked = [
+        node
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Compare) or (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("min", "max"))
+    ]
+    return [
+        ast.unparse(node)
+        for node in asked
+        if any(isinstance(part, ast.Constant) and type(part.value) in (int, float) and part.value not in (0, 1) for part in ast.walk(node))
+    ]
+
+
+def _modules() -> Iterator[ModuleType]:
+    for package in PACKAGES:
+        yield from (importlib.import_module(found.name) for found in pkgutil.iter_modules(importlib.import_module(package).__path__, package + "."))
+
+
 def _every() -> Iterator[object]:
-    for package, times in PACKAGES.items():
-        for found in pkgutil.iter_modules(importlib.import_module(package).__path__, package + "."):
-            module = importlib.import_module(found.name)
-            for name in numbers(module):
-                yield pytest.param(module, name, times, id=f"{found.name.split('.')[-1]}-{name}")
+    for module in _modules():
+        for name in numbers(module):
+            yield pytest.param(module, name, TAILS.get((module.__name__, name), MOVED), id=f"{module.__name__.split('.')[-1]}-{name}")
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
@@ -57,3 +80,8 @@ def test_a_number_that_is_moved_turns_a_case_red(module: ModuleType, name: str, 
     moved = given * times if way == "up" else given / times
     monkeypatch.setattr(module, name, max(1, round(moved)) if isinstance(given, int) else moved)
     assert _red(module), f"no case lies between {given:g} and {moved:g}: add one beside {name}"
+
+
+@pytest.mark.parametrize("module", _modules(), ids=lambda module: module.__name__.split(".")[-1])
+def test_nothing_is_judged_by_a_number_without_a_name(module: ModuleType) -> None:
+    assert not _bare(module), "give it a name in capital letters, so that its cases are asked for"

@@ -40,6 +40,10 @@ TIE = Tie(
     blind_spot="residential proxies with one exit per account, and headers made afresh for each",
     cases=(
         Joins(_calls(200, 6), frozenset(range(6))),
+        Joins(_calls(200, 4), frozenset(range(4))),
+        Joins(_calls(200, 9), frozenset(range(9))),
         KeepsApart(_calls(40, 30), "a popular client that most customers use"),
+        KeepsApart(_calls(100, 6), "a framework that one customer in seventeen uses"),
+        KeepsApart(_calls(200, 3), "three freelancers in one shared office"),
     ),
 )

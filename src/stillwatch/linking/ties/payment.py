@@ -37,5 +37,6 @@ TIE = Tie(
     cases=(
         Joins(_calls([0, 1, 2], 9), frozenset({0, 1, 2})),
         KeepsApart(_calls([7, 7, 7], 9), "one firm's accounts on the firm's card"),
+        KeepsApart(_calls([7, 8, 8], 9), "a founder who pays for two firms with one card"),
     ),
 )

@@ -15,6 +15,9 @@ WINDOW = 10 * 60 * 1_000_000
 TAIL = 1e-6
 "Largest Poisson tail of a batch under the rate of the day around it."
 
+LEAST = 4
+"Fewest units of a batch, however quiet the day."
+
 
 def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     """Accounts of different units whose ten-minute window holds far more sign-ups than its day would make by chance."""
@@ -30,12 +33,18 @@ def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     day, in_day = np.unique(window // windows_a_day, return_inverse=True)
     rest = np.bincount(in_day, weights=count)[in_day] - count
     rate = np.maximum(rest, 1) / (windows_a_day - 1)
-    batch = window[(count >= 4) & (poisson.sf(count - 1, rate) < TAIL)]
+    batch = window[(count >= LEAST) & (poisson.sf(count - 1, rate) < TAIL)]
     keep = np.isin(when[account] // WINDOW, batch)
     return account[keep], (when[account] // WINDOW)[keep]
 
 
 _MINUTE = 60_000_000
+_NOON = 1_599_998_400_000_000
+
+
+def _signups(*minutes: float) -> list[dict[str, int]]:
+    return [{"account": i, "signup_ts": _NOON + int(minute * _MINUTE)} for i, minute in enumerate(minutes)]
+
 
 TIE = Tie(
     name="registration",
@@ -48,6 +57,11 @@ TIE = Tie(
     cases=(
         Joins([{"account": i, "signup_ts": 10**12 * 1_600 + i * _MINUTE // 10} for i in range(8)], frozenset(range(8))),
         KeepsApart([{"account": i, "signup_ts": 10**12 * 1_600 + i * 97 * _MINUTE} for i in range(12)], "customers who come one by one"),
+        Joins(_signups(1, 3.5, 6, 8.5), frozenset(range(4))),
+        Joins(_signups(1, 2, 3, 4, *range(20, 200, 20)), frozenset(range(4))),
+        KeepsApart(_signups(1, 2, 3, 4, *range(20, 240, 20)), "four customers who come together by chance, on a day on which many come"),
+        KeepsApart(_signups(1, 2, 3), "three friends on a quiet day"),
+        KeepsApart(_signups(*range(1, 31, 4)), "a talk whose listeners try it one after another"),
         KeepsApart([{"account": i, "org": 5, "signup_ts": 10**12 * 1_600 + i * _MINUTE // 10} for i in range(8)], "one firm's staff"),
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers
@@ -54,6 +56,17 @@ def _calls(accounts: range, in_step: bool) -> list[dict[str, int]]:
     ]
 
 
+def _beside(accounts: int, minutes: Sequence[float], times: int) -> list[dict[str, int]]:
+    """Accounts that call every six minutes, each so many minutes after the full six as `minutes` says."""
+    return [{"account": i, "ts": int((minutes[i] + 6 * time) * 60_000_000)} for i in range(accounts) for time in range(times)]
+
+
+def _partly(start: int, common: int, own: int) -> list[dict[str, int]]:
+    """Four accounts with some slots in common and some of their own."""
+    slots = [[*range(start, start + common), *(start + 1000 * (account + 1) + slot for slot in range(own))] for account in range(4)]
+    return [{"account": account, "ts": slot * SLOT} for account, mine in enumerate(slots) for slot in mine]
+
+
 TIE = Tie(
     name="synchrony",
     reads=("ts",),
@@ -64,6 +77,13 @@ TIE = Tie(
     blind_spot="jittered or human-shaped timing",
     cases=(
         Joins(_calls(range(5), True) + _calls(range(5, 120), False), frozenset(range(5))),
+        Joins(_beside(4, (0, 0.4, 0.8, 1.9), 6), frozenset(range(4))),
+        Joins(_partly(600, common=8, own=4), frozenset(range(4))),
         KeepsApart(_calls(range(60), False), "customers who work at times of their own"),
+        KeepsApart(_calls(range(6), True) + _calls(range(6, 100), False), "a scheduler that one customer in seventeen uses"),
+        KeepsApart(_beside(4, (0, 0, 0, 0), 5), "customers who met five times by chance"),
+        KeepsApart(_beside(3, (0, 0, 0), 12), "three partners with one nightly job"),
+        KeepsApart(_beside(4, (0, 1, 2, 2.9), 12), "jobs that start one after another"),
+        KeepsApart(_partly(1000, common=6, own=6), "customers who work in the same hours half of the time"),
     ),
 )
