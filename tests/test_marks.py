@@ -9,10 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Logs
+from read_back import holding, pieces, quoting
 from stillwatch import flow
 from stillwatch.calls import SCHEMA
 from stillwatch.errors import UserError
 from stillwatch.intake.unit import linked
+
+NAMES = ("account", "org", "key", "end_user", "payment", "ip")
+"Identifiers that a log may tell; marks have keyed hashes of them."
 
 
 def test_marks_give_what_the_text_gives(logs: Logs, tmp_path: Path) -> None:
@@ -29,9 +33,15 @@ def test_marks_hold_no_word_of_the_text_and_no_name(logs: Logs, tmp_path: Path) 
     table = pq.read_table(tmp_path / "log.marks")
     texts = {field.name for field in table.schema if pa.types.is_string(field.type)}
     assert texts == {"program", "path", "model", "plan", "finish"}
-    raw = (tmp_path / "log.marks").read_bytes()
     log = pq.read_table(logs.log)
-    assert not [name for name in log["account"].unique().to_pylist()[:200] if name.encode() in raw]
+    names = {name for column in NAMES for name in log[column].drop_null().unique().to_pylist()}
+    assert len(names) > 1000 and holding(tmp_path, names) == []
+    told = {value for name in texts for value in log[name].unique().to_pylist()}
+    assert {value for name in texts for value in table[name].unique().to_pylist()} <= told, "words of the provider's own making are kept as they came"
+    written = pieces(text for name in ("prompt", "system", "response") for text in log[name].drop_null().unique().to_pylist())
+    assert quoting(tmp_path, written) == []
+    pq.write_table(table.append_column("leak", log["prompt"]), tmp_path / "log.marks", compression="zstd")
+    assert quoting(tmp_path, written), "a leak would be seen"
 
 
 def test_marks_of_another_key_or_unit_are_refused(logs: Logs, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -19,12 +20,14 @@ import pytest
 
 from conftest import Logs
 from malformed import HUGE, KINDS, malformed
+from read_back import holding, pieces, quoting, values
 from stillwatch import flow
 from stillwatch.calls import SCHEMA
 from stillwatch.doors import demo
 from stillwatch.doors.report import page
 from stillwatch.errors import UserError
 from stillwatch.store import keys, names
+from stillwatch.store.scans import MARKER
 
 FIELDS = {
     "campaign", "verdict", "log10_e", "q", "p_floor", "conditions", "accounts", "calls", "first_ts", "last_ts", "factors", "signals", "ties", "alternatives", "models", "capabilities",
@@ -79,10 +82,10 @@ def test_folder_holds_what_the_contract_lists(scanned: Path, logs: Logs) -> None
 def test_pseudonymous_results_hold_no_account_of_the_log(logs: Logs, tmp_path: Path) -> None:
     _scan(logs, tmp_path / "scan", pseudonymous=True)
     accounts = pq.read_table(logs.log, columns=["account"])["account"].unique().to_pylist()
-    for path in (tmp_path / "scan").rglob("*"):
-        if path.is_file():
-            data = path.read_bytes()
-            assert not any(account.encode() in data for account in accounts[:500]), path
+    assert len(accounts) > 400 and holding(tmp_path / "scan", accounts) == []
+    _scan(logs, tmp_path / "named")
+    seen = {path.name for path, _ in holding(tmp_path / "named", accounts)}
+    assert seen == {"accounts.parquet", "campaigns.jsonl", "report.html"}, "where they are when nobody asks for pseudonyms, and so would be seen"
 
 
 def test_order_and_packing_change_nothing(scanned: Path, logs: Logs, tmp_path: Path) -> None:
@@ -191,7 +194,71 @@ def test_rubbish_is_rejected_with_reasons_and_the_same_is_found(scanned: Path, l
 SECRET = "Zanzibar7Quorum"
 
 
-def test_text_is_nowhere_also_after_a_kill(logs: Logs, tmp_path: Path) -> None:
+MOMENTS = {
+    "reading": (MARKER, 0.0),
+    "a moment later": (MARKER, 0.2),
+    "another moment later": (MARKER, 0.5),
+    "writing": ("campaigns.jsonl", 0.0),
+    "writing what is kept": ("states", 0.0),
+}
+"When a scan is killed: so many seconds after this appears in its stage."
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A place where a scan is started, killed and looked at."""
+
+    work: Path
+    "All that the scan may write to."
+    command: list[str]
+    "The scan of a log with secrets in its texts, over an earlier scan."
+    texts: frozenset[bytes]
+    "Pieces of the log's texts."
+
+    def start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "TMPDIR": str(self.work), "XDG_CONFIG_HOME": str(self.work), "HOME": str(self.work)}
+        return subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=self.work)
+
+    def stages(self) -> list[Path]:
+        return list(self.work.glob(".stillwatch-*.partial"))
+
+    def killed(self, inside: str, after: float) -> bool:
+        """Start, kill at the moment that is told; whether the scan was still writing into its stage."""
+        for stage in self.stages():  # left by the last kill, for the next scan to clear away: its marker is made older, so that it is not taken for the new one
+            os.utime(stage / MARKER, (0, 0))
+        process = self.start()
+        while process.poll() is None:
+            if any(_is_new(stage) and (stage / inside).exists() for stage in self.stages()):
+                time.sleep(after)
+                break
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return process.returncode == -signal.SIGKILL and any(_is_new(stage) for stage in self.stages())
+
+    def whole(self) -> dict[str, bytes]:
+        """Every file of the result, by name."""
+        scan = self.work / "scan"
+        return {str(path.relative_to(scan)): path.read_bytes() for path in sorted(scan.rglob("*")) if path.is_file()}
+
+    def is_clean(self) -> None:
+        """No text in any file, also in half of one."""
+        for path in (path for path in self.work.rglob("*") if path.is_file()):
+            assert SECRET.encode() not in path.read_bytes(), path
+            try:
+                assert SECRET.encode() not in b"\0".join(values(path)) and not quoting(path, self.texts), path
+            except pa.ArrowInvalid:
+                assert any(stage in path.parents for stage in self.stages()), f"{path} was cut off, and is in no stage"
+
+
+def _is_new(stage: Path) -> bool:
+    try:
+        return (stage / MARKER).stat().st_mtime > 0
+    except FileNotFoundError:
+        return False
+
+
+def _bench(logs: Logs, folder: Path) -> Bench:
     table = pq.read_table(logs.log).slice(0, 3000).to_pylist()
     for i, row in enumerate(table):
         row["prompt"] = f"{SECRET}P{i} {row['prompt']}"
@@ -199,27 +266,37 @@ def test_text_is_nowhere_also_after_a_kill(logs: Logs, tmp_path: Path) -> None:
         row["response"] = f"{SECRET}R{i} {row['response'] or ''}"
     lines = [orjson.dumps({k: v for k, v in row.items() if v is not None}) for row in table]
     lines += [line[:-40] for line in lines[:50]] + [line.replace(b'"ts":', b'"ts":"x",') for line in lines[:50]]
-    log = tmp_path / "log.jsonl"
-    log.write_bytes(b"\n".join(lines) + b"\n")
-    work = tmp_path / "work"
+    (folder / "log.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    work = folder / "work"
     work.mkdir()
-    environment = {**os.environ, "TMPDIR": str(work), "XDG_CONFIG_HOME": str(work), "HOME": str(work)}
-    command = [sys.executable, "-m", "stillwatch", "scan", str(log), "--out", str(work / "scan")]
-    for wait in (0.9, 1.5, 2.2, None):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=work)
-        if wait is None:
-            printed, _ = process.communicate(timeout=120)
-            assert process.returncode == 0, printed
-            assert SECRET.encode() not in printed
+    command = [sys.executable, "-m", "stillwatch", "scan", str(folder / "log.jsonl"), "--out", str(work / "scan")]
+    return Bench(work, command, pieces(row[name] for row in table for name in ("prompt", "system", "response")))
+
+
+def test_a_kill_leaves_the_earlier_result_whole_and_text_nowhere(logs: Logs, tmp_path: Path) -> None:
+    bench = _bench(logs, tmp_path)
+    flow.watch([str(logs.history)], bench.work / "scan", key=logs.key, render=page.render)
+    before, writing = bench.whole(), set()
+    for moment, (inside, after) in MOMENTS.items():
+        for _ in range(5):
+            fell = bench.killed(inside, after)
+            bench.is_clean()
+            if fell and bench.whole() == before:
+                writing.add(any((stage / "campaigns.jsonl").exists() for stage in bench.stages()))
+                break
+            # It came to its end before the kill: then the new result is whole instead.
+            assert set(bench.whole()) == set(before) and json.loads(bench.whole()["summary.json"])["calls_rejected"] == 100, moment
+            before = bench.whole()
         else:
-            time.sleep(wait)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            assert not (work / "scan").exists() or (work / "scan" / "summary.json").exists()
-        for path in work.rglob("*"):
-            if path.is_file():
-                assert SECRET.encode() not in path.read_bytes(), path
-    assert json.loads((work / "scan" / "summary.json").read_text())["calls_rejected"] == 100
+            pytest.fail(f"no kill fell while the stage was there: {moment}")
+    assert writing == {True, False}, "some while reading and some while writing"
+    process = bench.start()
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, printed
+    assert SECRET.encode() not in printed
+    bench.is_clean()
+    assert json.loads(bench.whole()["summary.json"])["calls_rejected"] == 100 and set(bench.whole()) == set(before)
+    assert bench.stages() == [], "what the kills left is cleared away"
 
 
 def test_an_earlier_scan_is_replaced_and_anything_else_refused(logs: Logs, tmp_path: Path) -> None:
