@@ -73,7 +73,7 @@ def _every() -> Iterator[object]:
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-@pytest.mark.parametrize(("module", "name", "times"), _every())
+@pytest.mark.parametrize(("module", "name", "times"), list(_every()))
 def test_a_number_that_is_moved_turns_a_case_red(module: ModuleType, name: str, times: float, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not _red(module)
     given = getattr(module, name)
@@ -82,6 +82,6 @@ def test_a_number_that_is_moved_turns_a_case_red(module: ModuleType, name: str, 
     assert _red(module), f"no case lies between {given:g} and {moved:g}: add one beside {name}"
 
 
-@pytest.mark.parametrize("module", _modules(), ids=lambda module: module.__name__.split(".")[-1])
+@pytest.mark.parametrize("module", list(_modules()), ids=lambda module: module.__name__.split(".")[-1])
 def test_nothing_is_judged_by_a_number_without_a_name(module: ModuleType) -> None:
     assert not _bare(module), "give it a name in capital letters, so that its cases are asked for"

@@ -46,7 +46,8 @@ def test_a_detector_is_one_file_as_contributing_says(package: Path) -> None:
 
 def test_a_tie_is_one_file(package: Path) -> None:
     text = (SOURCE / "linking" / "ties" / "payment.py").read_text()
-    (package / "payer.py").write_text(text.replace('name="payment"', 'name="payer"').replace("LEAST = 3", "LEAST = 2"))
+    changed = text.replace('name="payment"', 'name="payer"').replace("LEAST = 3", "LEAST = 2").replace("[7, 8, 8]", "[8, 8, 8]")
+    (package / "payer.py").write_text(changed)
     (tie,) = every_tie(package.name).values()
     assert tie.name == "payer" and tie.name not in every_tie()
     assert {type(case) for case in tie.cases} == {Joins, KeepsApart}

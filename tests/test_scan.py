@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -225,7 +226,8 @@ class Bench:
     def killed(self, inside: str, after: float) -> bool:
         """Start, kill at the moment that is told; whether the scan was still writing into its stage."""
         for stage in self.stages():  # left by the last kill, for the next scan to clear away: its marker is made older, so that it is not taken for the new one
-            os.utime(stage / MARKER, (0, 0))
+            with contextlib.suppress(FileNotFoundError):
+                os.utime(stage / MARKER, (0, 0))
         process = self.start()
         while process.poll() is None:
             if any(_is_new(stage) and (stage / inside).exists() for stage in self.stages()):
