@@ -301,6 +301,7 @@ def page(
         "| answer | changes made | flipped | into the campaign named | calls of a change, median (most) | campaign hinges on it | in the file, by the command line |",
         "|---|---|---|---|---|---|---|", *rows, "",
         f"*{SHORT}*: the control, changes of two calls and more less one call at random. It must not flip: a change that flips without one of its calls was not the smallest.", "",
+        "A change that does not flip: explain answers from the clusters as they were linked, and a changed log is linked anew, so that another family may make the account a member.", "",
     ])  # fmt: skip
 
 
