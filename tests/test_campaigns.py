@@ -109,8 +109,9 @@ def test_a_declared_programme_and_grading_alone_are_for_a_person() -> None:
         tied = replace(alone, cluster=replace(alone.cluster, ties=(("template", 4, 30, None), (name, 3, joined, expected))))
         found = judge(tied, DEALT, grading, speaking)
         assert found.verdict == verdict and any("grade" in reason or "grading" in reason for reason in found.reasons), name
-    dealt = replace(PURPOSE[0], name="dealt job")
-    assert judge(alone, DEALT, [*grading, dealt], speaking).verdict == "review", "judges' work is their own, not dealt to them"
+    for name, verdict in (("dealt job", "review"), ("load balance", "review"), ("no telemetry", "watch"), ("coverage sweep", "watch")):
+        besides = replace(PURPOSE[0], name=name)
+        assert judge(alone, DEALT, [*grading, besides], speaking).verdict == verdict, "judges' work is their own, not given out to them"
 
 
 def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:

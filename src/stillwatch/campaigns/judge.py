@@ -20,6 +20,9 @@ PERMITTED = frozenset({"grading", "capability concentration"})
 LIBRARY = frozenset({"template", "fingerprint"})
 "Ties that a common library of judges gives to strangers: its rubric and its client."
 
+HANDED_OUT = frozenset({"dealt job", "load balance"})
+"Detectors that say that work was given out. What others say (no telemetry, every item only once) judges of different applications show each by itself."
+
 JOINED = 0.2
 "Share of a cluster's accounts from which another tie joins the cluster, and not some of its accounts."
 
@@ -120,7 +123,7 @@ def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: froze
     if "grading" not in firing or not firing & speaking <= PERMITTED:
         return None
     others = [joined for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined > 2 * (expected or 0.0)]
-    if firing <= PERMITTED and max(others, default=0) < JOINED * len(cluster.accounts):
+    if not firing & HANDED_OUT and max(others, default=0) < JOINED * len(cluster.accounts):
         return 2, "strangers who grade, and have a wording and a client in common and nothing else, are judges on one library as likely"
     return 1, "grading is what judges of applications do as well: a person has to look"
 
