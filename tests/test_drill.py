@@ -7,6 +7,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -111,3 +112,9 @@ def test_metadata_of_single_accounts_tell_little_and_a_planted_artefact_is_seen(
         auc = {each.campaign: each.auc for each in trial.told(drill.calls, drill.truth, chosen.start, rounds=60)}
         for name in ("A-JUN", "O-SEP"):
             assert (auc[name] > 0.9) if artefact else (auc[name] < 0.9), (artefact, auc)
+
+
+@pytest.mark.parametrize("wrong", [{"days": -1.0}, {"days": 0.0}, {"calls": 0}, {"calls": -5}])
+def test_a_log_without_time_or_calls_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="more than 0"):
+        dataclasses.replace(scenario.load("mixed"), **wrong)

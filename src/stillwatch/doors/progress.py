@@ -13,7 +13,7 @@ class Progress:
     """Call it with the step's name and a count; it draws at most a few times a second."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self._shown = sys.stderr.isatty() and not quiet
+        self._shown = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self._last = 0.0
         self._step = ""
 

@@ -116,8 +116,11 @@ class Scenario:
     "Plant a tell-tale on purpose, so that a test of artefacts can be tested."
 
     def __post_init__(self) -> None:
-        """Refuse shares that leave nobody new. Raises: UserError."""
+        """Refuse shares that leave nobody new, and a log without time or calls. Raises: UserError."""
         _within("seen_before", self.seen_before, 0.95)
+        for name, value in (("days", self.days), ("calls", self.calls)):
+            if not value > 0:
+                raise UserError(f"{name} is {value}", self.name, "give more than 0")
 
     def with_overrides(self, seed: int | None = None, calls: int | None = None) -> Scenario:
         """The same scenario with another seed or size."""
