@@ -16,16 +16,19 @@ ROOT = Path(stillwatch.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
-LOW = {"evidence", "sketch", "traffic"}
+LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts"}
 WORDS = {"records", "errors"}
-PURE = {"records", "traffic", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
+PURE = {"records", "codes", "owners", "traffic", "facts", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
 
 MAY: dict[str, set[str]] = {
     "records": set(),
     "errors": set(),
     "files": {"errors"},
     "calls": {"records"},
-    "traffic": WORDS,
+    "codes": WORDS,
+    "owners": WORDS | {"codes"},
+    "traffic": WORDS | {"codes", "owners"},
+    "facts": WORDS | {"codes", "traffic"},
     "sketch": WORDS,
     "evidence": WORDS,
     **{stage: LOW | WORDS for stage in STAGES},

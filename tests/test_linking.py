@@ -90,12 +90,12 @@ def test_an_alphabet_that_the_history_never_saw_gives_no_evidence() -> None:
 def test_one_firm_or_one_payer_is_one_stranger(column: str, value: int) -> None:
     rows = [{**row, column: value} for row in CAMPAIGN] + _bystanders(100, 40)
     traffic = from_rows(rows)
-    assert strangers(traffic, np.arange(20)) == 1
+    assert strangers(traffic.owners, np.arange(20)) == 1
 
 
 def test_accounts_behind_one_address_count_once() -> None:
     traffic = from_rows([{**row, "ip": row["account"] // 5} for row in CAMPAIGN])
-    assert strangers(traffic, np.arange(20)) == 4
+    assert strangers(traffic.owners, np.arange(20)) == 4
 
 
 def test_replays_between_strangers_make_a_cluster_without_any_wording() -> None:

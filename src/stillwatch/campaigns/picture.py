@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.compute as pc
-
 from stillwatch.campaigns.judge import Judged
+from stillwatch.facts import MODELS as ASKED
+from stillwatch.facts import span
 from stillwatch.traffic import Bools, Ints, Traffic, merged
 
 BUCKETS = 96
@@ -68,17 +68,8 @@ def appearances(traffic: Traffic) -> dict[str, int]:
     Were a model there from the start, asked by as many accounts in the same time as afterwards, some would have asked it earlier: only where OUT_OF would
     have is it an appearance, and not a rarely used name. An outage of a model looks the same.
     """
-    coded = traffic.column("model").combine_chunks().dictionary_encode()
-    model, names = pc.fill_null(coded.indices, -1).to_numpy().astype(np.int64), coded.dictionary.to_pylist()
-    start, end = int(traffic.ts.min()), int(traffic.ts.max())
-    found = {}
-    for code, name in enumerate(names):
-        mine = model == code
-        at = int(traffic.ts[mine].min())
-        users = len(np.unique(traffic.account[mine]))
-        if users * (at - start) >= OUT_OF * max(end - at, 1):
-            found[name] = at
-    return dict(sorted(found.items()))
+    start, end = span(traffic)
+    return {name: at for name, (at, users) in traffic.whole(ASKED).items() if users * (at - start) >= OUT_OF * max(end - at, 1)}
 
 
 def draw(case: Sequence[Judged], calls: Ints, kinds: Sequence[str], traffic: Traffic, edges: Edges, releases: Mapping[str, int]) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from stillwatch.records import Context
 from stillwatch.sketch.lexicon import CAPABILITIES
 from stillwatch.sketch.model_names import plain
-from stillwatch.traffic import Bools, Ints, Traffic
+from stillwatch.traffic import Bools, Fact, Ints, Traffic
 
 TOKENS_A_WORD = (4, 3)
 "Tokens in a word or ideograph, as a fraction: the rule of thumb that 75 English words are 100 tokens."
@@ -114,8 +115,21 @@ def counted_beside(traffic: Traffic) -> frozenset[str]:
     Told by a call, anywhere in the log, that reasoned longer than its whole answer. Elsewhere reasoning counts as part of the answer,
     which can only say too little.
     """
+    found: frozenset[str] = traffic.whole(BESIDE)
+    return found
+
+
+def _reasoning_longer(traffic: Traffic, context: Context) -> pa.Table:
     longer = pc.fill_null(pc.greater(traffic.column("reasoning_tokens"), traffic.column("output_tokens")), False)
-    return frozenset(pc.unique(traffic.column("model").filter(longer)).to_pylist())
+    return pa.table({"model": pc.unique(traffic.column("model").filter(longer))})
+
+
+BESIDE = Fact(
+    "reasoning beside", ("reasoning_tokens", "output_tokens"), _reasoning_longer, lambda parts: frozenset(pa.concat_tables(parts)["model"].to_pylist())
+)
+"Models of which a call reasoned longer than its whole answer."
+
+FACTS = (BESIDE,)
 
 
 def _tokens(traffic: Traffic, calls: Ints, beside: Bools) -> _Tokens:

@@ -181,7 +181,7 @@ def tell(
     accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
     calls: Ints = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
     ts = traffic.ts[calls]
-    unrelated = strangers(traffic, accounts)
+    unrelated = strangers(traffic.owners, accounts)
     by_time = traffic.account[calls][np.lexsort((traffic.accounts[traffic.account[calls]], ts))]
     # Two cases may have their earliest member in common: the stronger keeps the name, the other takes its next member's.
     earliest = next((name for a in dict.fromkeys(by_time.tolist()) if (name := int(traffic.accounts[a])) not in taken), int(traffic.accounts[by_time[0]]))

@@ -15,9 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from stillwatch.facts import ACCOUNTS, MODELS, span
 from stillwatch.records import Ban, Context, PaymentChange, Release
 from stillwatch.sketch.model_names import asked_as
-from stillwatch.traffic import Bools, Ints, Traffic
+from stillwatch.traffic import Fact, Ints, Traffic
 
 DAY = 86_400_000_000
 
@@ -36,6 +37,42 @@ UNUSUAL = 5
 NOT_TOLD = "not examined: no dated release of another maker's model was told (--context)"
 
 
+def _around(at: int, begin: int, end: int) -> int:
+    """Time on each side of a release that is compared, whole days; less than one where the log is too short."""
+    return min(LONGEST, at - begin, end - at) // SHORTEST * SHORTEST
+
+
+_COUNTS = ("before", "after", "asks")
+BESIDE = pa.schema([("at", pa.int64()), ("model", pa.string()), ("account", pa.int64()), *((name, pa.int64()) for name in _COUNTS), ("weight_before", pa.float64()), ("weight_after", pa.float64())])
+
+
+def _calls_beside(traffic: Traffic, context: Context) -> pa.Table:
+    """By release and account: calls in the time before and after it, what those stand for, and how many of the later ones ask an own new model."""
+    begin, end = span(traffic)
+    weight = 1.0 / pc.fill_null(traffic.column("sampled"), 1.0).to_numpy()
+    parts = [BESIDE.empty_table()]
+    for release in context.releases:
+        width = DAY if release.ours else _around(release.at, begin, end)
+        if not begin <= release.at <= end or width < SHORTEST:
+            continue
+        asks = np.asarray(pc.is_in(traffic.column("model"), pa.array(asked_as(list(traffic.whole(MODELS)), release.model), pa.string())))
+        early, late = ((traffic.ts >= since) & (traffic.ts < since + width) for since in (release.at - width, release.at))
+        who = np.flatnonzero(np.bincount(traffic.account[early | late], minlength=len(traffic.accounts)))
+        counted = [np.bincount(traffic.account[rows], minlength=len(traffic.accounts))[who] for rows in (early, late, late & asks)]
+        stands = [np.bincount(traffic.account[rows], weights=weight[rows], minlength=len(traffic.accounts))[who] for rows in (early, late)]
+        named = pa.array([release.model] * len(who), pa.string())
+        parts.append(pa.table([np.full(len(who), release.at), named, traffic.accounts[who], *counted, *stands], schema=BESIDE))
+    return pa.concat_tables(parts)
+
+
+CALLS_BESIDE = Fact(
+    "calls beside releases", ("ts",), _calls_beside, lambda parts: pa.concat_tables(parts).sort_by([("at", "ascending"), ("account", "ascending")]), after=("models", "span"),
+)  # fmt: skip
+"Every account's calls around each told release (`BESIDE`)."
+
+FACTS = (CALLS_BESIDE,)
+
+
 @dataclass(frozen=True)
 class _Case:
     """A case's calls among those of the log."""
@@ -45,8 +82,8 @@ class _Case:
     "Members, as codes."
     core: Ints
     "Core calls."
-    others: Bools
-    "Of each call of the log, whether its account is no member."
+    context: Context
+    "What was told beside the log."
     weight: NDArray[np.float64]
     "Calls that each kept call stands for."
 
@@ -59,17 +96,17 @@ class _Case:
         """The group's core calls from `begin` to before `end`."""
         return float(self.weight[self.core[(self.ts >= begin) & (self.ts < end)]].sum())
 
-    def elsewhere(self, begin: int, end: int) -> Bools:
-        """All other accounts' calls of that time."""
-        return self.others & (self.traffic.ts >= begin) & (self.traffic.ts < end)
+    def elsewhere(self, release: Release) -> pa.Table:
+        """Rows of `CALLS_BESIDE` of all other accounts at a release."""
+        rows = self.traffic.whole(CALLS_BESIDE, self.context)
+        rows = rows.filter(pc.and_(pc.equal(rows["at"], release.at), pc.equal(rows["model"], release.model)))
+        return rows.filter(pa.array(~np.isin(rows["account"].to_numpy(), self.traffic.accounts[self.accounts])))
 
 
 def timeline(traffic: Traffic, accounts: Ints, core: Ints, context: Context) -> tuple[list[str], list[str]]:
     """(observed, inferred) of the case whose members and core calls these are. With no context: that it was not examined."""
-    others = np.ones(traffic.calls, np.bool_)
-    others[np.isin(traffic.account, accounts)] = False
-    case = _Case(traffic, accounts, core, others, 1.0 / pc.fill_null(traffic.column("sampled"), 1.0).to_numpy())
-    begin, end = int(traffic.ts.min()), int(traffic.ts.max())
+    case = _Case(traffic, accounts, core, context, 1.0 / pc.fill_null(traffic.column("sampled"), 1.0).to_numpy())
+    begin, end = span(traffic)
     rivals = [each for each in context.releases if not each.ours]
     inside = [each for each in rivals if begin <= each.at <= end]
     observed, inferred = ([], []) if rivals else ([NOT_TOLD], [])
@@ -98,9 +135,9 @@ def _outside(releases: Sequence[Release], begin: int, end: int) -> list[str]:
 
 def _rival(case: _Case, release: Release, looked_at: int, bans: Sequence[Ban]) -> tuple[str, list[str]]:
     """What the group did in the days before and after another maker's release, beside everybody else and beside its own other days."""
-    ts, at = case.traffic.ts, release.at
+    at = release.at
     name = f"{release.model} of another maker ({_when(at)})"
-    width = min(LONGEST, at - int(ts.min()), int(ts.max()) - at) // SHORTEST * SHORTEST
+    width = _around(at, *span(case.traffic))
     if width < SHORTEST:
         return f"{name} came out less than a day from the log's begin or end: no days to compare", []
     before, after = case.calls(at - width, at), case.calls(at, at + width)
@@ -109,10 +146,11 @@ def _rival(case: _Case, release: Release, looked_at: int, bans: Sequence[Ban]) -
     if before + after < LEAST_CALLS:
         return f"{seen}: too few to compare", []
     share = after / (before + after)
-    rest = case.weight[case.elsewhere(at - width, at)].sum(), case.weight[case.elsewhere(at, at + width)].sum()
+    others = case.elsewhere(release)
+    rest = others["weight_before"].to_numpy().sum(), others["weight_after"].to_numpy().sum()
     if sum(rest) > 0:
         seen += f" ({share:.0%} of both), all other traffic {rest[0]:,.0f} and {rest[1]:,.0f} ({rest[1] / sum(rest):.0%})"
-    least = _least_usual(case, at, width)
+    least = _least_usual(case, others)
     days_as_low, other_days = _other_days(case, at, width, share)
     seen += f"; {'too few organisations to compare' if least is None else f'95 of 100 organisations made at least {least:.0%} of theirs after it'}"
     seen += f"; on {days_as_low} of {other_days} other days as little or less followed in the group"
@@ -128,17 +166,17 @@ def _rival(case: _Case, release: Release, looked_at: int, bans: Sequence[Ban]) -
     ]
 
 
-def _least_usual(case: _Case, at: int, width: int) -> float | None:
+def _least_usual(case: _Case, others: pa.Table) -> float | None:
     """Share of their calls around the moment that 95 of 100 other organisations make after it, at least; None for too few organisations."""
-    unit, units = case.traffic.unit[case.traffic.account], case.traffic.units
-    early, late = (np.bincount(unit[rows], minlength=units) for rows in (case.elsewhere(at - width, at), case.elsewhere(at, at + width)))
+    unit = case.traffic.unit[np.searchsorted(case.traffic.accounts, others["account"].to_numpy())]
+    early, late = (np.bincount(unit, weights=others[name].to_numpy(), minlength=case.traffic.units) for name in ("before", "after"))
     enough = early + late >= LEAST_CALLS
     return float(np.percentile(late[enough] / (early + late)[enough], UNUSUAL)) if enough.sum() >= LEAST_UNITS else None
 
 
 def _other_days(case: _Case, at: int, width: int, share: float) -> tuple[int, int]:
     """(days on which as small a share followed, days compared): the same hour of every other day that has as many days of the log on both sides."""
-    begin, end = int(case.traffic.ts.min()), int(case.traffic.ts.max())
+    begin, end = span(case.traffic)
     first = at - (at - width - begin) // DAY * DAY
     as_low = days = 0
     for moment in range(first, end - width + 1, DAY):
@@ -152,12 +190,13 @@ def _other_days(case: _Case, at: int, width: int, share: float) -> tuple[int, in
 def _own(case: _Case, release: Release) -> str:
     """How much of the day after one of our releases went to the new model, beside all other calls."""
     names = case.traffic.column("model")
-    known = asked_as(pc.unique(names).to_pylist(), release.model)
+    known = asked_as(list(case.traffic.whole(MODELS)), release.model)
     asks = np.asarray(pc.is_in(names, pa.array(known, pa.string())))
     day = case.core[(case.ts >= release.at) & (case.ts < release.at + DAY)]
-    rest = case.elsewhere(release.at, release.at + DAY)
+    others = case.elsewhere(release)
+    rest, asked = (int(others[name].to_numpy().sum()) for name in ("after", "asks"))
     told = f"within 24 hours of {release.model} ({_when(release.at)}) {int(asks[day].sum()):,} of the group's {len(day):,} calls asked it"
-    return told + (f", and {asks[rest].mean():.0%} of all other calls" if rest.any() else "")
+    return told + (f", and {asked / rest:.0%} of all other calls" if rest else "")
 
 
 def _ban(case: _Case, ban: Ban) -> str:
@@ -176,13 +215,14 @@ def _ban(case: _Case, ban: Ban) -> str:
 def _payment(case: _Case, change: PaymentChange) -> str:
     """How many of the group's accounts first call in the day after a change of payment, beside all others."""
     told = []
-    for account in (case.traffic.account[case.core], case.traffic.account[case.others]):
-        mine = np.unique(account)
+    everybody = np.ones(len(case.traffic.accounts), np.bool_)
+    everybody[case.accounts] = False
+    for mine in (np.unique(case.traffic.account[case.core]), np.flatnonzero(everybody)):
         told.append(f"{_first_seen(case.traffic, mine, change.at, change.at + DAY):,} of {len(mine):,}")
     return f"{change.what} {_when(change.at)}: in the day after it {told[0]} accounts of the group called for the first time, and {told[1]} of all others"
 
 
 def _first_seen(traffic: Traffic, accounts: Ints, begin: int, end: int | None = None) -> int:
     """How many of the accounts call for the first time in this log from `begin` on."""
-    first = traffic.ts[traffic.starts[accounts]]
+    first = traffic.whole(ACCOUNTS)["first"][accounts]
     return int(((first >= begin) & (first < end if end is not None else True)).sum())

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.facts import span
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import DAY, HOUR, code, distinct, mean, median, number, pack, thinned
-from stillwatch.traffic import NONE, Ints
+from stillwatch.records import Context
+from stillwatch.traffic import NONE, Fact, Ints, Traffic
 
 LEAST_CALLS = 8
 "Fewest calls of a key from which its addresses say something."
@@ -27,7 +33,7 @@ def _per_key_and_day(groups: Groups, name: str) -> Floats:
     A key is the API key, or the account where the log names no key.
     """
     value, key = code(groups, name), code(groups, "key")
-    account, day = groups.traffic.account[groups.calls], groups.traffic.ts[groups.calls] // DAY - groups.traffic.ts.min() // DAY
+    account, day = groups.traffic.account[groups.calls], groups.traffic.ts[groups.calls] // DAY - span(groups.traffic)[0] // DAY
     rows = np.flatnonzero(value != NONE)
     label, value, key, day = groups.label[rows], value[rows], key[rows], day[rows]
     owner = np.where(key == NONE, account[rows], NONE)
@@ -104,15 +110,31 @@ def no_telemetry(groups: Groups) -> Floats:
     A user agent is an official client's where the log has seen its telemetry on most calls of three unrelated organisations or more.
     """
     traffic = groups.traffic
-    whole = Groups(traffic, np.arange(traffic.calls), np.zeros(traffic.calls, np.int64), 1)
-    agent, seen = code(whole, "user_agent"), number(whole, "client_seen")
-    known = np.flatnonzero((agent != NONE) & ~np.isnan(seen))
-    unit = traffic.unit[traffic.account]
-    _, one, cell = np.unique(pack(agent[known], unit[known]), return_index=True, return_inverse=True)
-    mostly = np.bincount(cell, weights=seen[known]) > 0.5 * np.bincount(cell) if len(known) else np.zeros(0, np.bool_)
-    users = np.bincount(agent[known][one][mostly], minlength=int(agent.max(initial=0)) + 1)
-    official = (agent != NONE) & (users[np.maximum(agent, 0)] >= LEAST_OFFICIAL)
-    return groups.share(seen[groups.calls] == 0, (official & ~np.isnan(seen))[groups.calls])
+    seen = number(groups, "client_seen")
+    official = np.asarray(pc.is_in(traffic.column("user_agent"), traffic.whole(OFFICIAL)))[groups.calls]
+    return groups.share(seen == 0, official & ~np.isnan(seen))
+
+
+def _telling(traffic: Traffic, context: Context) -> pa.Table:
+    """By user agent: the organisations on most of whose calls with it the telemetry was seen."""
+    rows = traffic.marks.select(["user_agent", "client_seen"]).append_column("unit", pa.array(traffic.unit[traffic.account]))
+    rows = rows.filter(pc.and_(rows["user_agent"].is_valid(), rows["client_seen"].is_valid()))
+    rows = rows.set_column(1, "client_seen", rows["client_seen"].cast(pa.int64()))
+    cells = rows.group_by(["user_agent", "unit"], use_threads=False).aggregate([("client_seen", "sum"), ([], "count_all")])
+    mostly = cells["client_seen_sum"].to_numpy() > 0.5 * cells["count_all"].to_numpy()
+    agents = cells.filter(pa.array(mostly)).group_by("user_agent", use_threads=False).aggregate([([], "count_all")])
+    return pa.table({"user_agent": agents["user_agent"], "units": agents["count_all"]})
+
+
+def _official(parts: Sequence[pa.Table]) -> pa.Array:
+    total = pa.concat_tables(parts).group_by("user_agent", use_threads=False).aggregate([("units", "sum")])
+    return total.filter(pc.greater_equal(total["units_sum"], LEAST_OFFICIAL))["user_agent"].combine_chunks()
+
+
+OFFICIAL = Fact("official clients", ("user_agent", "client_seen"), _telling, _official)
+"User agents (keyed hashes) of official clients: those that send telemetry."
+
+FACTS = (OFFICIAL,)
 
 
 _KEYS: list[dict[str, object]] = [{"key": 1, "ip": i, "user_agent": i % 2, "ts": i} for i in range(8)]

@@ -5,15 +5,17 @@ Releases are those that a person told beside the log; where none was told, those
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.facts import MODELS, span
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import DAY, HOUR, mean, number, pack, thinned
+from stillwatch.records import Context
 from stillwatch.sketch.model_names import asked_as
-from stillwatch.traffic import Ints, Traffic
+from stillwatch.traffic import Fact, Ints, Traffic
 
 LEAST_CALLS = 8
 "Fewest calls in the day after a release from which a group's move can be told."
@@ -43,30 +45,53 @@ def model_codes(traffic: Traffic) -> tuple[Ints, list[str]]:
 
 def first_calls(traffic: Traffic) -> dict[str, int]:
     """When each model was first asked in this log, microseconds."""
+    return {name: first for name, (first, _) in traffic.whole(MODELS).items()}
+
+
+def _used(traffic: Traffic, context: Context) -> pa.Table:
+    """By model: its calls, all calls from its first on and before it, and the organisations that ask it within a day of its first."""
     code, names = model_codes(traffic)
-    first = np.full(len(names), np.iinfo(np.int64).max)
-    np.minimum.at(first, code, traffic.ts)
-    return dict(zip(names, first.tolist(), strict=True))
+    unit, rows = traffic.unit[traffic.account], []
+    for name, at in first_calls(traffic).items():
+        mine = code == (names.index(name) if name in names else -1)
+        early = mine & (traffic.ts < at + DAY)
+        after = int((traffic.ts >= at).sum())
+        rows.append({"model": name, "calls": int(mine.sum()), "after": after, "before": traffic.calls - after, "units": len(np.unique(unit[early]))})
+    return pa.Table.from_pylist(rows, pa.schema([("model", pa.string()), *((name, pa.int64()) for name in ("calls", "after", "before", "units"))]))
+
+
+def _summed(parts: Sequence[pa.Table]) -> dict[str, dict[str, int]]:
+    """Sums of the numbers by model."""
+    table = pa.concat_tables(parts)
+    names = [name for name in table.column_names if name != "model"]
+    total = table.group_by("model", use_threads=False).aggregate([(name, "sum") for name in names])
+    return {row["model"]: {name: row[f"{name}_sum"] for name in names} for row in total.to_pylist()}
+
+
+USED = Fact("models used", ("model",), _used, _summed, after=("models",))
+"Model -> calls, after, before, units: how a model was taken up."
 
 
 def first_appearances(traffic: Traffic) -> dict[str, int]:
     """Models that appear while the log runs, at least a day after its start, and are taken up at once by several organisations."""
-    code, names = model_codes(traffic)
-    unit, start, found = traffic.unit[traffic.account], int(traffic.ts.min()), {}
+    used, (start, _), found = traffic.whole(USED), span(traffic), {}
     for name, at in first_calls(traffic).items():
-        mine = code == names.index(name)
-        early = mine & (traffic.ts < at + DAY)
-        share = mine.sum() / (traffic.ts >= at).sum()
-        by_chance = (1.0 - share) ** int((traffic.ts < at).sum())
-        if at >= start + DAY and share >= LEAST_SHARE and by_chance <= ABSENT and len(np.unique(unit[early])) >= LEAST_UNITS:
+        mine = used[name]
+        share = mine["calls"] / mine["after"]
+        by_chance = (1.0 - share) ** mine["before"]
+        if at >= start + DAY and share >= LEAST_SHARE and by_chance <= ABSENT and mine["units"] >= LEAST_UNITS:
             found[name] = at
     return found
 
 
 def our_releases(groups: Groups) -> dict[str, int]:
     """Model -> release: those that this log serves, as told; those that the log itself shows where none was told."""
-    told = {each.model: each.at for each in groups.context.releases if each.ours}
-    return told or first_appearances(groups.traffic)
+    return _ours(groups.traffic, groups.context)
+
+
+def _ours(traffic: Traffic, context: Context) -> dict[str, int]:
+    told = {each.model: each.at for each in context.releases if each.ours}
+    return told or first_appearances(traffic)
 
 
 def moved(groups: Groups, releases: Mapping[str, int]) -> Floats:
@@ -94,17 +119,30 @@ def model_pivot(groups: Groups) -> Floats:
     return moved(groups, our_releases(groups))
 
 
-def ahead(groups: Groups, releases: Mapping[str, int]) -> Floats:
-    """`moved`, as a multiple of the same share among all calls of the log."""
-    traffic = groups.traffic
-    whole = Groups(traffic, np.arange(traffic.calls), np.zeros(traffic.calls, np.int64), 1)
-    all_of_it = float(moved(whole, releases)[0])
-    return moved(groups, releases) / all_of_it if all_of_it > 0 else np.full(groups.count, np.nan)
+def _taken_up(traffic: Traffic, context: Context) -> pa.Table:
+    """By release: calls before it, calls in the day after it, and how many of those ask the new model."""
+    code, names = model_codes(traffic)
+    rows = []
+    for name, at in sorted(_ours(traffic, context).items()):
+        after = (traffic.ts >= at) & (traffic.ts < at + DAY)
+        known = [index for index, each in enumerate(names) if each in asked_as(list(first_calls(traffic)), name)]
+        asks = after & np.isin(code, np.array(known, np.int64))
+        rows.append({"model": name, "before": int((traffic.ts < at).sum()), "after": int(after.sum()), "asks": int(asks.sum())})
+    return pa.Table.from_pylist(rows, pa.schema([("model", pa.string()), *((name, pa.int64()) for name in ("before", "after", "asks"))]))
+
+
+TAKEN_UP = Fact("releases taken up", ("model",), _taken_up, _summed, after=("models", "models used", "span"))
+"Release -> before, after, asks: what `moved` is for all calls of the log."
 
 
 def pivot_lead(groups: Groups) -> Floats:
-    """`ahead` for the same releases."""
-    return ahead(groups, our_releases(groups))
+    """`model_pivot`, as a multiple of the same share among all calls of the log."""
+    releases = groups.traffic.whole(TAKEN_UP, groups.context).values()
+    everybody = max((each["asks"] / each["after"] for each in releases if each["before"] and each["after"] >= LEAST_CALLS), default=0.0)
+    return model_pivot(groups) / everybody if everybody > 0 else np.full(groups.count, np.nan)
+
+
+FACTS = (USED, TAKEN_UP)
 
 
 def fell_back(groups: Groups, ages: Mapping[str, int]) -> Floats:

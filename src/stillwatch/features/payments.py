@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
 
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.facts import span
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import DAY, code, distinct, thinned
 from stillwatch.records import Context, PaymentChange
-from stillwatch.traffic import NONE, Bools, Ints, Traffic
+from stillwatch.traffic import NONE, Bools, Fact, Ints, Traffic
 
 LEAST_ACCOUNTS = 5
 "Accounts of a group around a change from which their share says something."
@@ -32,7 +36,9 @@ def _first_other(traffic: Traffic, name: str, at: int) -> Ints:
 
 def reacting(traffic: Traffic, at: int) -> tuple[Bools, Bools]:
     """Of each account: whether it called within a day before or after a change, and whether it first called, or moved its payment or plan, in the day after."""
-    first = traffic.ts[traffic.starts[:-1]]
+    calls_here = np.flatnonzero(np.diff(traffic.starts))
+    first = np.full(len(traffic.accounts), np.iinfo(np.int64).min)
+    first[calls_here] = traffic.ts[traffic.starts[:-1][calls_here]]
     appears = (first >= at) & (first < at + DAY)
     moves = np.zeros(len(first), np.bool_)
     for name in ("payment", "plan"):
@@ -41,6 +47,31 @@ def reacting(traffic: Traffic, at: int) -> tuple[Bools, Bools]:
     around = np.zeros(len(first), np.bool_)
     around[traffic.account[(traffic.ts >= at - DAY) & (traffic.ts < at + DAY)]] = True
     return around, around & (appears | moves)
+
+
+def _inside(traffic: Traffic, at: int) -> bool:
+    begin, end = span(traffic)
+    return begin + BEFORE <= at <= end
+
+
+def _counted(traffic: Traffic, context: Context) -> pa.Table:
+    rows = []
+    for at in sorted({each.at for each in context.payments}):
+        if traffic.calls and _inside(traffic, at):
+            around, reacts = reacting(traffic, at)
+            rows.append({"at": at, "around": int(around.sum()), "reacts": int(reacts.sum())})
+    return pa.Table.from_pylist(rows, pa.schema([("at", pa.int64()), ("around", pa.int64()), ("reacts", pa.int64())]))
+
+
+def _shares(parts: Sequence[pa.Table]) -> dict[int, float]:
+    total = pa.concat_tables(parts).group_by("at", use_threads=False).aggregate([("around", "sum"), ("reacts", "sum")])
+    return {row["at"]: row["reacts_sum"] / max(1, row["around_sum"]) for row in total.to_pylist()}
+
+
+REACTING = Fact("payment reactions", ("ts",), _counted, _shares, after=("span",))
+"Change of payment (microseconds) -> share of all accounts around it that react."
+
+FACTS = (REACTING,)
 
 
 def _reactions(groups: Groups) -> tuple[Floats, Floats]:
@@ -52,12 +83,12 @@ def _reactions(groups: Groups) -> tuple[Floats, Floats]:
     one = distinct(groups.label, traffic.account[groups.calls])
     label, account = groups.label[one], traffic.account[groups.calls][one]
     for at in sorted({each.at for each in groups.context.payments}):
-        if not traffic.ts.min() + BEFORE <= at <= traffic.ts.max():
+        if not _inside(traffic, at):
             continue
         around, reacts = reacting(traffic, at)
         n = np.bincount(label, weights=around[account], minlength=groups.count)
         mine = np.divide(np.bincount(label, weights=reacts[account], minlength=groups.count), n, out=np.full(groups.count, np.nan), where=n >= LEAST_ACCOUNTS)
-        everybody = reacts.sum() / max(1, around.sum())
+        everybody = traffic.whole(REACTING, groups.context)[at]
         more = mine > np.nan_to_num(share, nan=-1.0)
         share = np.where(more, mine, share)
         lead = np.where(more, mine / everybody if everybody > 0 else np.nan, lead)

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from stillwatch.facts import span
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import DAY, distinct, median
-from stillwatch.traffic import NONE, Ints, Traffic
+from stillwatch.records import Context
+from stillwatch.traffic import NONE, Fact, Ints, Traffic
+
+TOKENS = ("input_tokens", "output_tokens")
 
 LEAST_OTHERS = 10
 "Other accounts of a plan from which their usual can be told."
 
 
+def _counting(traffic: Traffic, context: Context) -> pa.Table:
+    return pa.table({"calls": [traffic.calls - min(traffic.column(name).null_count for name in TOKENS)]})
+
+
+COUNTED = Fact("tokens counted", (), _counting, lambda parts: any(part["calls"][0].as_py() for part in parts))
+"Whether the log counts the tokens of any call."
+
+
 def _spent(traffic: Traffic) -> Floats:
     """What each call used: tokens of request and answer, or its cost where the log counts no tokens; 0 where unknown."""
-    names: tuple[str, ...] = ("input_tokens", "output_tokens")
-    if all(traffic.column(name).null_count == traffic.calls for name in names):
-        names = ("cost",)
+    names = TOKENS if traffic.whole(COUNTED) else ("cost",)
     known = [pc.fill_null(pc.cast(traffic.column(name), pa.float64()), 0.0).to_numpy() for name in names]
     # A kept call stands for those that were not kept, so that accounts kept at different rates compare.
     return np.asarray(np.sum(known, axis=0) / pc.fill_null(traffic.column("sampled"), 1.0).to_numpy(), np.float64)
@@ -28,15 +40,19 @@ def load(traffic: Traffic) -> Floats:
     """Tokens (or cost) of each account per day on which it called at all, UTC; NaN where nothing is known of any call."""
     account, count = traffic.account, len(traffic.accounts)
     spent = np.bincount(account, weights=_spent(traffic), minlength=count)
-    days = np.bincount(account[distinct(account, traffic.ts // DAY - traffic.ts.min() // DAY)], minlength=count)
+    days = np.bincount(account[distinct(account, traffic.ts // DAY - span(traffic)[0] // DAY)], minlength=count)
     return np.where(spent > 0, spent / np.maximum(1, days), np.nan)
+
+
+def _plans(traffic: Traffic) -> pa.DictionaryArray:
+    column = traffic.column("plan").combine_chunks()
+    array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    return array.dictionary_encode()
 
 
 def plan_of(traffic: Traffic) -> Ints:
     """Code of each account's plan, by its last call that tells one; NONE where none does."""
-    column = traffic.column("plan").combine_chunks()
-    array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-    plan = array.dictionary_encode().indices.fill_null(int(NONE)).to_numpy(zero_copy_only=False).astype(np.int64)
+    plan = _plans(traffic).indices.fill_null(int(NONE)).to_numpy(zero_copy_only=False).astype(np.int64)
     out = np.full(len(traffic.accounts), NONE)
     known = plan != NONE
     out[traffic.account[known]] = plan[known]
@@ -58,17 +74,39 @@ def usual_of_others(plan: Ints, rates: Floats) -> Floats:
     return np.where(left >= LEAST_OTHERS, usual, np.nan)
 
 
+def _rated(traffic: Traffic, context: Context) -> pa.Table:
+    """Account, plan and use of every account of which both are known."""
+    rates, plan = load(traffic), plan_of(traffic)
+    usable = np.flatnonzero((plan != NONE) & ~np.isnan(rates))
+    return pa.table({"account": traffic.accounts[usable], "plan": _plans(traffic).dictionary.take(pa.array(plan[usable])).cast(pa.string()), "rate": rates[usable]})
+
+
+def _times(parts: Sequence[pa.Table]) -> tuple[Ints, Floats]:
+    """(accounts, ascending; how many times as much each uses as the median of the others with its plan, NaN where unknown)."""
+    table = pa.concat_tables(parts).sort_by("account")
+    plan = table["plan"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    rates = table["rate"].to_numpy()
+    usual = usual_of_others(plan, rates)
+    return table["account"].to_numpy(), np.divide(rates, usual, out=np.full(len(rates), np.nan), where=usual > 0)
+
+
+USE = Fact("use by plan", ("plan",), _rated, _times, after=("tokens counted", "span"))
+"What every account uses, beside others of its plan."
+
+FACTS = (COUNTED, USE)
+
+
 def plan_use(groups: Groups) -> Floats:
     """How many times as much the group's median account uses in a day as the median of the others with its plan.
 
     All of an account's traffic counts, not only that of the group: the plan pays for all.
     """
     traffic = groups.traffic
-    plan, rates = plan_of(traffic), load(traffic)
-    usable = np.flatnonzero((plan != NONE) & ~np.isnan(rates))
+    known, theirs = traffic.whole(USE)
     times = np.full(len(traffic.accounts), np.nan)
-    usual = usual_of_others(plan[usable], rates[usable])
-    times[usable] = np.divide(rates[usable], usual, out=np.full(len(usable), np.nan), where=usual > 0)
+    at = np.minimum(np.searchsorted(known, traffic.accounts), max(0, len(known) - 1))
+    here = known[at] == traffic.accounts if len(known) else np.zeros(len(times), np.bool_)
+    times[here] = theirs[at[here]]
     account = traffic.account[groups.calls]
     one = distinct(groups.label, account)
     one = one[~np.isnan(times[account[one]])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
+from stillwatch.facts import span
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import DAY, distinct, mean, thinned
 from stillwatch.traffic import Bools, Ints
@@ -36,7 +37,7 @@ def no_ramp(groups: Groups) -> Floats:
     """
     signup, known = _signup(groups)
     ts = groups.traffic.ts[groups.calls]
-    inside = known & (signup >= groups.traffic.ts.min()) & (ts >= signup)
+    inside = known & (signup >= span(groups.traffic)[0]) & (ts >= signup)
     label, account, day = groups.label[inside], groups.traffic.account[groups.calls][inside], (ts - signup)[inside] // DAY
     one = distinct(label, account)
     width = len(groups.traffic.accounts)
@@ -56,7 +57,7 @@ def new_accounts(groups: Groups) -> Floats:
     signup, known = _signup(groups)
     rows = np.flatnonzero(known)
     one = rows[distinct(groups.label[rows], groups.traffic.account[groups.calls][rows])]
-    return mean(groups.count, groups.label[one], (signup[one] >= groups.traffic.ts.min()).astype(np.float64))
+    return mean(groups.count, groups.label[one], (signup[one] >= span(groups.traffic)[0]).astype(np.float64))
 
 
 def _rows() -> list[dict[str, object]]:

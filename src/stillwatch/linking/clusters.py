@@ -159,7 +159,7 @@ def _cluster(traffic: Traffic, parts: list[Family], told: Told, replayed: list[I
     calls = calls[np.isin(traffic.account[calls], accounts)]
     if len(ends):
         calls = np.union1d(calls, replay.core(traffic, ends))
-    unrelated = strangers(traffic, accounts)
+    unrelated = strangers(traffic.owners, accounts)
     wordings = np.concatenate([part.wordings for part in parts]) if parts else np.zeros(0, np.int64)
     family = np.repeat(np.arange(len(parts)), [len(part.wordings) for part in parts]).astype(np.int64)
     now = np.concatenate([part.now for part in parts]) if parts else np.zeros(0, np.int64)
@@ -178,7 +178,7 @@ def _cluster(traffic: Traffic, parts: list[Family], told: Told, replayed: list[I
         share=exposure.share(wordings),
         named=np.minimum(named, len(np.unique(traffic.org[accounts]))),
         share_named=share_named,
-        replaying=strangers(traffic, inside) if len(inside) else 0,
+        replaying=strangers(traffic.owners, inside) if len(inside) else 0,
         carried=np.array([np.isin(accounts, part.accounts) for part in parts], np.bool_).reshape(len(parts), len(accounts)).T,
         ties=tuple(_facts(edges, accounts, len(traffic.accounts))),
         own=told.own,

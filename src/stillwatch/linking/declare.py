@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from stillwatch.traffic import Ints, Traffic, distinct_rows
+from stillwatch.traffic import Ints, Owners, Traffic, distinct_rows
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,11 @@ def every_tie(package: str = "stillwatch.linking.ties") -> dict[str, Tie]:
     return dict(sorted(found.items()))
 
 
-def among_strangers(traffic: Traffic, account: Ints, key: Ints, least: int, most_share: float) -> tuple[Ints, Ints]:
+def among_strangers(owners: Owners, account: Ints, key: Ints, least: int, most_share: float) -> tuple[Ints, Ints]:
     """Edges whose key joins at least `least` units but at most `most_share` of all: neither one firm's nor everybody's."""
-    pairs, _ = distinct_rows(key, traffic.unit[account])
+    pairs, _ = distinct_rows(key, owners.unit[account])
     keys, units = np.unique(pairs[0], return_counts=True)
-    wanted = keys[(units >= least) & (units <= max(least, most_share * traffic.units))]
+    wanted = keys[(units >= least) & (units <= max(least, most_share * owners.units))]
     keep = np.isin(key, wanted)
     edges, _ = distinct_rows(account[keep], key[keep])
     return edges[0], edges[1]

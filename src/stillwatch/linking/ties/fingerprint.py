@@ -20,7 +20,7 @@ def edges(traffic: Traffic) -> tuple[Ints, Ints]:
     for offset, name in enumerate(("headers", "net")):
         code, _ = codes(traffic.column(name))
         known = code != NONE
-        account, key = among_strangers(traffic, traffic.account[known], code[known], LEAST, MOST_SHARE)
+        account, key = among_strangers(traffic.owners, traffic.account[known], code[known], LEAST, MOST_SHARE)
         accounts.append(account)
         keys.append(key * 2 + offset)
     return np.concatenate(accounts), np.concatenate(keys)

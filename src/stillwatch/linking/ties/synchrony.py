@@ -41,7 +41,7 @@ def edges(traffic: Traffic) -> tuple[Ints, Ints]:
         one = np.minimum.reduceat(_hashed(slot, 2 * band + 1), first)
         two = np.minimum.reduceat(_hashed(slot, 2 * band + 2), first)
         key = ((one ^ (two << np.uint64(1))) & ~np.uint64(15) | np.uint64(band)).view(np.int64)
-        some, kept = among_strangers(traffic, who, key, LEAST, MOST_SHARE)
+        some, kept = among_strangers(traffic.owners, who, key, LEAST, MOST_SHARE)
         accounts.append(some)
         keys.append(kept)
     return np.concatenate(accounts), np.concatenate(keys)
