@@ -16,9 +16,9 @@ ROOT = Path(stillwatch.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
-LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts"}
+LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "parts"}
 WORDS = {"records", "errors"}
-PURE = {"records", "codes", "owners", "traffic", "facts", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
+PURE = {"records", "codes", "owners", "traffic", "facts", "parts", "survey", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
 
 MAY: dict[str, set[str]] = {
     "records": set(),
@@ -29,6 +29,8 @@ MAY: dict[str, set[str]] = {
     "owners": WORDS | {"codes"},
     "traffic": WORDS | {"codes", "owners"},
     "facts": WORDS | {"codes", "traffic"},
+    "parts": WORDS | {"codes", "owners", "traffic", "facts"},
+    "survey": {"features", "linking", *LOW, *WORDS},
     "sketch": WORDS,
     "evidence": WORDS,
     **{stage: LOW | WORDS for stage in STAGES},
@@ -38,7 +40,7 @@ MAY: dict[str, set[str]] = {
     "store": STAGES | LOW | WORDS | {"calls", "files"},
     "results": {"engines", "store", *STAGES, *LOW, *WORDS},
     "sources": {"intake", "engines", "store", "files", *LOW, *WORDS},
-    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "files", "results", "sources"},
+    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "files", "results", "sources", "survey"},
     "account": {"store", *STAGES, *LOW, *WORDS},
     "doors": {"flow", "account", "results", *WORDS},
     "__main__": {"doors"},

@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.linking.carriers import carriers, pairs_table
-from stillwatch.linking.clusters import communities, link
+from stillwatch.facts import every_fact
+from stillwatch.linking.carriers import reused
+from stillwatch.linking.clusters import Placed, communities, link, suspects
 from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import NOTHING, History, exposure_table, merge, share_now
+from stillwatch.linking.ties import replay
+from stillwatch.linking.used import used
+from stillwatch.parts import One, with_facts
+from stillwatch.records import NO_CONTEXT
 from stillwatch.traffic import Traffic, from_rows, strangers
 
 TEMPLATE = [8 * i for i in range(1, 9)]
@@ -35,14 +40,19 @@ def _bystanders(start: int, count: int) -> list[dict[str, Any]]:
 
 def _history(rows: list[dict[str, Any]]) -> History:
     traffic = from_rows(rows)
-    return merge([exposure_table(traffic)], [pairs_table(carriers(traffic), traffic)])
+    return merge([exposure_table(traffic)], [reused(traffic)])
 
 
 def _linked(rows: list[dict[str, Any]], history: History = NOTHING) -> tuple[Traffic, list[Any], float]:
-    traffic = from_rows(rows)
-    edges = {name: tie.edges(traffic) for name, tie in every_tie().items()}
-    found = link(traffic, edges, history)
-    return traffic, found.clusters, found.pooled
+    log = with_facts(One(from_rows(rows)), every_fact("stillwatch.linking.ties"), NO_CONTEXT)
+    edges = {name: tie.edges(log.among(np.arange(len(log.owners.accounts)))) for name, tie in every_tie().items()}
+    exposed = exposure_table(from_rows(rows)).drop_columns("unit")
+    now = share_now(np.stack([column.to_numpy() for column in exposed.columns], axis=1), history)
+    pairs = log.each(lambda part: {"pairs": reused(part)}, ())["pairs"]
+    found = link(log, used(pairs, history), replay.links(log.among(np.zeros(0, np.int64))), history, (now, now))
+    traffic = suspects(log, found, found.clusters)
+    placed = Placed(found, traffic, edges)
+    return traffic, [placed(cluster) for cluster in found.clusters], found.pooled
 
 
 CAMPAIGN = [row for account in range(20) for row in _calls(account)]
@@ -70,7 +80,7 @@ def test_history_counts_earlier_organisations_that_used_the_wording_again() -> N
 def test_history_is_the_union_of_scans_in_any_order() -> None:
     one, two = from_rows(_bystanders(0, 30) + CAMPAIGN), from_rows(_bystanders(10, 40))
     exposures = [exposure_table(one), exposure_table(two)]
-    pairs = [pairs_table(carriers(one), one), pairs_table(carriers(two), two)]
+    pairs = [reused(one), reused(two)]
     there, back = merge(exposures, pairs), merge(exposures[::-1], pairs[::-1])
     assert there.units.tolist() == back.units.tolist() and there.calls.tolist() == back.calls.tolist()
     assert there.wording.tolist() == back.wording.tolist() and there.pair_unit.tolist() == back.pair_unit.tolist()

@@ -22,7 +22,7 @@ from stillwatch.drill.scenario import Planted
 from stillwatch.evidence.strangers import log10_e
 from stillwatch.features import clients, dealing, plan_use, volume
 from stillwatch.features.declare import Groups
-from stillwatch.linking.carriers import carriers, pairs_table
+from stillwatch.linking.carriers import reused
 from stillwatch.linking.history import exposure_table, merge, reference_exposure, share_now
 from stillwatch.records import Cluster
 from stillwatch.traffic import Traffic, from_rows
@@ -217,10 +217,10 @@ def test_a_thinned_history_makes_no_old_wording_new() -> None:
     """The mean of the e-values of innocent wordings stays at most 1; weighed by its calls alone the same history breaks that."""
     rng = np.random.default_rng(7)
     today, before = _innocents(rng, 0, 1.0), _innocents(rng, 10_000, 0.3)
-    pairs = pairs_table(carriers(before), before)
+    pairs = reused(before)
     exposure = exposure_table(today)
     now = np.stack([exposure[f"calls_{i}"].to_numpy() for i in range(3)], axis=1)
-    words, counts = np.unique(carriers(today).pair_wording, return_counts=True)
+    words, counts = np.unique(reused(today)["wording"].to_numpy(), return_counts=True)
     mean = {}
     for name, table in (("weighed", reference_exposure(before)), ("plain", exposure_table(before))):
         history = merge([table], [pairs])

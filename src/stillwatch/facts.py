@@ -17,7 +17,7 @@ from stillwatch.traffic import Fact, Traffic
 
 def every_fact(*packages: str) -> list[Fact]:
     """The facts of this file and of all modules of some packages (`FACTS`), those that others need first."""
-    found = {fact.name: fact for fact in (SPAN, MODELS, ACCOUNTS)}
+    found = {fact.name: fact for fact in (SPAN, MODELS, ACCOUNTS, COUNT)}
     for package in packages:
         folder = importlib.import_module(package)
         for module in pkgutil.iter_modules(folder.__path__, package + "."):
@@ -86,3 +86,19 @@ def _accounts(parts: Sequence[pa.Table]) -> dict[str, Ints]:
 
 ACCOUNTS = Fact("accounts", ("ts",), _accounts_of, _accounts)
 "Arrays by account code: account (keyed hash), calls, first and last call (microseconds)."
+
+
+def _count_of(traffic: Traffic, context: Context) -> pa.Table:
+    mixed = traffic.column("call").to_numpy().astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    column = traffic.column("sampled")
+    stands = float((1.0 / pc.fill_null(column, 1.0).to_numpy()).sum()) if column.null_count < traffic.calls else float(traffic.calls)
+    return pa.table({"calls": [traffic.calls], "mixed": pa.array([int((mixed ^ (mixed >> np.uint64(31))).sum())], pa.uint64()), "stands": [stands]})
+
+
+def _count(parts: Sequence[pa.Table]) -> tuple[int, int, float]:
+    both = pa.concat_tables(parts)
+    return int(both["calls"].to_numpy().sum()), int(both["mixed"].to_numpy().sum()), float(np.sort(both["stands"].to_numpy()).sum())
+
+
+COUNT = Fact("count", ("sampled",), _count_of, _count)
+"""(calls; a number that tells logs apart by their call ids, in any order; how many calls these stand for, where the log keeps a sample)."""

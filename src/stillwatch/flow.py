@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -21,14 +22,16 @@ from stillwatch.drill import compose, scenario
 from stillwatch.engines import local
 from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
+from stillwatch.facts import COUNT, every_fact
 from stillwatch.features.declare import Groups, columns, every_feature, lacking
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.linking import clusters as linking
-from stillwatch.linking.carriers import carriers, pairs_table
 from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import merge, reference_exposure, shares
+from stillwatch.linking.history import merge, share_now, shares
 from stillwatch.linking.ties import replay
+from stillwatch.linking.used import maybe_common, used
+from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
@@ -36,12 +39,15 @@ from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
+from stillwatch.survey import survey
 from stillwatch.traffic import Traffic
 
 Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
-NO_REPLAYS = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
+"Packages whose modules may need facts of a whole log."
+
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
@@ -83,9 +89,10 @@ def watch(
             raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
         found = examine(log, reference, step, priced, events)
         step("writing", 0)
-        accounts = log.traffic.accounts
+        accounts = found.parts.owners.accounts
         # The unit as well: one log's accounts, keys and end users have names of their own.
-        scan = blake2b(unit.encode() + log.traffic.marks["call"].to_numpy().tobytes(), key=secret, digest_size=8).hexdigest()
+        calls, mixed, _ = found.parts.given[COUNT.name]
+        scan = blake2b(f"{unit} {calls} {mixed}".encode(), key=secret, digest_size=8).hexdigest()
         if not fleeting:
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
@@ -97,7 +104,7 @@ def watch(
             "pseudonymous": pseudonymous,
             "context": None if context is None else str(context),
         }
-        summary["context"] = None if context is None else results.told(events, log)
+        summary["context"] = None if context is None else results.told(events, accounts)
         summary["scan"] = None if fleeting else scan
         summary["key_fingerprint"] = keys.fingerprint(secret)
         results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
@@ -110,37 +117,35 @@ def watch(
 
 def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT) -> Found:
     """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
-    traffic = log.traffic
     ties, features, detectors = every_tie(), every_feature(), every_detector()
+    missing = _missing(log)
     tie_off = local.off({name: tie.reads for name, tie in ties.items()}, log.present)
+    step("counting", 0)
+    parts = with_facts(log.parts, every_fact(*FACTS), context)
+    step("surveying", 0)
+    seen = survey(parts, missing, [name for name in ties if name not in tie_off], context)
     step("linking", 0)
-    edges = {name: tie.edges(traffic) for name, tie in ties.items() if name not in tie_off}
-    linked = linking.link(traffic, edges, reference.history)
+    links = replay.links(parts.among(np.zeros(0, np.int64))) if "replay" in seen.edges else replay.NO_LINKS
+    shares_now = share_now(seen.by_owner, reference.history), share_now(seen.by_name, reference.history)
+    linked = linking.link(parts, used(seen.wordings, reference.history), links, reference.history, shares_now)
     step("weighing", len(linked.clusters))
-    weighed = sorted(weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled)), key=lambda each: not each.strong)
-    missing = frozenset(name for feature in features.values() for name in feature.reads if name not in log.present)
-    label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
-    calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
-    # What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first.
-    strong = sum(each.strong for each in weighed)
-    values = columns(Groups(traffic, calls, label, len(weighed), context), [f for f in features.values() if not f.clusters_only], missing)
-    some = label < strong
-    compared = columns(Groups(traffic, calls[some], label[some], strong, context), [f for f in features.values() if f.clusters_only], missing)
-    values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
-    if "wordings" not in missing:
-        values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
-    kept = states.States(_organisations(traffic, missing, context), pairs_table(linked.carriers, traffic))
+    listed_ones = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled))
+    traffic = linking.suspects(parts, linked, [each.cluster for each in listed_ones])
+    placed = linking.Placed(linked, traffic, seen.edges)
+    weighed = sorted((replace(each, cluster=placed(each.cluster)) for each in listed_ones), key=lambda each: not each.strong)
+    values = _values(traffic, weighed, missing, context)
+    kept = states.States(seen.organisations, seen.wordings)
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
     speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
     judged = []
     for at, each in enumerate(weighed):
         mine = {name: column[at] for name, column in values.items()}
-        said = [seen for detector in detectors.values() if (seen := evidence(detector, mine, ranges)) is not None]
+        said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
         judged.append(judge.judge(each, mine, said, speaking))
     step("telling", len(judged))
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
-    draw = partial(picture.draw, traffic=traffic, edges=edges, releases=picture.appearances(traffic) if judged else {})
+    draw = partial(picture.draw, traffic=traffic, edges=seen.edges, releases=picture.appearances(traffic) if judged else {})
     leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled), speaking=speaking)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
@@ -148,18 +153,37 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     for case in judge.cases(judged):
         campaigns.append(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context))
         taken.add(campaigns[-1].earliest)
-        listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [linking.touched(linked, one.weighed.cluster) for one in case]))
+        listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [one.weighed.cluster for one in case]))
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     untold = {name: sorted({f"{part} (--context)" for f in detector.reads for part in lacking(features[f], context)}) for name, detector in detectors.items()}
-    off = (
-        local.off(columns_of, log.present) | {name: parts for name, parts in untold.items() if parts} | {f"tie: {name}": lack for name, lack in tie_off.items()}
-    )
+    off = local.off(columns_of, log.present) | {name: lack for name, lack in untold.items() if lack} | {f"tie: {name}": lack for name, lack in tie_off.items()}
     tested = sum(weigh.is_tested(each) for each in linked.clusters)
     standing = membership.steady(linked.clusters, listed, linked.pooled)
-    members = membership.tables(traffic, listed, edges, replay.links(traffic)[:2] if "replay" in edges else NO_REPLAYS, standing)
+    ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
+    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing)
     members["own"] = _own(traffic, listed, missing)
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members)
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts)
+
+
+def _missing(log: local.Gathered) -> frozenset[str]:
+    """Columns that features read and the log does not carry."""
+    return frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
+
+
+def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[str], context: Context) -> dict[str, list[float | None]]:
+    """Every feature of every cluster. What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first."""
+    features = every_feature().values()
+    label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
+    calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
+    strong = sum(each.strong for each in weighed)
+    values = columns(Groups(traffic, calls, label, len(weighed), context), [f for f in features if not f.clusters_only], missing)
+    some = label < strong
+    compared = columns(Groups(traffic, calls[some], label[some], strong, context), [f for f in features if f.clusters_only], missing)
+    values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
+    if "wordings" not in missing:
+        values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
+    return values
 
 
 def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str]) -> pa.Table:
@@ -190,8 +214,8 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
         log = gather([source], how, lambda rejected: None, lambda count: step("reading history", count))
         if log is None:
             raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
-        missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
-        kept.append(states.States(_organisations(log.traffic, missing, context), pairs_table(carriers(log.traffic), log.traffic)))
+        seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
+        kept.append(states.States(seen.organisations, seen.wordings))
     history = merge([_exposure(each) for each in kept], [each.wordings for each in kept])
     organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
     return Reference(history, organisations, kept)
@@ -199,18 +223,6 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
 
 def _exposure(kept: states.States) -> pa.Table:
     return kept.organisations.select([name for name in kept.organisations.column_names if name == "unit" or name.startswith("calls_")])
-
-
-def _organisations(traffic: Traffic, missing: frozenset[str], context: Context) -> pa.Table:
-    """Every organisation's exposure and features, as a later scan's reference."""
-    unit = traffic.unit[traffic.account]
-    order = np.argsort(unit, kind="stable")
-    features = [feature for feature in every_feature().values() if not feature.clusters_only]
-    values = columns(Groups(traffic, order, unit[order], traffic.units, context), features, missing)
-    table = reference_exposure(traffic)
-    for name, column in values.items():
-        table = table.append_column(name, pa.array(column, pa.float64()))
-    return table
 
 
 def _ranges(organisations: pa.Table) -> Mapping[str, Range]:
@@ -232,7 +244,9 @@ def _placebo(kept: states.States, reference: Reference) -> Placebo:
     if not reference.kept:
         return NOT_RUN
     everybody = [kept, *reference.kept]
-    both = merge([_exposure(each) for each in everybody], [each.wordings for each in everybody])
+    # The placebo looks at wordings that several use again, and a long log's pairs are mostly of others.
+    common = maybe_common(*(each.wordings["wording"].to_numpy() for each in everybody))
+    both = merge([_exposure(each) for each in everybody], [each.wordings.filter(pa.array(some)) for each, some in zip(everybody, common, strict=True)])
     now, before = kept.organisations.num_rows, len(reference.history.units)
     return placebo(both.wording, both.pair_unit, both.units, now / (now + before), lambda today: shares(both.calls[today], both.calls[~today]))
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.codes import NONE, Bools, Ints, codes, merged
 
+
 @dataclass(frozen=True)
 class Owners:
     """Whose the accounts of a log are. Arrays by account code, but for `unit_hash`."""

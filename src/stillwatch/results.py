@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch import __version__
+from stillwatch.codes import Ints
 from stillwatch.engines.local import Gathered
 from stillwatch.evidence.placebo import Placebo
+from stillwatch.facts import COUNT, SPAN
 from stillwatch.features.rows import KEPT
 from stillwatch.linking.history import History
+from stillwatch.parts import Parts
 from stillwatch.records import Campaign, Context, Rejected
 from stillwatch.store.states import States
 
@@ -53,6 +55,8 @@ class Found:
     "What later scans may use."
     members: dict[str, pa.Table]
     "What explains any account (campaigns.membership)."
+    parts: Parts
+    "The log, with the facts of the whole."
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,8 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
         "calls_read": log.read,
         "calls_rejected": rejected.count,
         "calls_duplicate": log.duplicates,
-        "accounts": len(log.traffic.accounts),
-        "organisations": log.traffic.units,
+        "accounts": len(found.parts.owners.accounts),
+        "organisations": found.parts.owners.units,
         "reference_organisations": len(reference.history.units),
         "clusters_tested": found.tested,
         "alerts": verdicts["alert"],
@@ -144,12 +148,12 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
             else "not run: it needs a history",
         },
         "cannot_decide": _cannot_decide(log, reference),
-        "sampled": _sampled(log),
+        "sampled": _sampled(found.parts),
         "seconds": round(seconds, 3),
         "peak_bytes": peak,
         "versions": {"stillwatch": __version__, "python": platform.python_version(), "pyarrow": pa.__version__},
-        "first_ts": int(log.traffic.ts.min()),
-        "last_ts": int(log.traffic.ts.max()),
+        "first_ts": found.parts.given[SPAN.name][0],
+        "last_ts": found.parts.given[SPAN.name][1],
     }
 
 
@@ -160,17 +164,14 @@ def _cannot_decide(log: Gathered, reference: Reference) -> str | None:
     return None if reference.history.known else NO_HISTORY
 
 
-def _sampled(log: Gathered) -> dict[str, Any] | None:
+def _sampled(log: Parts) -> dict[str, Any] | None:
     """Of a log that keeps a sample of its calls: the share, and what that means for the results; None where all are kept as far as known."""
-    column = log.traffic.column("sampled")
-    if column.null_count == log.traffic.calls:
-        return None
-    weights = 1.0 / pc.fill_null(column, 1.0).to_numpy()
-    share = log.traffic.calls / float(weights.sum())
+    calls, _, stands = log.given[COUNT.name]
+    share = calls / stands
     if share >= 1.0:
         return None
     text = (
-        f"The log keeps about {share:.1%} of the calls ({log.traffic.calls:,} of some {weights.sum():,.0f}). Less is found than in a whole log; what is"
+        f"The log keeps about {share:.1%} of the calls ({calls:,} of some {stands:,.0f}). Less is found than in a whole log; what is"
         " found is as sure. Counts of calls and tokens are of what is kept, unless they say otherwise."
     )
     if share < KEPT:
@@ -178,12 +179,12 @@ def _sampled(log: Gathered) -> dict[str, Any] | None:
     return {"share": round(share, 6), "text": text}
 
 
-def told(context: Context, log: Gathered) -> dict[str, int]:
+def told(context: Context, accounts: Ints) -> dict[str, int]:
     """What a context file told, in counts: of the banned accounts that it names, how many occur in the log."""
     named = {account for ban in context.bans for account in ban.accounts}
     return {
         "releases": len(context.releases), "bans": len(context.bans), "payments": len(context.payments), "banned_accounts": len(named),
-        "banned_in_log": int(np.isin(log.traffic.accounts, sorted(named)).sum()),
+        "banned_in_log": int(np.isin(accounts, sorted(named)).sum()),
     }  # fmt: skip
 
 

@@ -105,6 +105,11 @@ class Traffic:
         """Exact-prompt code of each call, NONE where no content is kept."""
         return codes(self.column("prompt"))[0]
 
+    @cached_property
+    def prompts(self) -> Ints:
+        """Exact-prompt hash of each call; calls whose content is not kept have one and the same."""
+        return np.asarray(pc.fill_null(self.column("prompt"), 0).to_numpy(), np.int64)
+
     @property
     def org(self) -> Ints:
         """Visible organisation of each account, as a code."""

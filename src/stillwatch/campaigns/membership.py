@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from stillwatch.campaigns.explain import AGAIN
 from stillwatch.campaigns.weigh import weigh, worth_a_look
+from stillwatch.facts import ACCOUNTS
 from stillwatch.records import Cluster
 from stillwatch.traffic import Bools, Ints, Traffic
 
@@ -23,8 +24,10 @@ Listed = Sequence[tuple[str, str, Sequence[Cluster]]]
 Edges = Mapping[str, tuple[Ints, Ints]]
 "Tie -> (account codes, keys)."
 
-Replayed = tuple[Ints, Ints]
-"(issuing call, replaying call) of every replay between strangers."
+Replayed = tuple[Ints, Ints, Ints, Ints]
+"(account code at the issue, when; account code at the replay, when) of every replay between strangers, microseconds."
+
+NO_REPLAYS: Replayed = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 REPLAY = "replay"
 "The tie whose keys are told as one: every digest is shared by two accounts only."
@@ -42,7 +45,7 @@ ENDS = pa.schema([("account", pa.int64()), ("cluster", pa.int64()), ("ts", pa.in
 MODELS = pa.schema([("cluster", pa.int64()), ("family", pa.int64()), ("ts", pa.int64()), ("prompt", pa.int64())])
 TIES = pa.schema([("account", pa.int64()), ("tie", pa.string()), ("key", pa.int64()), ("accounts", pa.int64()), ("outside", pa.int64())])
 HOLDERS = pa.schema([("tie", pa.string()), ("key", pa.int64()), ("campaign", pa.string()), ("members", pa.int64()), ("members_all", pa.int64())])
-ACCOUNTS = pa.schema([("account", pa.int64()), ("calls", pa.int64()), ("first_ts", pa.int64()), ("last_ts", pa.int64())])
+SEEN = pa.schema([("account", pa.int64()), ("calls", pa.int64()), ("first_ts", pa.int64()), ("last_ts", pa.int64())])
 OWN = pa.schema([("account", pa.int64()), ("campaign", pa.string()), ("signal", pa.string()), ("value", pa.float64())])
 
 
@@ -56,11 +59,11 @@ def tables(traffic: Traffic, listed: Listed, edges: Edges, replayed: Replayed, s
     for _, _, clusters in listed:
         for cluster in clusters:
             accused[cluster.accounts] = True
-    call_of = np.concatenate(replayed)
-    replays = np.repeat([False, True], [len(part) for part in replayed])
+    who, when = np.concatenate(replayed[::2]), np.concatenate(replayed[1::2])
+    replays = np.repeat([False, True], [len(part) for part in replayed[::2]])
     made: dict[str, list[dict[str, object]]] = {"clusters": [], "families": [], "models": []}
     touches, ends = [np.zeros((5, 0), np.int64)], [np.zeros((4, 0), np.int64)]
-    outside_all, ends_outside = int((~accused).sum()), int((~accused[np.unique(traffic.account[call_of])]).sum())
+    outside_all, ends_outside = int((~accused).sum()), int((~accused[np.unique(who)]).sum())
     several = [(campaign, verdict, cluster) for campaign, verdict, clusters in listed for cluster in clusters]
     for number, (campaign, verdict, cluster) in enumerate(several):
         family, call = _told(traffic, cluster)
@@ -69,16 +72,16 @@ def tables(traffic: Traffic, listed: Listed, edges: Edges, replayed: Replayed, s
         made["clusters"].append({
             "cluster": number, "campaign": campaign, "verdict": verdict, "families": count, "needed": cluster.needed,
             "needed_kin": cluster.needed_kin, "members": len(cluster.accounts),
-            "ends": len(cluster.ends), "ends_outside": ends_outside, "outside_all": outside_all, "stands": cluster.name in standing, "replay_ts": _first_replay(traffic, cluster, replayed[1]),
+            "ends": len(cluster.ends), "ends_outside": ends_outside, "outside_all": outside_all, "stands": cluster.name in standing, "replay_ts": _first_replay(cluster, *replayed[2:]),
         })  # fmt: skip
         made["families"] += [{"cluster": number, **_family(account[family == each], each, cluster.accounts, accused)} for each in range(count)]
         made["models"] += [{"cluster": number, **row} for row in _model(traffic, cluster)]
         touches.append(np.stack([traffic.accounts[account], np.full(len(call), number), family, traffic.ts[call], traffic.prompt[call]]))
-        mine = np.isin(traffic.account[call_of], cluster.ends)
-        ends.append(np.stack([traffic.accounts[traffic.account[call_of[mine]]], np.full(int(mine.sum()), number), traffic.ts[call_of[mine]], replays[mine]]))
-    starts = traffic.starts
+        mine = np.isin(who, cluster.ends)
+        ends.append(np.stack([traffic.accounts[who[mine]], np.full(int(mine.sum()), number), when[mine], replays[mine]]))
+    everybody = traffic.whole(ACCOUNTS)
     return {
-        "accounts": pa.table([traffic.accounts, np.diff(starts), traffic.ts[starts[:-1]], traffic.ts[starts[1:] - 1]], schema=ACCOUNTS),
+        "accounts": pa.table([everybody[name] for name in ("account", "calls", "first", "last")], schema=SEEN),
         "clusters": pa.Table.from_pylist(made["clusters"], CLUSTERS),
         "families": pa.Table.from_pylist(made["families"], FAMILIES),
         "models": pa.Table.from_pylist(made["models"], MODELS),
@@ -174,9 +177,9 @@ def _model(traffic: Traffic, cluster: Cluster) -> list[dict[str, int]]:
     ]  # fmt: skip
 
 
-def _first_replay(traffic: Traffic, cluster: Cluster, replaying: Ints) -> int | None:
+def _first_replay(cluster: Cluster, replaying: Ints, ts: Ints) -> int | None:
     """When a member of a cluster first replayed a stranger's reasoning, None where it has no replays."""
-    mine = traffic.ts[replaying[np.isin(traffic.account[replaying], cluster.ends)]]
+    mine = ts[np.isin(replaying, cluster.ends)]
     return int(mine.min()) if len(mine) else None
 
 

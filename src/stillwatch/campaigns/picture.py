@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from stillwatch.campaigns.judge import Judged
 from stillwatch.facts import MODELS as ASKED
 from stillwatch.facts import span

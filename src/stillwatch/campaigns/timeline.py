@@ -43,7 +43,16 @@ def _around(at: int, begin: int, end: int) -> int:
 
 
 _COUNTS = ("before", "after", "asks")
-BESIDE = pa.schema([("at", pa.int64()), ("model", pa.string()), ("account", pa.int64()), *((name, pa.int64()) for name in _COUNTS), ("weight_before", pa.float64()), ("weight_after", pa.float64())])
+BESIDE = pa.schema(
+    [
+        ("at", pa.int64()),
+        ("model", pa.string()),
+        ("account", pa.int64()),
+        *((name, pa.int64()) for name in _COUNTS),
+        ("weight_before", pa.float64()),
+        ("weight_after", pa.float64()),
+    ]
+)
 
 
 def _calls_beside(traffic: Traffic, context: Context) -> pa.Table:

@@ -152,7 +152,7 @@ def ties(members: Iterable[Tie]) -> Lines:
             ("why", each.why),
             ("joins", _said(each.edges)),
             ("reads", _names(each.reads)),
-            ("marks", "accounts" if each.core is None else "calls"),
+            ("marks", "calls" if each.of_calls else "accounts"),
             ("innocent look-alike", each.lookalike),
             ("blind spot", each.blind_spot),
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.parts import One, Parts
 from stillwatch.records import MARKS
 from stillwatch.traffic import Ints, Traffic
 
@@ -24,8 +25,8 @@ Names = Callable[[pa.RecordBatch, bytes], tuple[Ints, pa.Array]]
 class Gathered:
     """A log after intake: its marks in canonical order, and the way back to the log's own account names."""
 
-    traffic: Traffic
-    "Marks, each call once."
+    parts: Parts
+    "Marks, each call once, in parts of whole organisations."
     read: int
     "Records read, duplicates included."
     duplicates: int
@@ -77,7 +78,7 @@ def gather(batches: Iterable[pa.RecordBatch], mark: Mark, names: Names, key: byt
     kept = order[first]
     kept = kept[np.lexsort((call[kept], ts[kept], account[kept]))]
     present = frozenset(name for name in MARKS.names if table[name].null_count < table.num_rows)
-    return Gathered(Traffic(table.take(kept)), read, read - len(kept), present, known)
+    return Gathered(One(Traffic(table.take(kept))), read, read - len(kept), present, known)
 
 
 def off(reads: Mapping[str, Sequence[str]], present: frozenset[str]) -> dict[str, list[str]]:

@@ -78,7 +78,9 @@ def _rated(traffic: Traffic, context: Context) -> pa.Table:
     """Account, plan and use of every account of which both are known."""
     rates, plan = load(traffic), plan_of(traffic)
     usable = np.flatnonzero((plan != NONE) & ~np.isnan(rates))
-    return pa.table({"account": traffic.accounts[usable], "plan": _plans(traffic).dictionary.take(pa.array(plan[usable])).cast(pa.string()), "rate": rates[usable]})
+    return pa.table(
+        {"account": traffic.accounts[usable], "plan": _plans(traffic).dictionary.take(pa.array(plan[usable])).cast(pa.string()), "rate": rates[usable]}
+    )
 
 
 def _times(parts: Sequence[pa.Table]) -> tuple[Ints, Floats]:

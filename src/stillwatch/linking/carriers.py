@@ -1,8 +1,10 @@
-"""Who carries which wording, and who uses it again in other prompts (compiled)."""
+"""Who uses which wording again in other prompts, and where candidates of a list stand (compiled).
+
+Both are linear in the occurrences: organisations are looked at one after another, each in a table of its own size, and nothing is sorted but what was found.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,83 +15,128 @@ from stillwatch.traffic import Ints, Traffic
 
 _jit = njit(cache=True, nogil=True)
 
-FILTER_BITS = 23
-"Size of the counting filter that drops wordings seen once; too small a filter costs time, never a wording."
+MOST_SLOTS = 1 << 22
+"Slots of the table of one organisation; one with more occurrences is looked at in several turns, each over a share of the wordings."
+
+SCREEN_BITS = 20
+"Size of the screen before a lookup: one bit for each hash of a candidate, small enough for the processor's cache."
 
 
 @_jit
-def _repeated(values: Any, bits: int) -> Any:
-    """Marks the occurrences of values that occur at least twice (a few that occur once pass as well)."""
-    seen = np.zeros(1 << bits, np.uint8)
-    mask = np.uint64((1 << bits) - 1)
-    for value in values:
-        at = (np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits) & mask
-        if seen[at] < 2:
-            seen[at] += 1
-    keep = np.zeros(len(values), np.bool_)
-    for i in range(len(values)):
-        at = (np.uint64(values[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits) & mask
-        keep[i] = seen[at] >= 2
-    return keep
+def _scattered(value: Any) -> Any:
+    return np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)
 
 
 @_jit
-def _reuse(word: Any, owner: Any, prompt: Any) -> Any:
-    """Of occurrences sorted by (word, owner): first index of each pair, and whether it has two different prompts."""
-    n = len(word)
-    first = np.zeros(n, np.int64)
-    again = np.zeros(n, np.bool_)
-    pairs = 0
-    for i in range(n):
-        if i == 0 or word[i] != word[i - 1] or owner[i] != owner[i - 1]:
-            first[pairs] = i
-            pairs += 1
-        elif prompt[i] != prompt[first[pairs - 1]]:
-            again[pairs - 1] = True
-    return first[:pairs], again[:pairs]
+def _again(calls: Any, ends: Any, offsets: Any, values: Any, prompt: Any, most: int) -> Any:
+    """(wording, group) of every wording that stands in two different prompts of a group of calls. `calls`: those of group 0, then 1...; `ends`: where each ends."""
+    size = 1 << 12
+    key, first, stamp = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64)
+    out_word, out_group, used = np.zeros(1024, np.int64), np.zeros(1024, np.int64), 0
+    start, turn_number = 0, 0
+    for group in range(len(ends)):
+        total = 0
+        for i in range(start, ends[group]):
+            total += offsets[calls[i] + 1] - offsets[calls[i]]
+        turns = 1
+        while 2 * total > most * turns:
+            turns *= 2
+        while size < min(most, 2 * total):
+            size *= 2
+        if len(key) < size:
+            key, first, stamp = np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, np.int64)
+        room = 16
+        while room < min(size, 2 * total):
+            room *= 2
+        mask = np.uint64(room - 1)
+        for turn in range(turns):
+            turn_number += 1
+            for i in range(start, ends[group]):
+                call = calls[i]
+                for j in range(offsets[call], offsets[call + 1]):
+                    mixed = _scattered(values[j])
+                    if turns > 1 and (mixed & np.uint64(turns - 1)) != np.uint64(turn):
+                        continue
+                    at = (mixed >> np.uint64(20)) & mask
+                    # A stamp tells whose entry it is: of this turn, of this turn and told already (negative), or an old one.
+                    while abs(stamp[at]) == turn_number and key[at] != values[j]:
+                        at = (at + np.uint64(1)) & mask
+                    if abs(stamp[at]) != turn_number:
+                        stamp[at], key[at], first[at] = turn_number, values[j], prompt[call]
+                    elif stamp[at] > 0 and first[at] != prompt[call]:
+                        stamp[at] = -turn_number
+                        if used == len(out_word):
+                            out_word, out_group = _grown(out_word), _grown(out_group)
+                        out_word[used], out_group[used] = values[j], group
+                        used += 1
+        start = ends[group]
+    return out_word[:used], out_group[:used]
 
 
-@dataclass(frozen=True)
-class Carriers:
-    """Occurrences of repeated wordings, and the (wording, unit) pairs in which the unit uses it again."""
-
-    call: Ints
-    "Call of each occurrence, in order of calls and of appearance within the call."
-    wording: Ints
-    "Wording of each occurrence."
-    pair_wording: Ints
-    "Wording of each reuse pair, ascending."
-    pair_unit: Ints
-    "Unit of each reuse pair, ascending within the wording."
+@_jit
+def _grown(array: Any) -> Any:
+    bigger = np.empty(2 * len(array), array.dtype)
+    bigger[: len(array)] = array
+    return bigger
 
 
-def carriers(traffic: Traffic) -> Carriers:
-    """Find the reuse pairs of a log: linear but for one sort of the repeated occurrences."""
+@_jit
+def _screened(candidates: Any, bits: int) -> Any:
+    """A bit for each candidate's hash, in words of 64."""
+    screen = np.zeros((1 << bits) // 64, np.uint64)
+    for value in candidates:
+        at = _scattered(value) >> np.uint64(64 - bits)
+        screen[at >> np.uint64(6)] |= np.uint64(1) << (at & np.uint64(63))
+    return screen
+
+
+@_jit
+def _standing(offsets: Any, values: Any, candidates: Any, screen: Any, bits: int) -> Any:
+    """(call, number of the candidate) of every occurrence of a candidate, in order of calls and of appearance. `candidates`: ascending."""
+    out_call, out_index, used = np.zeros(1024, np.int64), np.zeros(1024, np.int64), 0
+    for call in range(len(offsets) - 1):
+        for j in range(offsets[call], offsets[call + 1]):
+            at = _scattered(values[j]) >> np.uint64(64 - bits)
+            if (screen[at >> np.uint64(6)] >> (at & np.uint64(63))) & np.uint64(1) == 0:
+                continue
+            low, high = 0, len(candidates)
+            while low < high:
+                middle = (low + high) >> 1
+                if candidates[middle] < values[j]:
+                    low = middle + 1
+                else:
+                    high = middle
+            if low < len(candidates) and candidates[low] == values[j]:
+                if used == len(out_call):
+                    out_call, out_index = _grown(out_call), _grown(out_index)
+                out_call[used], out_index[used] = call, low
+                used += 1
+    return out_call[:used], out_index[:used]
+
+
+def grouped(label: Ints, groups: int) -> tuple[Ints, Ints]:
+    """(rows in order of their group, where each group ends)."""
+    return np.argsort(label, kind="stable").astype(np.int64), np.cumsum(np.bincount(label, minlength=groups)).astype(np.int64)
+
+
+def again(traffic: Traffic, group: Ints, groups: int) -> tuple[Ints, Ints]:
+    """(wording, group) of the wordings that a group of accounts uses in two different prompts. `group`: of each account."""
     offsets, values = traffic.wordings
-    call = np.repeat(np.arange(traffic.calls), np.diff(offsets))
-    keep = _repeated(values, FILTER_BITS)
-    call, wording = call[keep], values[keep]
-    unit = traffic.unit[traffic.account[call]]
-    order = np.lexsort((unit, wording))
-    first, again = _reuse(wording[order], unit[order], traffic.prompt[call[order]])
-    reused = order[first[again]]
-    return Carriers(call, wording, wording[reused], unit[reused])
+    calls, ends = grouped(group[traffic.account], groups)
+    found: tuple[Ints, Ints] = _again(calls, ends, offsets, values, traffic.prompts, MOST_SLOTS)
+    return found
 
 
-def carriers_by_name(traffic: Traffic, found: Carriers, wordings: Ints) -> Ints:
-    """How many organisations by name use each of some wordings (ascending) again.
-
-    By name: what the log calls one organisation is one, but several that share a card are several.
-    """
-    at = np.minimum(np.searchsorted(wordings, found.wording), max(0, len(wordings) - 1))
-    mine = wordings[at] == found.wording if len(wordings) else np.zeros(len(at), np.bool_)
-    call, index = found.call[mine], at[mine].astype(np.int64)
-    org = traffic.org[traffic.account[call]]
-    order = np.lexsort((org, index))
-    first, again = _reuse(index[order], org[order], traffic.prompt[call[order]])
-    return np.bincount(index[order][first[again]], minlength=len(wordings)).astype(np.int64)
+def reused(traffic: Traffic) -> pa.Table:
+    """Reuse pairs as they are kept for later scans: (wording, name of a unit that uses it again in another prompt), in order."""
+    wording, unit = again(traffic, traffic.unit, traffic.units)
+    name = traffic.unit_hash[unit]
+    order = np.lexsort((name, wording))
+    return pa.table({"wording": wording[order], "unit": name[order]})
 
 
-def pairs_table(found: Carriers, traffic: Traffic) -> pa.Table:
-    """Reuse pairs as they are kept for later scans: (wording, unit hash)."""
-    return pa.table({"wording": found.pair_wording, "unit": traffic.unit_hash[found.pair_unit]})
+def standing(traffic: Traffic, candidates: Ints) -> tuple[Ints, Ints]:
+    """(call, number of the candidate) of every occurrence of some wordings (ascending), in order of calls and of appearance in the call."""
+    offsets, values = traffic.wordings
+    found: tuple[Ints, Ints] = _standing(offsets, values, candidates, _screened(candidates, SCREEN_BITS), SCREEN_BITS)
+    return found

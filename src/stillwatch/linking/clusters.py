@@ -7,22 +7,24 @@ one thread over canonically sorted edges, so the same log gives the same cluster
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import networkit as nk
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, triu
 
 from stillwatch.evidence.strangers import LEAST_SHOWN, most_shown
-from stillwatch.linking.carriers import Carriers, carriers, carriers_by_name
-from stillwatch.linking.families import LEAST_UNITS, Families, Family, families
-from stillwatch.linking.history import History, exposures, share_now
+from stillwatch.linking.families import LEAST_UNITS, Candidates, Family, core, families
+from stillwatch.linking.history import History
 from stillwatch.linking.members import NOBODY, Members, Told
 from stillwatch.linking.ties import replay
+from stillwatch.linking.used import Used
+from stillwatch.parts import Parts
 from stillwatch.records import Cluster
-from stillwatch.traffic import Ints, Traffic, merged, strangers
+from stillwatch.traffic import NONE, Bools, Ints, Owners, Traffic, merged, strangers
 
 IN_COMMON = 0.6
 "Jaccard index of the accounts of two keys from which they may be one cluster's: a turn of phrase that two campaigns share joins neither."
@@ -49,13 +51,15 @@ class Linked:
     """What linking found in one log."""
 
     clusters: list[Cluster]
-    "Ordered by name."
+    "Those that can be tested, ordered by name; their calls are not looked up yet (`placed`)."
     families: list[Family]
     "By number, as clusters name them."
     pooled: float
     "Hypotheses for each cluster that can be tested: itself, and what the history alone would have added."
-    carriers: Carriers
-    "Reuse pairs, kept for later scans."
+    candidates: Candidates
+    "The wordings that families are made of."
+    place: Ints
+    "Number of the family of each label of a candidate; NONE where it has too few accounts to be one."
 
 
 def communities(keys: list[Ints], accounts: int) -> list[list[int]]:
@@ -83,20 +87,19 @@ def communities(keys: list[Ints], accounts: int) -> list[list[int]]:
     return sorted(groups.values())
 
 
-def _replay_groups(traffic: Traffic, made: Families) -> list[Ints]:
+def _replay_groups(links: replay.Links, accounts: Ints, made: list[Family]) -> list[Ints]:
     """Accounts at an end of a replay between strangers, grouped by replays and by the families that belong to them."""
-    source, target, _ = replay.links(traffic)
-    if not len(source):
+    if not len(links.digest):
         return []
-    left, right = traffic.account[source], traffic.account[target]
+    left, right = (np.searchsorted(accounts, end).astype(np.int64) for end in (links.source, links.target))
     ends = np.unique(np.concatenate([left, right]))
     pairs_left, pairs_right = [left], [right]
-    for family in made.members:
+    for family in made:
         inside = family.accounts[np.isin(family.accounts, ends)]
         if len(inside) >= max(2, SEEDED * len(family.accounts)):
             pairs_left.append(inside[:-1])
             pairs_right.append(inside[1:])
-    labels = merged(len(traffic.accounts), np.concatenate(pairs_left), np.concatenate(pairs_right))[ends]
+    labels = merged(len(accounts), np.concatenate(pairs_left), np.concatenate(pairs_right))[ends]
     _, group, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     loose = sizes[group] < LOOSE
     return [ends[group == label] for label in np.flatnonzero(sizes >= LOOSE)] + ([ends[loose]] if loose.any() else [])
@@ -108,128 +111,179 @@ def _expected(sizes: Ints, members: int, accounts: int) -> float:
     return float((sizes * p * (1.0 - (1.0 - p) ** (sizes - 1))).sum())
 
 
-def _facts(edges: Edges, accounts: Ints, total: int) -> list[tuple[str, int, int, float | None]]:
+class Facts:
     """Per tie: keys that join at least two members, members they join, and what a random group would show."""
-    facts: list[tuple[str, int, int, float | None]] = []
-    for name, (account, key) in edges.items():
-        if not len(account):
-            continue
-        inside = np.isin(account, accounts)
-        keys, counts = np.unique(key[inside], return_counts=True)
-        shared = keys[counts >= 2]
-        if not len(shared):
-            continue
-        joined = len(np.unique(account[inside & np.isin(key, shared)]))
-        _, sizes = np.unique(key, return_counts=True)
-        facts.append((name, len(shared), joined, min(_expected(sizes, len(accounts), total), float(len(accounts)))))
-    return facts
 
+    def __init__(self, edges: Edges, total: int) -> None:
+        """`edges` of every tie that is on; `total`: accounts of the log."""
+        self._total = total
+        self._of = {}
+        for name, (account, key) in edges.items():
+            if len(account):
+                order = np.argsort(account, kind="stable")
+                self._of[name] = (account[order], key[order], np.unique(key, return_counts=True)[1])
 
-class _Exposure:
-    """Today's share of the exposure in each wording's alphabet, and who carries what, organisations counted by owner and by name."""
-
-    def __init__(self, traffic: Traffic, found: Carriers, made: Families, history: History) -> None:
-        def shares(group: Ints) -> list[float]:
-            return share_now(exposures(traffic, group, int(group.max(initial=-1)) + 1), history)
-
-        self.shares, self.shares_named = shares(traffic.unit), shares(traffic.org)
-        self._wordings = np.sort(np.concatenate([part.wordings for part in made.members])) if made.members else np.zeros(0, np.int64)
-        self._named = carriers_by_name(traffic, found, self._wordings)
-
-    def share(self, wordings: Ints) -> Floats:
-        """Today's share, organisations counted by owner."""
-        return _of_alphabet(self.shares, wordings)
-
-    def by_name(self, wordings: Ints) -> tuple[Ints, Floats]:
-        """(organisations by name that use each wording again, today's share so counted)."""
-        return self._named[np.searchsorted(self._wordings, wordings)], _of_alphabet(self.shares_named, wordings)
+    def __call__(self, accounts: Ints) -> tuple[tuple[str, int, int, float | None], ...]:
+        """(tie, keys, accounts, accounts expected) of a group of accounts (ascending)."""
+        facts: list[tuple[str, int, int, float | None]] = []
+        for name, (account, key, sizes) in self._of.items():
+            low, high = np.searchsorted(account, accounts, "left"), np.searchsorted(account, accounts, "right")
+            who = np.repeat(accounts, high - low)
+            mine = key[np.arange(len(who)) - np.repeat(np.cumsum(high - low) - (high - low), high - low) + np.repeat(low, high - low)]
+            keys, index, counts = np.unique(mine, return_inverse=True, return_counts=True)
+            if not (counts >= 2).any():
+                continue
+            joined = len(np.unique(who[counts[index] >= 2]))
+            facts.append((name, int((counts >= 2).sum()), joined, min(_expected(sizes, len(accounts), self._total), float(len(accounts)))))
+        return tuple(facts)
 
 
 def _of_alphabet(shares: list[float], wordings: Ints) -> Floats:
     return np.asarray(np.asarray(shares, np.float64)[np.minimum(wordings & 7, len(shares) - 1)])
 
 
-def _cluster(traffic: Traffic, parts: list[Family], told: Told, replayed: list[Ints], edges: Edges, history: History, exposure: _Exposure) -> Cluster | None:
+@dataclass(frozen=True)
+class _Log:
+    """What clusters are weighed against."""
+
+    owners: Owners
+    history: History
+    shares: list[float]
+    "Today's share of the exposure by alphabet, organisations counted by owner."
+    shares_named: list[float]
+    "The same, organisations counted by name."
+
+
+def _cluster(log: _Log, parts: list[Family], told: Told, replayed: list[Ints]) -> Cluster | None:
     """One cluster from its families and its replays; None when fewer than LEAST_ACCOUNTS accounts or strangers are left."""
-    calls = np.unique(np.concatenate([part.calls for part in parts])) if parts else np.zeros(0, np.int64)
     ends = np.unique(np.concatenate(replayed)) if replayed else np.zeros(0, np.int64)
     accounts = np.union1d(told.accounts, ends)
     if len(accounts) < LEAST_ACCOUNTS:
         return None
-    calls = calls[np.isin(traffic.account[calls], accounts)]
-    if len(ends):
-        calls = np.union1d(calls, replay.core(traffic, ends))
-    unrelated = strangers(traffic.owners, accounts)
-    wordings = np.concatenate([part.wordings for part in parts]) if parts else np.zeros(0, np.int64)
+    unrelated = strangers(log.owners, accounts)
+    wordings, now, named = (
+        np.concatenate([getattr(part, name) for part in parts]) if parts else np.zeros(0, np.int64) for name in ("wordings", "now", "named")
+    )
     family = np.repeat(np.arange(len(parts)), [len(part.wordings) for part in parts]).astype(np.int64)
-    now = np.concatenate([part.now for part in parts]) if parts else np.zeros(0, np.int64)
+    before = log.history.before(wordings)
     inside = ends[np.isin(ends, accounts)]
-    named, share_named = exposure.by_name(wordings)
-    names = [int(part.wordings[0]) for part in parts] + [int(traffic.accounts[part].min()) for part in replayed]
+    names = [int(part.wordings[0]) for part in parts] + [int(log.owners.accounts[part].min()) for part in replayed]
     return Cluster(
         name=min(names),
         accounts=accounts,
-        calls=calls,
+        calls=np.zeros(0, np.int64),
         strangers=unrelated,
         family=family,
         now=np.minimum(now, unrelated),
-        before=history.before(wordings),
-        carriers=now + history.before(wordings),
-        share=exposure.share(wordings),
-        named=np.minimum(named, len(np.unique(traffic.org[accounts]))),
-        share_named=share_named,
-        replaying=strangers(traffic.owners, inside) if len(inside) else 0,
+        before=before,
+        carriers=now + before,
+        share=_of_alphabet(log.shares, wordings),
+        named=np.minimum(named, len(np.unique(log.owners.org[accounts]))),
+        share_named=_of_alphabet(log.shares_named, wordings),
+        replaying=strangers(log.owners, inside) if len(inside) else 0,
         carried=np.array([np.isin(accounts, part.accounts) for part in parts], np.bool_).reshape(len(parts), len(accounts)).T,
-        ties=tuple(_facts(edges, accounts, len(traffic.accounts))),
+        ties=(),
         own=told.own,
         kin=told.kin,
         needed=told.needed,
         needed_kin=told.needed_kin,
         ends=inside,
         wordings=wordings,
-        uses=np.array([np.isin(traffic.account[part.calls], accounts).sum() for part in parts], np.int64),
     )
 
 
-def link(traffic: Traffic, edges: Edges, history: History) -> Linked:
-    """All clusters of a log. `edges` are those of the ties that are on; the template tie is made here."""
-    found = carriers(traffic)
-    made = families(traffic, found)
-    exposure = _Exposure(traffic, found, made, history)
-    groups = _replay_groups(traffic, made) if "replay" in edges else []
-    parts = [family for family in made.members if len(family.accounts) >= LEAST_ACCOUNTS]
+def link(log: Parts, used: Used, links: replay.Links, history: History, shares: tuple[list[float], list[float]]) -> Linked:
+    """All clusters of a log that can be tested.
+
+    Args: the log; who uses which wording again; replays between strangers (none where that tie is off); the history; today's share of the exposure by alphabet,
+    organisations counted by owner and by name.
+    """
+    made, candidates, place = families(log, used.wordings, used.now)
+    groups = _replay_groups(links, log.owners.accounts, made)
+    parts = [family for family in made if len(family.accounts) >= LEAST_ACCOUNTS]
+    place = np.where(place < len(parts), place, NONE)
     keys = [family.accounts for family in parts] + groups
-    members = Members(parts, len(traffic.accounts), history)
+    members = Members(parts, len(log.owners.accounts), history)
+    against = _Log(log.owners, history, *shares)
     clusters = []
-    for group in communities(keys, len(traffic.accounts)) if keys else []:
+    for group in communities(keys, len(log.owners.accounts)) if keys else []:
         mine, replayed = [i for i in group if i < len(parts)], [groups[i - len(parts)] for i in group if i >= len(parts)]
         told = members.of(np.array(mine, np.int64), len(replayed) > 0) if mine else NOBODY
-        cluster = _cluster(traffic, [parts[i] for i in mine], told, replayed, edges, history, exposure)
+        cluster = _cluster(against, [parts[i] for i in mine], told, replayed)
         if cluster is not None:
             clusters.append(cluster)
     clusters.sort(key=lambda each: each.name)
-    return Linked(clusters, parts, _pooled(found, history, exposure.shares), found)
+    return Linked(clusters, parts, _pooled(used, shares[0]), candidates, place)
 
 
-def touched(linked: Linked, cluster: Cluster) -> Cluster:
-    """The cluster with its `touch`: who carries what of that by which its members are told."""
-    calls = [linked.families[family].calls for family in cluster.kin]
-    place = np.repeat(np.arange(len(calls)), [len(each) for each in calls])
-    return replace(cluster, touch=np.stack([place, np.concatenate(calls)]) if calls else cluster.touch)
+def suspects(log: Parts, linked: Linked, clusters: Sequence[Cluster]) -> Traffic:
+    """All calls of the members of some clusters, and of whoever else carries what those are told by."""
+    reads = ("call", "ts", "account", "prompt", "wordings")
+    families = np.unique(np.concatenate([each.own for each in clusters])) if clusters else np.zeros(0, np.int64)
+    names = log.each(_Carrying(linked.candidates, np.isin(linked.place, families)), reads)["accounts"] if len(families) else None
+    wanted = [each.accounts for each in clusters]
+    if names is not None:
+        wanted.append(np.searchsorted(log.owners.accounts, names["account"].to_numpy()))
+    return log.among(np.unique(np.concatenate(wanted)).astype(np.int64) if wanted else np.zeros(0, np.int64))
 
 
-def _pooled(found: Carriers, history: History, shares: list[float]) -> float:
+@dataclass(frozen=True)
+class _Carrying:
+    """Of one part: the accounts with a core call of some families."""
+
+    candidates: Candidates
+    wanted: Bools
+    "Of each label of a candidate."
+
+    def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
+        family, call = core(traffic, self.candidates)
+        return {"accounts": pa.table({"account": np.unique(traffic.accounts[traffic.account[call[self.wanted[family]]]])})}
+
+
+class Placed:
+    """Clusters with their calls, once all calls of their members are at hand."""
+
+    def __init__(self, linked: Linked, traffic: Traffic, edges: Edges) -> None:
+        """`traffic`: what `suspects` gives, of the clusters that will be asked for."""
+        self._traffic, self._facts = traffic, Facts(edges, len(traffic.accounts))
+        label, call = core(traffic, linked.candidates)
+        number = linked.place[label]
+        order = np.lexsort((call, number))
+        self._call, number = call[order], number[order]
+        self._limits = np.searchsorted(number, np.arange(len(linked.families) + 1))
+        self._first = {int(family.wordings[0]): i for i, family in enumerate(linked.families)}
+
+    def _of(self, family: int) -> Ints:
+        return self._call[self._limits[family] : self._limits[family + 1]]
+
+    def __call__(self, cluster: Cluster) -> Cluster:
+        """The cluster with its core calls, what joins its members, and `touch`: who carries what of that by which they are told."""
+        traffic = self._traffic
+        starts = np.flatnonzero(np.append(True, cluster.family[1:] != cluster.family[:-1])[: len(cluster.family)])
+        mine = [self._of(self._first[int(cluster.wordings[start])]) for start in starts]
+        member = np.zeros(len(traffic.accounts), np.bool_)
+        member[cluster.accounts] = True
+        inside = [part[member[traffic.account[part]]] for part in mine]
+        calls = np.unique(np.concatenate(inside)) if inside else np.zeros(0, np.int64)
+        if len(cluster.ends):
+            calls = np.union1d(calls, replay.core(traffic, cluster.ends))
+        kin = [self._of(int(family)) for family in cluster.kin]
+        place = np.repeat(np.arange(len(kin)), [len(each) for each in kin])
+        return replace(
+            cluster,
+            calls=calls,
+            ties=self._facts(cluster.accounts),
+            uses=np.array([len(part) for part in inside], np.int64),
+            touch=np.stack([place, np.concatenate(kin)]) if kin else cluster.touch,
+        )
+
+
+def _pooled(used: Used, shares: list[float]) -> float:
     """By how much the wordings that could show anything grow when those count that only the history made frequent (at least 1).
 
     The exact null holds for wordings chosen without regard to which side a carrier is on, so those belong to the
     hypotheses too.
     """
-    here, counts = np.unique(found.pair_wording, return_counts=True)
-    there, before = np.unique(history.wording, return_counts=True)
-    both = np.concatenate([here, there])
-    wordings, inverse = np.unique(both, return_inverse=True)
-    total = np.bincount(inverse, weights=np.concatenate([counts, before]), minlength=len(wordings))
-    now = np.bincount(inverse[: len(here)], weights=counts, minlength=len(wordings))
     least = np.array([next((n for n in range(LEAST_UNITS, MOST_LEAST) if most_shown(n, each) >= LEAST_SHOWN), MOST_LEAST) for each in shares])
-    able = total >= least[np.minimum(wordings & 7, len(shares) - 1)]
-    return max(1.0, float(able.sum()) / max(1, int((able & (now >= LEAST_UNITS)).sum())))
+    able = used.common_now + used.common_before >= least[np.minimum(used.common & 7, len(shares) - 1)]
+    return max(1.0, float(able.sum()) / max(1, int((able & (used.common_now >= LEAST_UNITS)).sum())))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from stillwatch.traffic import Ints, Owners, Traffic, distinct_rows
 
@@ -41,10 +42,10 @@ class Tie:
     "As reports call it."
     reads: tuple[str, ...]
     "Columns of the marks; where one is wholly null the tie is off."
-    edges: Callable[[Traffic], tuple[Ints, Ints]]
-    "(account codes, keys) with the sharing that is to be expected taken out."
-    core: Callable[[Traffic, Ints], Ints] | None
-    "The calls that carry a tie among the given accounts; None: the tie marks accounts, not calls."
+    part: Callable[[Traffic], pa.Table]
+    "What one part of a log shows: rows of `account` (keyed hash) and `key`, each pair once."
+    joined: Callable[[Owners, pa.Table], tuple[Ints, Ints]]
+    "(account codes, keys) from the rows of all parts, with the sharing that is to be expected taken out."
     why: str
     "What it sees."
     lookalike: str
@@ -53,6 +54,12 @@ class Tie:
     "What it cannot see."
     cases: tuple[Joins | KeepsApart, ...]
     "Cases of both sides."
+    of_calls: bool = False
+    "Whether it marks calls, and not only accounts."
+
+    def edges(self, traffic: Traffic) -> tuple[Ints, Ints]:
+        """(account codes, keys) of a log that is one part."""
+        return self.joined(traffic.owners, self.part(traffic))
 
 
 def every_tie(package: str = "stillwatch.linking.ties") -> dict[str, Tie]:
@@ -63,6 +70,17 @@ def every_tie(package: str = "stillwatch.linking.ties") -> dict[str, Tie]:
         tie: Tie = importlib.import_module(module.name).TIE
         found[tie.name] = tie
     return dict(sorted(found.items()))
+
+
+def rows(traffic: Traffic, account: Ints, key: Ints) -> pa.Table:
+    """Pairs of an account (a code of this part) and a key, as a part shows them: each once."""
+    (account, key), _ = distinct_rows(account, key)
+    return pa.table({"account": traffic.accounts[account], "key": key})
+
+
+def pairs(owners: Owners, table: pa.Table) -> tuple[Ints, Ints]:
+    """(account codes of the whole log, keys) of the rows of all parts."""
+    return np.searchsorted(owners.accounts, table["account"].to_numpy()).astype(np.int64), table["key"].to_numpy()
 
 
 def among_strangers(owners: Owners, account: Ints, key: Ints, least: int, most_share: float) -> tuple[Ints, Ints]:

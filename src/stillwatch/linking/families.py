@@ -1,15 +1,18 @@
 """Wordings that stand side by side in the same accounts' prompts are one family: one template, or one piece of it.
 
-Formed blind to history, from this log's occurrences alone.
+Formed blind to history, from this log's occurrences alone. Accounts, and the organisations that count, lie whole in one part of a log, so what the parts count adds up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from stillwatch.linking.carriers import Carriers
+from stillwatch.linking.carriers import again, standing
+from stillwatch.parts import Parts
 from stillwatch.traffic import Ints, Traffic, distinct_rows, merged
 
 LEAST_UNITS = 4
@@ -21,74 +24,135 @@ SIDE_BY_SIDE = 0.6
 MARKS_OF_CORE = 3
 "Wordings of a family that a call must carry to be core (half of a smaller family)."
 
+READS = ("call", "ts", "account", "prompt", "wordings")
+"Columns of the marks that families are formed of."
+
 
 @dataclass(frozen=True)
 class Family:
-    """One template piece: its wordings, the calls that carry it, the accounts that use it again."""
+    """One template piece: its wordings, and the accounts that use it again."""
 
     wordings: Ints
     "Its wordings, ascending."
     now: Ints
     "Units that use each wording again."
-    calls: Ints
-    "Core calls, ascending: those that carry enough of it."
+    named: Ints
+    "Organisations by name that do: what the log calls one is one, but several that share a card are several."
     accounts: Ints
     "Account codes with core calls of two different prompts, ascending."
 
 
 @dataclass(frozen=True)
-class Families:
-    """The families of a log."""
+class Candidates:
+    """The wordings that enough units use again, and the family of each."""
 
-    members: list[Family]
-    "Ordered by size of the carrier set, then smallest wording."
-    candidates: int
-    "Candidate wordings that were grouped."
+    wordings: Ints
+    "Ascending."
+    label: Ints
+    "Family of each, numbered by smallest wording."
+    sizes: Ints
+    "Wordings of each family."
 
 
-def _groups(call: Ints, index: Ints, account: Ints, count: int) -> Ints:
+@dataclass(frozen=True)
+class _Neighbours:
+    """Of one part: accounts that carry each candidate, organisations by name that use it again, and accounts in which two stand side by side."""
+
+    wordings: Ints
+
+    def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
+        call, index = standing(traffic, self.wordings)
+        count, owner = len(self.wordings), traffic.account[call]
+        (carried, _), _ = distinct_rows(index, owner)
+        beside = call[1:] == call[:-1]
+        left, right = index[:-1][beside], index[1:][beside]
+        (pair, _), _ = distinct_rows(np.minimum(left, right) * np.int64(count) + np.maximum(left, right), owner[1:][beside])
+        pairs, together = np.unique(pair, return_counts=True)
+        org = np.unique(traffic.org, return_inverse=True)[1].astype(np.int64)
+        words, _ = again(_only(traffic, call, self.wordings[index]), org, int(org.max(initial=-1)) + 1)
+        return {
+            "carried": _counted(np.bincount(carried, minlength=count)),
+            "named": _counted(np.bincount(np.searchsorted(self.wordings, words), minlength=count)),
+            "beside": pa.table({"key": pairs, "n": together}),
+        }
+
+
+def _only(traffic: Traffic, call: Ints, wording: Ints) -> Any:
+    """The calls with these of their wordings alone."""
+    return _Narrowed(traffic.account, traffic.prompts, (np.searchsorted(call, np.arange(traffic.calls + 1)).astype(np.int64), wording))
+
+
+@dataclass(frozen=True)
+class _Narrowed:
+    """What `again` looks at, for some of a log's wordings."""
+
+    account: Ints
+    prompts: Ints
+    wordings: tuple[Ints, Ints]
+
+
+def _counted(counts: Ints) -> pa.Table:
+    some = np.flatnonzero(counts)
+    return pa.table({"key": some, "n": counts[some]})
+
+
+def _sum(table: pa.Table, size: int) -> Ints:
+    return np.bincount(table["key"].to_numpy(), weights=table["n"].to_numpy(), minlength=size).astype(np.int64)
+
+
+def _groups(found: dict[str, pa.Table], count: int) -> Ints:
     """Group label of each candidate: neighbours within a call, joined where they stand together in most accounts."""
-    owner = account[call]
-    pairs = np.unique(index * np.int64(len(account) + 1) + owner)
-    carriers = np.bincount(pairs // np.int64(len(account) + 1), minlength=count)
-    beside = call[1:] == call[:-1]
-    left, right = index[:-1][beside], index[1:][beside]
-    low, high = np.minimum(left, right), np.maximum(left, right)
-    key = low * np.int64(count) + high
-    edges, code = np.unique(key, return_inverse=True)
-    together = np.unique(code.astype(np.int64) * np.int64(len(account) + 1) + owner[1:][beside])
-    weight = np.bincount(together // np.int64(len(account) + 1), minlength=len(edges))
+    carriers = _sum(found["carried"], count)
+    edges, code = np.unique(found["beside"]["key"].to_numpy(), return_inverse=True)
+    weight = np.bincount(code, weights=found["beside"]["n"].to_numpy(), minlength=len(edges))
     low, high = edges // count, edges % count
     strong = (low != high) & (weight >= SIDE_BY_SIDE * np.maximum(carriers[low], carriers[high]))
     return merged(count, low[strong], high[strong])
 
 
-def families(traffic: Traffic, found: Carriers) -> Families:
-    """All families whose wordings at least LEAST_UNITS units use again."""
-    wordings, counts = np.unique(found.pair_wording, return_counts=True)
-    wordings, counts = wordings[counts >= LEAST_UNITS], counts[counts >= LEAST_UNITS]
+def core(traffic: Traffic, candidates: Candidates) -> tuple[Ints, Ints]:
+    """(family, call) of every core call, in order: calls with enough of a family's wordings."""
+    call, index = standing(traffic, candidates.wordings)
+    (family, call), marks = distinct_rows(candidates.label[index], call)
+    enough = marks >= np.minimum(MARKS_OF_CORE, (candidates.sizes[family] + 1) // 2)
+    return family[enough], call[enough]
+
+
+@dataclass(frozen=True)
+class _Users:
+    """Of one part: who has core calls of a family with two different prompts."""
+
+    candidates: Candidates
+
+    def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
+        family, call = core(traffic, self.candidates)
+        (family, account, _), _ = distinct_rows(family, traffic.account[call], traffic.prompt[call])
+        (family, account), prompts = distinct_rows(family, account)
+        twice = prompts >= 2
+        return {"users": pa.table({"family": family[twice], "account": traffic.accounts[account[twice]]})}
+
+
+def families(log: Parts, wordings: Ints, now: Ints) -> tuple[list[Family], Candidates, Ints]:
+    """(families, the largest first, then by smallest wording; candidates; place of each label in that list).
+
+    `wordings`: those that at least LEAST_UNITS units use again, ascending, and how many units do. Two passes over the log.
+    """
     if not len(wordings):
-        return Families([], 0)
-    index = np.searchsorted(wordings, found.wording)
-    index[index == len(wordings)] = 0
-    candidate = wordings[index] == found.wording
-    call, index = found.call[candidate], index[candidate].astype(np.int64)
-    label = _groups(call, index, traffic.account, len(wordings))
-    sizes = np.bincount(label)
-    # Core calls of each family: calls with enough of its wordings.
-    key, marks = np.unique(label[index] * np.int64(traffic.calls) + call, return_counts=True)
-    family, call = key // traffic.calls, key % traffic.calls
-    enough = marks >= np.minimum(MARKS_OF_CORE, (sizes[family] + 1) // 2)
-    family, call = family[enough], call[enough]
-    limits = np.searchsorted(family, np.arange(len(sizes) + 1))
+        return [], Candidates(wordings, wordings, wordings), wordings
+    found = log.each(_Neighbours(wordings), READS)
+    label = _groups(found, len(wordings))
+    candidates = Candidates(wordings, label, np.bincount(label).astype(np.int64))
+    users = log.each(_Users(candidates), READS)["users"]
+    (family, account), _ = distinct_rows(users["family"].to_numpy(), np.searchsorted(log.owners.accounts, users["account"].to_numpy()))
+    limits = np.searchsorted(family, np.arange(len(candidates.sizes) + 1))
+    named = _sum(found["named"], len(wordings))
     order = np.argsort(label, kind="stable")
-    bounds = np.searchsorted(label[order], np.arange(len(sizes) + 1))
+    bounds = np.searchsorted(label[order], np.arange(len(candidates.sizes) + 1))
     members = []
-    for group in range(len(sizes)):
-        core = call[limits[group] : limits[group + 1]]
+    for group in range(len(candidates.sizes)):
         mine = order[bounds[group] : bounds[group + 1]]
-        pairs, _ = distinct_rows(traffic.account[core], traffic.prompt[core])
-        who, prompts = np.unique(pairs[0], return_counts=True)
-        members.append(Family(wordings[mine], counts[mine], core, who[prompts >= 2]))
-    members.sort(key=lambda each: (-len(each.accounts), int(each.wordings[0])))
-    return Families(members, len(wordings))
+        members.append(Family(wordings[mine], now[mine], named[mine], account[limits[group] : limits[group + 1]]))
+    ranked = sorted(range(len(members)), key=lambda group: (-len(members[group].accounts), int(members[group].wordings[0])))
+    place = np.empty(len(members), np.int64)
+    place[ranked] = np.arange(len(members))
+    return [members[group] for group in ranked], candidates, place

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers
-from stillwatch.traffic import NONE, Ints, Traffic, codes
+from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers, pairs
+from stillwatch.traffic import Ints, Owners, Traffic
 
 LEAST = 4
 "Fewest units behind one fingerprint."
@@ -14,15 +16,24 @@ MOST_SHARE = 0.05
 "Largest share of all units: what more of them have in common is a popular client or a large NAT."
 
 
-def edges(traffic: Traffic) -> tuple[Ints, Ints]:
+def part(traffic: Traffic) -> pa.Table:
+    """Header fingerprints and networks of each account: `kind` 0 and 1."""
+    tables = []
+    for kind, name in enumerate(("headers", "net")):
+        table = traffic.marks.select(["account", name]).rename_columns(["account", "key"])
+        table = table.filter(table["key"].is_valid()).group_by(["account", "key"], use_threads=False).aggregate([])
+        tables.append(table.append_column("kind", pa.array(np.full(table.num_rows, kind))))
+    return pa.concat_tables(tables)
+
+
+def joined(owners: Owners, table: pa.Table) -> tuple[Ints, Ints]:
     """Edges to header fingerprints and to networks, popular ones taken out before any join."""
     accounts, keys = [], []
-    for offset, name in enumerate(("headers", "net")):
-        code, _ = codes(traffic.column(name))
-        known = code != NONE
-        account, key = among_strangers(traffic.owners, traffic.account[known], code[known], LEAST, MOST_SHARE)
+    for kind in (0, 1):
+        account, key = pairs(owners, table.filter(pc.equal(table["kind"], kind)))
+        account, key = among_strangers(owners, account, np.unique(key, return_inverse=True)[1].astype(np.int64), LEAST, MOST_SHARE)
         accounts.append(account)
-        keys.append(key * 2 + offset)
+        keys.append(key * 2 + kind)
     return np.concatenate(accounts), np.concatenate(keys)
 
 
@@ -33,8 +44,8 @@ def _calls(count: int, shared: int) -> list[dict[str, int]]:
 TIE = Tie(
     name="fingerprint",
     reads=("headers", "net"),
-    edges=edges,
-    core=None,
+    part=part,
+    joined=joined,
     why="Unrelated organisations share a header fingerprint or a network that few others have.",
     lookalike="a popular client or framework, a NAT, a VPN exit: what more than a twentieth of all organisations share is taken out",
     blind_spot="residential proxies with one exit per account, and headers made afresh for each",

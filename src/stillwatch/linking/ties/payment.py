@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
-from stillwatch.linking.declare import Joins, KeepsApart, Tie
-from stillwatch.traffic import NONE, Ints, Traffic, distinct_rows
+from stillwatch.linking.declare import Joins, KeepsApart, Tie, rows
+from stillwatch.traffic import NONE, Ints, Owners, Traffic, distinct_rows
 
 LEAST = 3
 "Fewest visible organisations on one card."
 
 
-def edges(traffic: Traffic) -> tuple[Ints, Ints]:
+def part(traffic: Traffic) -> pa.Table:
+    """Nothing: who pays is known of every account."""
+    return rows(traffic, np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def joined(owners: Owners, table: pa.Table) -> tuple[Ints, Ints]:
     """Accounts on a card that at least LEAST visible organisations use. (A unit is one payer, so units cannot count here.)"""
-    account = np.flatnonzero(traffic.payment != NONE)
-    key = traffic.payment[account]
-    pairs, _ = distinct_rows(key, traffic.org[account])
-    keys, owners = np.unique(pairs[0], return_counts=True)
-    keep = np.isin(key, keys[owners >= LEAST])
+    account = np.flatnonzero(owners.payment != NONE)
+    key = owners.payment[account]
+    used, _ = distinct_rows(key, owners.org[account])
+    keys, names = np.unique(used[0], return_counts=True)
+    keep = np.isin(key, keys[names >= LEAST])
     return account[keep], key[keep]
 
 
@@ -28,8 +34,8 @@ def _calls(orgs: list[int], payment: int) -> list[dict[str, int]]:
 TIE = Tie(
     name="payment",
     reads=("payment",),
-    edges=edges,
-    core=None,
+    part=part,
+    joined=joined,
     why="One card or account pays for accounts that show no common organisation.",
     lookalike="one firm's many accounts: they show one organisation and are kept apart; a reseller's customers do look the same, "
     "so payment only ties and never decides",

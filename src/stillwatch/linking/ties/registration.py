@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.stats import poisson
 
-from stillwatch.linking.declare import Joins, KeepsApart, Tie
-from stillwatch.traffic import Ints, Traffic, distinct_rows
+from stillwatch.linking.declare import Joins, KeepsApart, Tie, pairs
+from stillwatch.traffic import Ints, Owners, Traffic, distinct_rows
 
 WINDOW = 10 * 60 * 1_000_000
 "Sign-ups within ten minutes are one batch."
@@ -19,23 +20,26 @@ LEAST = 4
 "Fewest units of a batch, however quiet the day."
 
 
-def edges(traffic: Traffic) -> tuple[Ints, Ints]:
+def part(traffic: Traffic) -> pa.Table:
+    """When each account was registered, microseconds."""
+    table = traffic.marks.select(["account", "signup_ts"])
+    table = table.filter(pc.greater_equal(table["signup_ts"], 0)).group_by("account", use_threads=False).aggregate([("signup_ts", "max")])
+    return pa.table({"account": table["account"], "key": table["signup_ts_max"]})
+
+
+def joined(owners: Owners, table: pa.Table) -> tuple[Ints, Ints]:
     """Accounts of different units whose ten-minute window holds far more sign-ups than its day would make by chance."""
-    column = traffic.column("signup_ts")
-    signup = pc.fill_null(column, -1).to_numpy()
-    when = np.full(len(traffic.accounts), -1)
-    np.maximum.at(when, traffic.account, signup)
-    account = np.flatnonzero(when >= 0)
+    account, when = pairs(owners, table.sort_by("account"))
     # One sign-up a unit and window: a firm that registers its staff at one sitting is one event.
-    events, _ = distinct_rows(when[account] // WINDOW, traffic.unit[account])
+    events, _ = distinct_rows(when // WINDOW, owners.unit[account])
     window, count = np.unique(events[0], return_counts=True)
     windows_a_day = 86_400_000_000 // WINDOW
     day, in_day = np.unique(window // windows_a_day, return_inverse=True)
     rest = np.bincount(in_day, weights=count)[in_day] - count
     rate = np.maximum(rest, 1) / (windows_a_day - 1)
     batch = window[(count >= LEAST) & (poisson.sf(count - 1, rate) < TAIL)]
-    keep = np.isin(when[account] // WINDOW, batch)
-    return account[keep], (when[account] // WINDOW)[keep]
+    keep = np.isin(when // WINDOW, batch)
+    return account[keep], (when // WINDOW)[keep]
 
 
 _MINUTE = 60_000_000
@@ -49,8 +53,8 @@ def _signups(*minutes: float) -> list[dict[str, int]]:
 TIE = Tie(
     name="registration",
     reads=("signup_ts",),
-    edges=edges,
-    core=None,
+    part=part,
+    joined=joined,
     why="Accounts of unrelated organisations were registered within minutes of each other, far above the day's rate.",
     lookalike="a class or a firm that signs up together: one organisation counts once; a launch day raises the day's rate",
     blind_spot="accounts bought at different times, or aged before use",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pyarrow as pa
 
-from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers
-from stillwatch.traffic import Ints, Traffic, distinct_rows
+from stillwatch.linking.declare import Joins, KeepsApart, Tie, among_strangers, pairs, rows
+from stillwatch.traffic import Ints, Owners, Traffic, distinct_rows
 
 SLOT = 2 * 60 * 1_000_000
 "Two calls in the same two minutes are in step."
@@ -28,23 +29,26 @@ def _hashed(slots: Ints, seed: int) -> np.ndarray[tuple[int], np.dtype[np.uint64
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def edges(traffic: Traffic) -> tuple[Ints, Ints]:
-    """Edges to bands of the min-hash signature of the slots in which an account is active."""
+def part(traffic: Traffic) -> pa.Table:
+    """Bands of the min-hash signature of the slots in which each account is active."""
     (account, slot), _ = distinct_rows(traffic.account, traffic.ts // SLOT)
     busy = np.bincount(account, minlength=len(traffic.accounts))[account] >= LEAST_SLOTS
     slot = slot[busy]
     who, first = np.unique(account[busy], return_index=True)
     if not len(who):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    accounts, keys = [], []
+        return rows(traffic, who, who)
+    keys = []
     for band in range(BANDS):
         one = np.minimum.reduceat(_hashed(slot, 2 * band + 1), first)
         two = np.minimum.reduceat(_hashed(slot, 2 * band + 2), first)
         key = ((one ^ (two << np.uint64(1))) & ~np.uint64(15) | np.uint64(band)).view(np.int64)
-        some, kept = among_strangers(traffic.owners, who, key, LEAST, MOST_SHARE)
-        accounts.append(some)
-        keys.append(kept)
-    return np.concatenate(accounts), np.concatenate(keys)
+        keys.append(key)
+    return rows(traffic, np.tile(who, BANDS), np.concatenate(keys))
+
+
+def joined(owners: Owners, table: pa.Table) -> tuple[Ints, Ints]:
+    """Edges to bands that several strangers share, and not too many."""
+    return among_strangers(owners, *pairs(owners, table), LEAST, MOST_SHARE)
 
 
 def _calls(accounts: range, in_step: bool) -> list[dict[str, int]]:
@@ -70,8 +74,8 @@ def _partly(start: int, common: int, own: int) -> list[dict[str, int]]:
 TIE = Tie(
     name="synchrony",
     reads=("ts",),
-    edges=edges,
-    core=None,
+    part=part,
+    joined=joined,
     why="Accounts of unrelated organisations are active in the same minutes, time after time.",
     lookalike="schedulers that start on the hour, and everybody at busy times: patterns that many organisations share are taken out",
     blind_spot="jittered or human-shaped timing",

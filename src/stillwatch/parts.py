@@ -1,0 +1,98 @@
+"""A log in parts of whole organisations: what an engine offers, and what a log that fits into memory is.
+
+A part holds all calls of its organisations, so whatever is asked of one organisation is answered inside one part; what is asked of all of them is a sum or
+a union over the parts. Rooms give work to `each` and never learn where it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.codes import Ints
+from stillwatch.facts import rounds
+from stillwatch.owners import Owners
+from stillwatch.records import Context
+from stillwatch.traffic import Fact, Traffic
+
+Work = Callable[[Traffic], Mapping[str, pa.Table]]
+"Tables that one part of a log gives, by name. Rows only, so that those of all parts can be put together in any order."
+
+
+class Parts(Protocol):
+    """A log in parts."""
+
+    @property
+    def owners(self) -> Owners:
+        """Whose the accounts are, over the whole log."""
+        ...
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Facts of the whole log that are worked out, by name."""
+        ...
+
+    def each(self, work: Work, reads: Sequence[str]) -> dict[str, pa.Table]:
+        """The work done on every part, the tables of one name put together. `reads`: columns of the marks that it needs."""
+        ...
+
+    def among(self, accounts: Ints) -> Traffic:
+        """All calls of some accounts (codes, ascending), as one piece of the log."""
+        ...
+
+    def knowing(self, given: Mapping[str, Any]) -> Parts:
+        """The same log, with these facts besides."""
+        ...
+
+
+@dataclass(frozen=True)
+class One:
+    """A log that is one part, in memory."""
+
+    traffic: Traffic
+    "Its calls."
+    given: Mapping[str, Any] = field(default_factory=dict)
+    "Facts that are worked out."
+
+    @property
+    def owners(self) -> Owners:
+        """Whose the accounts are."""
+        return self.traffic.owners
+
+    def each(self, work: Work, reads: Sequence[str]) -> dict[str, pa.Table]:
+        """The work done on the log."""
+        return dict(work(replace(self.traffic, given=self.given)))
+
+    def among(self, accounts: Ints) -> Traffic:
+        """All calls of some accounts."""
+        wanted = np.zeros(len(self.owners.accounts), np.bool_)
+        wanted[accounts] = True
+        return Traffic(self.traffic.marks.filter(pa.array(wanted[self.traffic.account])), self.owners, self.given)
+
+    def knowing(self, given: Mapping[str, Any]) -> One:
+        """The same log, with these facts besides."""
+        return replace(self, given={**self.given, **given})
+
+
+@dataclass(frozen=True)
+class _Round:
+    """The work of one round of facts."""
+
+    facts: tuple[Fact, ...]
+    context: Context
+
+    def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
+        return {fact.name: fact.part(traffic, self.context) for fact in self.facts}
+
+
+def with_facts(log: Parts, facts: Sequence[Fact], context: Context) -> Parts:
+    """The log with all facts worked out: one pass a round, over the columns that the round needs."""
+    for several in rounds(facts):
+        reads = sorted({name for fact in several for name in fact.reads} | {"account", "ts", "call"})
+        found = log.each(_Round(tuple(several), context), reads)
+        log = log.knowing({fact.name: fact.together([found[fact.name]]) for fact in several})
+    return log
