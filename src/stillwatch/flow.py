@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +22,7 @@ from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.drill import compose, scenario
 from stillwatch.engines import local
+from stillwatch.engines.disk import AWAY
 from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.facts import COUNT, every_fact
@@ -47,6 +50,9 @@ Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
 FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
 "Packages whose modules may need facts of a whole log."
+
+RUNS = f"{states.FOLDER}/calls"
+"Where a scan keeps the marks of its calls."
 
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
@@ -84,10 +90,12 @@ def watch(
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
         reference = _reference(history, how, step, events)
         with results.Rejections(staging) as rejected:
-            log = gather(logs, how, rejected, lambda count: step("reading", count))
+            (staging / RUNS).mkdir(parents=True)
+            log = gather(logs, how, rejected, staging / RUNS, progress=lambda count: step("reading", count))
         if log is None:
             raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
         found = examine(log, reference, step, priced, events)
+        shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
         step("writing", 0)
         accounts = found.parts.owners.accounts
         # The unit as well: one log's accounts, keys and end users have names of their own.
@@ -211,10 +219,11 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
         if isinstance(source, str) and scans.is_scan(Path(source)):
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
-        log = gather([source], how, lambda rejected: None, lambda count: step("reading history", count))
-        if log is None:
-            raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
-        seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
+        with tempfile.TemporaryDirectory() as folder:
+            log = gather([source], how, lambda rejected: None, Path(folder), progress=lambda count: step("reading history", count))
+            if log is None:
+                raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
+            seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
         kept.append(states.States(seen.organisations, seen.wordings))
     history = merge([_exposure(each) for each in kept], [each.wordings for each in kept])
     organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None

@@ -129,7 +129,7 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
     return {
         "calls_read": log.read,
         "calls_rejected": rejected.count,
-        "calls_duplicate": log.duplicates,
+        "calls_duplicate": log.read - found.parts.given[COUNT.name][0],
         "accounts": len(found.parts.owners.accounts),
         "organisations": found.parts.owners.units,
         "reference_organisations": len(reference.history.units),

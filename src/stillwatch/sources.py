@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.engines import local
+from stillwatch.engines.runs import Run
 from stillwatch.errors import UserError
 from stillwatch.files import publish, rejected_path
 from stillwatch.intake import mapping as maps
@@ -102,11 +103,12 @@ def _names(batch: pa.RecordBatch, key: bytes, path: Path | None, sealed: dict[by
     return accounts, pa.array([known.get(int(each), f"{int(each) & (2**64 - 1):016x}") for each in accounts], pa.string())
 
 
-def gather(logs: Sequence[Log], how: Reading, reject: Reject, progress: Progress | None = None) -> local.Gathered | None:
-    """Every log read, marked and put into canonical order; None when there is no usable record."""
-    return local.gather(
-        _batches(logs, how, reject), partial(_marked, unit=how.unit), partial(_names, path=how.key, sealed={}), how.secret, progress
-    )  # fmt: skip
+def gather(
+    logs: Sequence[Log], how: Reading, reject: Reject, folder: Path, earlier: Sequence[Run] = (), progress: Progress | None = None
+) -> local.Gathered | None:
+    """Every log read and marked, its marks in runs in a folder, beside earlier runs of the same log; None when there is no usable record."""
+    names_of = partial(_names, path=how.key, sealed={})
+    return local.gather(_batches(logs, how, reject), partial(_marked, unit=how.unit), names_of, how.secret, folder, earlier, progress)
 
 
 def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:

@@ -85,10 +85,10 @@ class Traffic:
     @cached_property
     def account(self) -> Ints:
         """Account code of each call."""
-        values = self.column("account").to_numpy()
+        values = np.asarray(self.column("account").to_numpy(), np.int64)
         if self.known is None:
-            return np.unique(values, return_inverse=True)[1].astype(np.int64)
-        return np.searchsorted(self.known.accounts, values).astype(np.int64)
+            return np.asarray(np.unique(values, return_inverse=True)[1], np.int64)
+        return np.asarray(np.searchsorted(self.known.accounts, values), np.int64)
 
     @property
     def accounts(self) -> Ints:

@@ -6,10 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
+from stillwatch.engines import runs
+from stillwatch.engines.disk import OnDisk, in_order, once
+from stillwatch.engines.runs import Run
 from stillwatch.parts import One, Parts
 from stillwatch.records import MARKS
 from stillwatch.traffic import Ints, Traffic
@@ -17,22 +20,25 @@ from stillwatch.traffic import Ints, Traffic
 WORKERS = 2
 "Kernels release the interpreter, so batches are marked side by side."
 
+RUN = 384 * 2**20
+"Bytes of marks that are sorted and written together."
+
 Mark = Callable[[pa.RecordBatch, bytes], pa.RecordBatch]
 Names = Callable[[pa.RecordBatch, bytes], tuple[Ints, pa.Array]]
 
 
 @dataclass
 class Gathered:
-    """A log after intake: its marks in canonical order, and the way back to the log's own account names."""
+    """A log after intake: its marks, and the way back to the log's own account names."""
 
     parts: Parts
     "Marks, each call once, in parts of whole organisations."
     read: int
     "Records read, duplicates included."
-    duplicates: int
-    "Records whose call_id was seen before."
     present: frozenset[str]
     "Columns of the marks that the log carries."
+    runs: list[Run]
+    "The marks on disk."
     names: dict[int, str] = field(repr=False, default_factory=dict)
     "Keyed hash of an account -> its name in the log. For doors only."
 
@@ -53,32 +59,47 @@ def _marked(batches: Iterable[pa.RecordBatch], mark: Mark, names: Names, key: by
             yield waiting.popleft().result()
 
 
-def gather(batches: Iterable[pa.RecordBatch], mark: Mark, names: Names, key: bytes, progress: Callable[[int], None] | None = None) -> Gathered | None:
-    """Mark every batch, count each call once, and put the calls into canonical order.
+def gather(
+    batches: Iterable[pa.RecordBatch],
+    mark: Mark,
+    names: Names,
+    key: bytes,
+    folder: Path,
+    earlier: Sequence[Run] = (),
+    progress: Callable[[int], None] | None = None,
+) -> Gathered | None:
+    """Mark every batch and keep the marks in `folder`, in runs; a log that is one run stays in memory as well.
 
-    Of two records with one call_id the one with the smallest (time, account, prompt) stays, whichever came first. Returns None when there is no call at all.
+    `earlier`: runs that belong to the same log. Of records with one call_id the one with the smallest (time, account, prompt, organisation) stays, whichever
+    came first. Returns None when no call was read.
     """
-    parts: list[pa.RecordBatch] = []
-    known: dict[int, str] = {}
-    read = 0
-    for marks, hashes, raw in _marked(batches, mark, names, key):
-        parts.append(marks)
-        read += marks.num_rows
-        known.update(zip(hashes.tolist(), raw.to_pylist(), strict=True))
-        if progress is not None:
-            progress(read)
-    if not read:
-        return None
-    table = pa.Table.from_batches(parts, MARKS).combine_chunks()
-    call, ts, account = (table[name].to_numpy() for name in ("call", "ts", "account"))
-    prompt = table["prompt"].fill_null(0).to_numpy()
-    order = np.lexsort((prompt, account, ts, call))
-    first = np.ones(len(order), np.bool_)
-    first[1:] = call[order][1:] != call[order][:-1]
-    kept = order[first]
-    kept = kept[np.lexsort((call[kept], ts[kept], account[kept]))]
-    present = frozenset(name for name in MARKS.names if table[name].null_count < table.num_rows)
-    return Gathered(One(Traffic(table.take(kept))), read, read - len(kept), present, known)
+    made, known, read = list[Run](), dict[int, str](), 0
+    held: list[pa.RecordBatch] = []
+    size = 0
+    with ThreadPoolExecutor(1) as writer:
+        writing: list[Future[Run]] = []
+        for marks, hashes, raw in _marked(batches, mark, names, key):
+            held.append(marks)
+            size += marks.nbytes
+            read += marks.num_rows
+            known.update(zip(hashes.tolist(), raw.to_pylist(), strict=True))
+            if size >= RUN:
+                writing.append(writer.submit(runs.write, folder / f"{len(earlier) + len(writing):06d}", pa.Table.from_batches(held, MARKS)))
+                held, size = [], 0
+                # One run is written while the next is gathered, and no more, so that memory stays level.
+                if len(writing) > 1:
+                    writing[-2].result()
+            if progress is not None:
+                progress(read)
+        if not read:
+            return None
+        last = pa.Table.from_batches(held, MARKS).combine_chunks()
+        if held:
+            writing.append(writer.submit(runs.write, folder / f"{len(earlier) + len(writing):06d}", last))
+        made = [*earlier, *(each.result() for each in writing)]
+    present = frozenset().union(*(run.present for run in made))
+    parts: Parts = One(Traffic(in_order(once(last)))) if len(made) == 1 and held else OnDisk(tuple(made), folder)
+    return Gathered(parts, sum(run.rows for run in made), present, made, known)
 
 
 def off(reads: Mapping[str, Sequence[str]], present: frozenset[str]) -> dict[str, list[str]]:

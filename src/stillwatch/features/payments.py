@@ -68,7 +68,7 @@ def _shares(parts: Sequence[pa.Table]) -> dict[int, float]:
     return {row["at"]: row["reacts_sum"] / max(1, row["around_sum"]) for row in total.to_pylist()}
 
 
-REACTING = Fact("payment reactions", ("ts",), _counted, _shares, after=("span",))
+REACTING = Fact("payment reactions", ("payment", "plan"), _counted, _shares, after=("span",))
 "Change of payment (microseconds) -> share of all accounts around it that react."
 
 FACTS = (REACTING,)

@@ -24,7 +24,7 @@ def _counting(traffic: Traffic, context: Context) -> pa.Table:
     return pa.table({"calls": [traffic.calls - min(traffic.column(name).null_count for name in TOKENS)]})
 
 
-COUNTED = Fact("tokens counted", (), _counting, lambda parts: any(part["calls"][0].as_py() for part in parts))
+COUNTED = Fact("tokens counted", TOKENS, _counting, lambda parts: any(part["calls"][0].as_py() for part in parts))
 "Whether the log counts the tokens of any call."
 
 
@@ -92,7 +92,7 @@ def _times(parts: Sequence[pa.Table]) -> tuple[Ints, Floats]:
     return table["account"].to_numpy(), np.divide(rates, usual, out=np.full(len(rates), np.nan), where=usual > 0)
 
 
-USE = Fact("use by plan", ("plan",), _rated, _times, after=("tokens counted", "span"))
+USE = Fact("use by plan", ("plan", *TOKENS, "cost", "sampled"), _rated, _times, after=("tokens counted", "span"))
 "What every account uses, beside others of its plan."
 
 FACTS = (COUNTED, USE)

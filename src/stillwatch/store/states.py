@@ -32,7 +32,7 @@ class States:
 
 def write(folder: Path, states: States, fingerprint: str, unit: str) -> None:
     """Write the states into a scan's folder, stamped with the key and with what was linked (account, key or end_user)."""
-    (folder / FOLDER).mkdir()
+    (folder / FOLDER).mkdir(exist_ok=True)
     for name, table in (("organisations", states.organisations), ("wordings", states.wordings)):
         stamped = table.replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode(), b"unit": unit.encode()})
         pq.write_table(stamped, folder / FOLDER / f"{name}.parquet", compression="zstd")

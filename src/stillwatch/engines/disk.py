@@ -1,0 +1,255 @@
+"""A log on disk as parts of whole organisations, read one after another: memory is bounded by the largest part, not by the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch.codes import Bools, Ints
+from stillwatch.engines import runs
+from stillwatch.engines.runs import BUCKETS, Run
+from stillwatch.owners import OWNED, Owners, owned, owners
+from stillwatch.parts import Work
+from stillwatch.records import MARKS
+from stillwatch.traffic import Traffic
+
+CALLS = 300_000
+"Calls of a part, about: small buckets are read together."
+
+WORKERS = 2
+"Parts that are looked at side by side."
+
+AWAY = "away"
+"Folder in the scratch folder of the calls that are away from home."
+
+GUESTS = 256 * 2**20
+"Bytes of calls away from home that are written together."
+
+ORDER = ("account", "ts", "call")
+TELLING = ("ts", "account", "prompt", "org")
+"Of records with one call id, the one stays whose values of these are the smallest."
+
+
+def in_order(marks: pa.Table) -> pa.Table:
+    """Marks in canonical order. Runs are in order already, and mostly follow one another in time."""
+    account, ts, call = (marks[name].to_numpy() for name in ORDER)
+    order = np.argsort(account, kind="stable")
+    account, ts, call = account[order], ts[order], call[order]
+    after = (account[1:] > account[:-1]) | (ts[1:] > ts[:-1]) | ((ts[1:] == ts[:-1]) & (call[1:] >= call[:-1]))
+    if not after.all():
+        order = order[np.lexsort((call, ts, account))]
+    return marks.take(pa.array(order)) if (order[1:] != order[:-1] + 1).any() else marks
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Calls that were delivered more than once, and which record of each stays."""
+
+    calls: Ints
+    "Their hashes, ascending."
+    stays: tuple[Ints, ...]
+    "Of each: the values (TELLING) of the record that stays."
+
+    def once(self, marks: pa.Table) -> pa.Table:
+        """Without the records that do not stay."""
+        if not len(self.calls):
+            return marks
+        call = marks["call"].to_numpy()
+        at = np.minimum(np.searchsorted(self.calls, call), len(self.calls) - 1)
+        again = np.flatnonzero(self.calls[at] == call)
+        same = np.ones(len(again), np.bool_)
+        for name, values in zip(TELLING, self.stays, strict=True):
+            same &= marks[name].fill_null(0).to_numpy()[again] == values[at[again]]
+        _, first = np.unique(call[again[same]], return_index=True)
+        keep = np.ones(len(call), np.bool_)
+        keep[again] = False
+        keep[again[same][first]] = True
+        return marks.filter(pa.array(keep))
+
+
+def _smallest(rows: pa.Table) -> Repeats:
+    columns = [rows[name].fill_null(0).to_numpy() for name in TELLING]
+    order = np.lexsort((*columns[::-1], rows["call"].to_numpy()))
+    calls, first = np.unique(rows["call"].to_numpy()[order], return_index=True)
+    return Repeats(calls, tuple(column[order][first] for column in columns))
+
+
+def once(marks: pa.Table) -> pa.Table:
+    """Each call once, of marks that are all of a log."""
+    call = np.sort(marks["call"].to_numpy())
+    again = np.unique(call[1:][call[1:] == call[:-1]])
+    return marks if not len(again) else _smallest(marks.filter(pc.is_in(marks["call"], pa.array(again)))).once(marks)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which part each organisation belongs to."""
+
+    part: Ints
+    "Part of each bucket."
+    parts: int
+    "How many."
+    moved: Ints
+    "Accounts (keyed hashes, ascending) of organisations that stand in several buckets."
+    home: Ints
+    "Part of each of those."
+
+    def leaving(self, account: Ints, here: int) -> Bools:
+        """Of each call in the buckets of a part, whether it belongs to another."""
+        at = np.minimum(np.searchsorted(self.moved, account), max(0, len(self.moved) - 1))
+        if not len(self.moved):
+            return np.zeros(len(account), np.bool_)
+        return np.asarray((self.moved[at] == account) & (self.home[at] != here))
+
+
+def planned(sizes: Ints, whose: Owners, shown: pa.Table, calls: int = CALLS) -> Plan:
+    """Buckets that are small together in one part, and every organisation's home where most of its calls are.
+
+    `sizes`: calls of each bucket; `shown`: how often each account shows each organisation (`owned`).
+    """
+    part = np.zeros(BUCKETS, np.int64)
+    number = filled = 0
+    for each in range(BUCKETS):
+        if filled and filled + sizes[each] > calls:
+            number, filled = number + 1, 0
+        part[each], filled = number, filled + sizes[each]
+    if number == 0:
+        return Plan(part, 1, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    unit = whose.unit[np.searchsorted(whose.accounts, shown["account"].to_numpy())]
+    stands = part[runs.bucket(shown["org"].to_numpy())]
+    cells, index = np.unique(unit * (number + 1) + stands, return_inverse=True)
+    times = np.bincount(index, weights=shown["count_all"].to_numpy()).astype(np.int64)
+    order = np.lexsort((-cells, times, cells // (number + 1)))
+    home = np.zeros(whose.units, np.int64)
+    home[cells[order] // (number + 1)] = cells[order] % (number + 1)
+    astray = np.unique(shown["account"].to_numpy()[home[unit] != stands])
+    return Plan(part, number + 1, astray, home[whose.unit[np.searchsorted(whose.accounts, astray)]])
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A log in runs on disk."""
+
+    runs: tuple[Run, ...]
+    "Its runs."
+    scratch: Path
+    "Folder for what is put together anew; whoever made it removes it."
+    given: Mapping[str, Any] = field(default_factory=dict)
+    "Facts of the whole log that are worked out."
+    size: int = CALLS
+    "Calls of a part, about."
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Calls that were delivered more than once."""
+        again = runs.repeated(self.runs)
+        wanted, held = pa.array(again), []
+        for run in self.runs if len(again) else ():
+            for batch in run.read(range(BUCKETS), ["call", *TELLING]):
+                at = np.minimum(np.searchsorted(again, batch["call"].to_numpy()), len(again) - 1)
+                held.append(batch.filter(pa.array(again[at] == batch["call"].to_numpy())))
+        return _smallest(pa.Table.from_batches(held)) if held else Repeats(wanted.to_numpy(), tuple(wanted.to_numpy() for _ in TELLING))
+
+    @cached_property
+    def _owned(self) -> tuple[Owners, pa.Table]:
+        def one(number: int) -> dict[str, pa.Table]:
+            return owned(self._bucket(number, OWNED))
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            parts = list(pool.map(one, range(BUCKETS)))
+        return owners(parts), pa.concat_tables([part["org"] for part in parts])
+
+    @property
+    def owners(self) -> Owners:
+        """Whose the accounts are."""
+        return self._owned[0]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Which part each organisation belongs to."""
+        return planned(np.sum([run.sizes for run in self.runs], axis=0), *self._owned, self.size)
+
+    @cached_property
+    def _guests(self) -> list[Run]:
+        """The calls of organisations that stand in several buckets and are not at home there, in runs whose buckets are parts."""
+        plan, made, held = self.plan, list[Run](), list[pa.Table]()
+        for number in range(BUCKETS) if len(plan.moved) else ():
+            marks = self._bucket(number, MARKS.names)
+            held.append(marks.filter(pa.array(plan.leaving(marks["account"].to_numpy(), int(plan.part[number])))))
+            if number == BUCKETS - 1 or sum(table.nbytes for table in held) >= GUESTS:
+                guests = pa.concat_tables(held)
+                home = plan.home[np.searchsorted(plan.moved, guests["account"].to_numpy())]
+                made.append(runs.write(self._away() / f"{len(made):06d}", guests, home))
+                held = []
+        return made
+
+    def _away(self) -> Path:
+        folder = self.scratch / AWAY
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def _bucket(self, number: int, columns: Sequence[str]) -> pa.Table:
+        """A bucket's calls, each once, in no order."""
+        wanted = sorted({*columns, *(("call", *TELLING) if len(self.repeats.calls) else ())}, key=MARKS.get_field_index)
+        schema = pa.schema([MARKS.field(name) for name in wanted])
+        marks = pa.Table.from_batches([batch for run in self.runs for batch in run.read([number], wanted)], schema)
+        return self.repeats.once(marks).select(list(columns))
+
+    def _part(self, number: int, columns: Sequence[str]) -> pa.Table:
+        """A part's calls, in no order."""
+        plan, guests = self.plan, self._guests
+        held = []
+        for each in np.flatnonzero(plan.part == number).tolist():
+            marks = self._bucket(each, columns)
+            leaving = plan.leaving(marks["account"].to_numpy(), number)
+            held.append(marks.filter(pa.array(~leaving)) if leaving.any() else marks)
+        schema = pa.schema([MARKS.field(name) for name in columns])
+        held += [pa.Table.from_batches(run.read([number], columns), schema) for run in guests]
+        return pa.concat_tables(held).combine_chunks()
+
+    def each(self, work: Work, reads: Sequence[str]) -> dict[str, pa.Table]:
+        """The work done on every part."""
+        columns = sorted({*reads, *ORDER}, key=MARKS.get_field_index)
+        whose = self.owners
+
+        def one(number: int) -> Mapping[str, pa.Table]:
+            marks = in_order(self._part(number, columns))
+            return work(Traffic(marks, whose.among(np.unique(marks["account"].to_numpy())), self.given))
+
+        _ = self._guests
+        with ThreadPoolExecutor(WORKERS) as pool:
+            found = list(pool.map(one, range(self.plan.parts)))
+        return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
+
+    def among(self, accounts: Ints) -> Traffic:
+        """All calls of some accounts."""
+        wanted = self.owners.accounts[accounts]
+
+        def one(number: int) -> pa.Table:
+            if not len(wanted):
+                return MARKS.empty_table()
+            marks = self._bucket(number, MARKS.names)
+            account = marks["account"].to_numpy()
+            at = np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)
+            return marks.filter(pa.array(wanted[at] == account))
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            held = list(pool.map(one, range(BUCKETS)))
+        return Traffic(in_order(pa.concat_tables(held).combine_chunks()), self.owners, self.given)
+
+    def knowing(self, given: Mapping[str, Any]) -> OnDisk:
+        """The same log, with these facts besides."""
+        other = replace(self, given={**self.given, **given})
+        # What was worked out of the runs stays as it is.
+        for name in ("repeats", "_owned", "plan", "_guests"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other

@@ -1,0 +1,133 @@
+"""Marks on disk in runs: each a file of at most so many calls, sorted, in buckets by organisation, so that a part of a log can be read without the rest.
+
+A run is an Arrow IPC file with one batch a bucket, in their order, and beside it the sorted call hashes, by which repeated calls are found without a pass over
+the marks. Runs are written once and never changed: a later scan adds its own beside them. A third file tells their digests, so that a damaged run is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from stillwatch.codes import Ints
+from stillwatch.errors import UserError
+from stillwatch.records import MARKS, MARKS_VERSION
+
+BUCKETS = 256
+"Buckets of a run; a power of two."
+
+MARK_FILE, CALL_FILE, NOTE_FILE = ".arrow", ".calls", ".json"
+"Ends of the three files' names."
+
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+
+
+def bucket(org: Ints) -> Ints:
+    """Bucket of each call, by its organisation's keyed hash."""
+    mixed = org.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    return (mixed >> np.uint64(64 - BUCKETS.bit_length() + 1)).astype(np.int64)
+
+
+class _Hashed:
+    """A file that is hashed as it is written."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.digest = file, hashlib.sha256()
+
+    def write(self, data: Any) -> int:
+        """Write and hash."""
+        held = memoryview(data)
+        self.digest.update(held)
+        return self._file.write(held)
+
+    def flush(self) -> None:
+        """Flush."""
+        self._file.flush()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run."""
+
+    path: Path
+    "Its files without their ends."
+    rows: int
+    "Calls, repeated ones among them."
+    sizes: tuple[int, ...]
+    "Calls of each bucket."
+    present: frozenset[str]
+    "Columns of the marks of which any value is known."
+
+    def read(self, which: Sequence[int], columns: Sequence[str]) -> list[pa.RecordBatch]:
+        """Some buckets, some columns."""
+        fields = [MARKS.get_field_index(name) for name in columns]
+        options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
+        with pa.memory_map(str(self.path.with_suffix(MARK_FILE))) as source:
+            reader = pa.ipc.open_file(source, options=options)
+            return [reader.get_batch(number) for number in which if self.sizes[number]]
+
+    def calls(self) -> Ints:
+        """The call hashes, ascending, as far as they are looked at: the file is mapped."""
+        return np.memmap(self.path.with_suffix(CALL_FILE), np.int64, "r") if self.rows else np.zeros(0, np.int64)
+
+
+def write(path: Path, marks: pa.Table, home: Ints | None = None) -> Run:
+    """Write the marks of some calls, in any order, as a run. `home`: the bucket of each, where it is not that of its organisation."""
+    org, account, ts, call = (marks[name].to_numpy() for name in ("org", "account", "ts", "call"))
+    home = bucket(org) if home is None else home
+    order = np.lexsort((call, ts, account, home))
+    sizes = np.bincount(home, minlength=BUCKETS)
+    ordered = marks.take(pa.array(order)).combine_chunks()
+    np.sort(call).tofile(path.with_suffix(CALL_FILE))
+    with path.with_suffix(MARK_FILE).open("wb", buffering=0) as file:
+        hashed = _Hashed(file)
+        with pa.ipc.new_file(pa.PythonFile(hashed, "w"), MARKS, options=_OPTIONS) as writer:
+            ends = np.cumsum(sizes)
+            for end, size in zip(ends.tolist(), sizes.tolist(), strict=True):
+                batches = ordered.slice(end - size, size).combine_chunks().to_batches()
+                writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], MARKS))
+    present = frozenset(name for name in MARKS.names if marks[name].null_count < marks.num_rows)
+    note = {"version": MARKS_VERSION.decode(), "rows": len(order), "sizes": sizes.tolist(), "present": sorted(present), "sha256": hashed.digest.hexdigest()}
+    path.with_suffix(NOTE_FILE).write_bytes(orjson.dumps(note))
+    return Run(path, len(order), tuple(sizes.tolist()), present)
+
+
+def found(folder: Path) -> list[Run]:
+    """The runs of a folder, in order of their names. Raises: UserError when one is of another version."""
+    runs = []
+    for note in sorted(folder.glob(f"*{NOTE_FILE}")):
+        told = orjson.loads(note.read_bytes())
+        if told["version"] != MARKS_VERSION.decode():
+            raise UserError("was written by another version", str(folder), "scan that log again with this version")
+        runs.append(Run(note.with_suffix(""), told["rows"], tuple(told["sizes"]), frozenset(told["present"])))
+    return runs
+
+
+def check(run: Run) -> None:
+    """Compare a run with its digest. Raises: UserError when it is not what was written."""
+    told = orjson.loads(run.path.with_suffix(NOTE_FILE).read_bytes())
+    with run.path.with_suffix(MARK_FILE).open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != told["sha256"]:
+            raise UserError("is damaged", str(run.path.with_suffix(MARK_FILE)), "restore it, or scan the log again")
+
+
+def repeated(runs: Sequence[Run], at_once: int = 4_000_000) -> Ints:
+    """Call hashes that occur more than once in the runs, ascending: looked at in ranges of hashes, so that memory stays level."""
+    held = [run.calls() for run in runs]
+    total = sum(map(len, held))
+    edges = np.linspace(-(2.0**63), 2.0**63, max(1, -(-total // at_once)) + 1)[1:-1].astype(np.int64)
+    limits = [np.concatenate([[0], np.searchsorted(calls, edges), [len(calls)]]) for calls in held]
+    out = [np.zeros(0, np.int64)]
+    for turn in range(len(edges) + 1):
+        part = np.sort(np.concatenate([calls[limit[turn] : limit[turn + 1]] for calls, limit in zip(held, limits, strict=True)] or [out[0]]), kind="stable")
+        out.append(np.unique(part[1:][part[1:] == part[:-1]]))
+    return np.concatenate(out)
