@@ -43,8 +43,8 @@ def _span_of(traffic: Traffic, context: Context) -> pa.Table:
     )
 
 
-def _span(parts: Sequence[pa.Table]) -> tuple[int, int]:
-    both = pa.concat_tables(parts)
+def _span(rows: pa.Table) -> tuple[int, int]:
+    both = rows
     return (int(pc.min(both["first"]).as_py()), int(pc.max(both["last"]).as_py())) if both.num_rows else (0, 0)
 
 
@@ -63,8 +63,8 @@ def _models_of(traffic: Traffic, context: Context) -> pa.Table:
     return pairs.group_by("model", use_threads=False).aggregate([("ts_min", "min"), ([], "count_all")])
 
 
-def _models(parts: Sequence[pa.Table]) -> dict[str, tuple[int, int]]:
-    table = pa.concat_tables(parts).group_by("model", use_threads=False).aggregate([("ts_min_min", "min"), ("count_all", "sum")])
+def _models(rows: pa.Table) -> dict[str, tuple[int, int]]:
+    table = rows.group_by("model", use_threads=False).aggregate([("ts_min_min", "min"), ("count_all", "sum")])
     rows = zip(*(table[name].to_pylist() for name in ("model", "ts_min_min_min", "count_all_sum")), strict=True)
     return {name: (first, users) for name, first, users in sorted(rows, key=lambda row: row[0] or "")}
 
@@ -79,8 +79,8 @@ def _accounts_of(traffic: Traffic, context: Context) -> pa.Table:
     return pa.table({"account": traffic.accounts[who], "calls": np.diff(traffic.starts)[who], "first": first, "last": last})
 
 
-def _accounts(parts: Sequence[pa.Table]) -> dict[str, Ints]:
-    table = pa.concat_tables(parts).sort_by("account")
+def _accounts(rows: pa.Table) -> dict[str, Ints]:
+    table = rows.sort_by("account")
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
@@ -95,8 +95,8 @@ def _count_of(traffic: Traffic, context: Context) -> pa.Table:
     return pa.table({"calls": [traffic.calls], "mixed": pa.array([int((mixed ^ (mixed >> np.uint64(31))).sum())], pa.uint64()), "stands": [stands]})
 
 
-def _count(parts: Sequence[pa.Table]) -> tuple[int, int, float]:
-    both = pa.concat_tables(parts)
+def _count(rows: pa.Table) -> tuple[int, int, float]:
+    both = rows
     return int(both["calls"].to_numpy().sum()), int(both["mixed"].to_numpy().sum()), float(np.sort(both["stands"].to_numpy()).sum())
 
 

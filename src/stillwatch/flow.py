@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillwatch import results
+from stillwatch import earlier, results
 from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.drill import compose, scenario
+from stillwatch.earlier import RUNS
 from stillwatch.engines import local
 from stillwatch.engines.disk import AWAY
 from stillwatch.errors import UserError
@@ -51,9 +52,6 @@ Reject = Callable[[Rejected], None]
 FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
 "Packages whose modules may need facts of a whole log."
 
-RUNS = f"{states.FOLDER}/calls"
-"Where a scan keeps the marks of its calls."
-
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
@@ -63,6 +61,7 @@ def watch(
     out: Path,
     *,
     history: Sequence[Log] = (),
+    onto: Path | None = None,
     mapping: Path | None = None,
     key: Path | None = None,
     unit: str = "account",
@@ -75,7 +74,7 @@ def watch(
 ) -> dict[str, Any]:
     """Scan logs and write the results to `out`, whole or not at all.
 
-    Args: log files, folders, globs or tables; earlier scans or logs as reference; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
+    Args: log files, folders, globs or tables; earlier scans or logs as reference; an earlier scan to go on with; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
     program's own); a file of dated events. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
@@ -89,11 +88,13 @@ def watch(
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
         reference = _reference(history, how, step, events)
-        with results.Rejections(staging) as rejected:
-            (staging / RUNS).mkdir(parents=True)
-            log = gather(logs, how, rejected, staging / RUNS, progress=lambda count: step("reading", count))
+        (staging / RUNS).mkdir(parents=True)
+        before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
+        with results.Rejections(staging, before.rejected) as rejected:
+            log = gather(logs, how, rejected, staging / RUNS, before.runs, progress=lambda count: step("reading", count))
         if log is None:
             raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+        log.names = {**before.names, **log.names}
         found = examine(log, reference, step, priced, events)
         shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
         step("writing", 0)
@@ -106,7 +107,8 @@ def watch(
         told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
         summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
         summary["parameters"] = {
-            "logs": named(logs),
+            "logs": [*before.logs, *named(logs)],
+            "onto": None if onto is None else str(onto),
             "history": named(history),
             "unit": unit,
             "pseudonymous": pseudonymous,

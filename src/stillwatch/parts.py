@@ -94,5 +94,5 @@ def with_facts(log: Parts, facts: Sequence[Fact], context: Context) -> Parts:
     for several in rounds(facts):
         reads = sorted({name for fact in several for name in fact.reads} | {"account", "ts", "call"})
         found = log.each(_Round(tuple(several), context), reads)
-        log = log.knowing({fact.name: fact.together([found[fact.name]]) for fact in several})
+        log = log.knowing({fact.name: fact.together(found[fact.name]) for fact in several})
     return log

@@ -6,7 +6,7 @@ import platform
 import resource
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -74,10 +74,12 @@ class Reference:
 class Rejections:
     """rejected.jsonl, written as the records come, and the counts of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.count = 0
+    def __init__(self, folder: Path, earlier: Sequence[Mapping[str, Any]] = ()) -> None:
+        """`earlier`: rows that an earlier scan told, of the same log."""
+        self.count = sum(row["line"] is not None for row in earlier)
         self._first: Rejected | None = None
         self._file = (folder / "rejected.jsonl").open("wb")
+        self._file.writelines(orjson.dumps(row) + b"\n" for row in earlier)
 
     def __call__(self, rejected: Rejected) -> None:
         """Note one record that could not be used."""

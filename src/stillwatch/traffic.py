@@ -31,8 +31,8 @@ class Fact:
     "Columns of the marks that it needs; where the log lacks one, it is what it is without."
     part: Callable[[Traffic, Context], pa.Table]
     "What one part (of whole organisations) adds: rows."
-    together: Callable[[Sequence[pa.Table]], Any]
-    "The fact, from all parts' rows in any order."
+    together: Callable[[pa.Table], Any]
+    "The fact, from all parts' rows, in any order."
     after: tuple[str, ...] = ()
     "Facts that a part must know beforehand."
 
@@ -60,7 +60,7 @@ class Traffic:
         if fact.name in self.given:
             return self.given[fact.name]
         if (fact.name, context) not in self._worked_out:
-            self._worked_out[fact.name, context] = fact.together([fact.part(self, context)])
+            self._worked_out[fact.name, context] = fact.together(fact.part(self, context))
         return self._worked_out[fact.name, context]
 
     @cached_property

@@ -124,9 +124,7 @@ def _reasoning_longer(traffic: Traffic, context: Context) -> pa.Table:
     return pa.table({"model": pc.unique(traffic.column("model").filter(longer))})
 
 
-BESIDE = Fact(
-    "reasoning beside", ("reasoning_tokens", "output_tokens"), _reasoning_longer, lambda parts: frozenset(pa.concat_tables(parts)["model"].to_pylist())
-)
+BESIDE = Fact("reasoning beside", ("model", "reasoning_tokens", "output_tokens"), _reasoning_longer, lambda rows: frozenset(rows["model"].to_pylist()))
 "Models of which a call reasoned longer than its whole answer."
 
 FACTS = (BESIDE,)

@@ -75,7 +75,7 @@ def _calls_beside(traffic: Traffic, context: Context) -> pa.Table:
 
 
 CALLS_BESIDE = Fact(
-    "calls beside releases", ("model", "sampled"), _calls_beside, lambda parts: pa.concat_tables(parts).sort_by([("at", "ascending"), ("account", "ascending")]), after=("models", "span"),
+    "calls beside releases", ("model", "sampled"), _calls_beside, lambda rows: rows.sort_by([("at", "ascending"), ("account", "ascending")]), after=("models", "span"),
 )  # fmt: skip
 "Every account's calls around each told release (`BESIDE`)."
 

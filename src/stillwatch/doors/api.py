@@ -131,6 +131,7 @@ def scan(
     *,
     out: str | os.PathLike[str] | None = None,
     history: Log | Sequence[Log] = (),
+    onto: str | os.PathLike[str] | None = None,
     map: str | os.PathLike[str] | None = None,
     key: str | os.PathLike[str] | None = None,
     pseudonymous: bool = False,
@@ -146,6 +147,7 @@ def scan(
         out: folder in which the results appear too, whole or not at all. None: nothing stays on disk, and where there is no hashing key
             yet, one is made for this scan alone, so that ids of campaigns differ from scan to scan; name a `key` to keep them.
         history: earlier scans' folders or logs of the same provider, as reference.
+        onto: an earlier scan's folder to go on with: the result is that of one scan over its log and this one.
         map: a file that names the columns of a log in no known format.
         key: file of the hashing key; made on first use.
         pseudonymous: leave keyed hashes in place of the log's own account ids.
@@ -160,7 +162,7 @@ def scan(
         # Holds results and account ids, never text; only its owner may read it, and it goes whatever happens.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
-            _several(logs), folder, history=_several(history), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
+            _several(logs), folder, history=_several(history), onto=_path(onto), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
             prices=_path(prices), context=_path(context), fleeting=out is None, progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)

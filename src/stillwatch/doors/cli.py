@@ -104,6 +104,9 @@ def main() -> None:
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the results appear, whole or not at all.")
 @click.option("--history", multiple=True, metavar="DIR", help="Earlier scan, or log, of the same provider as reference; may be repeated.")
+@click.option(
+    "--onto", type=click.Path(path_type=Path), metavar="DIR", help="Earlier scan to go on with: the result is that of one scan over its log and this one."
+)
 @click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
 @click.option("--prices", type=click.Path(path_type=Path), metavar="FILE", help="List prices of models, to value what was taken. Default: the program's own.")
 @click.option(

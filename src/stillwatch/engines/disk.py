@@ -144,7 +144,7 @@ class OnDisk:
     "Folder for what is put together anew; whoever made it removes it."
     given: Mapping[str, Any] = field(default_factory=dict)
     "Facts of the whole log that are worked out."
-    size: int = CALLS
+    size: int = field(default_factory=lambda: CALLS)
     "Calls of a part, about."
 
     @cached_property

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -126,8 +124,8 @@ def _telling(traffic: Traffic, context: Context) -> pa.Table:
     return pa.table({"user_agent": agents["user_agent"], "units": agents["count_all"]})
 
 
-def _official(parts: Sequence[pa.Table]) -> pa.Array:
-    total = pa.concat_tables(parts).group_by("user_agent", use_threads=False).aggregate([("units", "sum")])
+def _official(rows: pa.Table) -> pa.Array:
+    total = rows.group_by("user_agent", use_threads=False).aggregate([("units", "sum")])
     return total.filter(pc.greater_equal(total["units_sum"], LEAST_OFFICIAL))["user_agent"].combine_chunks()
 
 

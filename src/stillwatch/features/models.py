@@ -5,7 +5,7 @@ Releases are those that a person told beside the log; where none was told, those
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -60,9 +60,9 @@ def _used(traffic: Traffic, context: Context) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema([("model", pa.string()), *((name, pa.int64()) for name in ("calls", "after", "before", "units"))]))
 
 
-def _summed(parts: Sequence[pa.Table]) -> dict[str, dict[str, int]]:
+def _summed(rows: pa.Table) -> dict[str, dict[str, int]]:
     """Sums of the numbers by model."""
-    table = pa.concat_tables(parts)
+    table = rows
     names = [name for name in table.column_names if name != "model"]
     total = table.group_by("model", use_threads=False).aggregate([(name, "sum") for name in names])
     return {row["model"]: {name: row[f"{name}_sum"] for name in names} for row in total.to_pylist()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 
@@ -63,8 +61,8 @@ def _counted(traffic: Traffic, context: Context) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema([("at", pa.int64()), ("around", pa.int64()), ("reacts", pa.int64())]))
 
 
-def _shares(parts: Sequence[pa.Table]) -> dict[int, float]:
-    total = pa.concat_tables(parts).group_by("at", use_threads=False).aggregate([("around", "sum"), ("reacts", "sum")])
+def _shares(rows: pa.Table) -> dict[int, float]:
+    total = rows.group_by("at", use_threads=False).aggregate([("around", "sum"), ("reacts", "sum")])
     return {row["at"]: row["reacts_sum"] / max(1, row["around_sum"]) for row in total.to_pylist()}
 
 

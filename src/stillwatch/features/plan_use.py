@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +22,7 @@ def _counting(traffic: Traffic, context: Context) -> pa.Table:
     return pa.table({"calls": [traffic.calls - min(traffic.column(name).null_count for name in TOKENS)]})
 
 
-COUNTED = Fact("tokens counted", TOKENS, _counting, lambda parts: any(part["calls"][0].as_py() for part in parts))
+COUNTED = Fact("tokens counted", TOKENS, _counting, lambda rows: bool((rows["calls"].to_numpy() > 0).any()))
 "Whether the log counts the tokens of any call."
 
 
@@ -83,9 +81,9 @@ def _rated(traffic: Traffic, context: Context) -> pa.Table:
     )
 
 
-def _times(parts: Sequence[pa.Table]) -> tuple[Ints, Floats]:
+def _times(rows: pa.Table) -> tuple[Ints, Floats]:
     """(accounts, ascending; how many times as much each uses as the median of the others with its plan, NaN where unknown)."""
-    table = pa.concat_tables(parts).sort_by("account")
+    table = rows.sort_by("account")
     plan = table["plan"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False).astype(np.int64)
     rates = table["rate"].to_numpy()
     usual = usual_of_others(plan, rates)

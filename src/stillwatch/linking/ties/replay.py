@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,8 +71,8 @@ def _from_elsewhere(traffic: Traffic, context: Context) -> pa.Table:
     return _ends(traffic, replaying[~own], wanted[~own])
 
 
-def _sorted(parts: Sequence[pa.Table]) -> pa.Table:
-    return pa.concat_tables(parts).sort_by([(name, "ascending") for name in ENDS.names]).combine_chunks()
+def _sorted(rows: pa.Table) -> pa.Table:
+    return rows.sort_by([(name, "ascending") for name in ENDS.names]).combine_chunks()
 
 
 FROM_ELSEWHERE = Fact("replays from elsewhere", ("reasoning_out", "reasoning_in", "call"), _from_elsewhere, _sorted)
@@ -86,9 +85,9 @@ def _issued(traffic: Traffic, context: Context) -> pa.Table:
     return _ends(traffic, call, column.take(pa.array(call)).to_numpy())
 
 
-def _first(parts: Sequence[pa.Table]) -> pa.Table:
+def _first(rows: pa.Table) -> pa.Table:
     """The first issue of each digest, by account and time: it stands for it, were it issued to several calls."""
-    table = _sorted(parts)
+    table = _sorted(rows)
     return table.take(pa.array(np.unique(table["digest"].to_numpy(), return_index=True)[1]))
 
 
