@@ -180,15 +180,16 @@ class OnDisk:
     @cached_property
     def _guests(self) -> list[Run]:
         """The calls of organisations that stand in several buckets and are not at home there, in runs whose buckets are parts."""
-        plan, made, held = self.plan, list[Run](), list[pa.Table]()
+        plan, made, held, size = self.plan, list[Run](), list[pa.Table](), 0
         for number in range(BUCKETS) if len(plan.moved) else ():
             marks = self._bucket(number, MARKS.names)
             held.append(marks.filter(pa.array(plan.leaving(marks["account"].to_numpy(), int(plan.part[number])))))
-            if number == BUCKETS - 1 or sum(table.nbytes for table in held) >= GUESTS:
+            size += held[-1].nbytes
+            if number == BUCKETS - 1 or size >= GUESTS:
                 guests = pa.concat_tables(held)
                 home = plan.home[np.searchsorted(plan.moved, guests["account"].to_numpy())]
                 made.append(runs.write(self._away() / f"{len(made):06d}", guests, home))
-                held = []
+                held, size = [], 0
         return made
 
     def _away(self) -> Path:

@@ -71,9 +71,8 @@ def communities(keys: list[Ints], accounts: int) -> list[list[int]]:
     jaccard = common.data / (sizes[common.row] + sizes[common.col] - common.data)
     strong = jaccard >= IN_COMMON
     row, col, weight = common.row[strong], common.col[strong], jaccard[strong]
-    graph = nk.Graph(len(keys), weighted=True)
-    for i in np.lexsort((col, row)):
-        graph.addEdge(int(row[i]), int(col[i]), float(weight[i]))
+    order = np.lexsort((col, row))
+    graph = nk.GraphFromCoo((weight[order], (row[order], col[order])), n=len(keys), weighted=True)
     threads = nk.getMaxNumberOfThreads()
     nk.setNumberOfThreads(1)
     nk.setSeed(1, False)
@@ -204,10 +203,14 @@ def link(log: Parts, used: Used, links: replay.Links, history: History, shares: 
     place = np.where(place < len(parts), place, NONE)
     keys = [family.accounts for family in parts] + groups
     members = Members(parts, len(log.owners.accounts), history)
+    least = _least(shares[0])
+    able = np.array([_able(each.now + history.before(each.wordings), each.wordings, least) for each in parts], np.bool_)
     against = _Log(log.owners, history, *shares)
     clusters = []
     for group in communities(keys, len(log.owners.accounts)) if keys else []:
         mine, replayed = [i for i in group if i < len(parts)], [groups[i - len(parts)] for i in group if i >= len(parts)]
+        if not replayed and not able[mine].any():
+            continue  # no hypothesis: nothing that its wordings could show, so nobody need be told of it
         told = members.of(np.array(mine, np.int64), len(replayed) > 0) if mine else NOBODY
         cluster = _cluster(against, [parts[i] for i in mine], told, replayed)
         if cluster is not None:
@@ -278,12 +281,21 @@ class Placed:
         )
 
 
+def _least(shares: list[float]) -> Ints:
+    """Carriers, on whichever side, from which a wording of each alphabet could show anything."""
+    return np.array([next((n for n in range(LEAST_UNITS, MOST_LEAST) if most_shown(n, each) >= LEAST_SHOWN), MOST_LEAST) for each in shares])
+
+
+def _able(carriers: Ints, wordings: Ints, least: Ints) -> bool:
+    return bool((carriers >= least[np.minimum(wordings & 7, len(least) - 1)]).any())
+
+
 def _pooled(used: Used, shares: list[float]) -> float:
     """By how much the wordings that could show anything grow when those count that only the history made frequent (at least 1).
 
     The exact null holds for wordings chosen without regard to which side a carrier is on, so those belong to the
     hypotheses too.
     """
-    least = np.array([next((n for n in range(LEAST_UNITS, MOST_LEAST) if most_shown(n, each) >= LEAST_SHOWN), MOST_LEAST) for each in shares])
+    least = _least(shares)
     able = used.common_now + used.common_before >= least[np.minimum(used.common & 7, len(shares) - 1)]
     return max(1.0, float(able.sum()) / max(1, int((able & (used.common_now >= LEAST_UNITS)).sum())))
