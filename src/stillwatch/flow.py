@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
@@ -24,6 +25,7 @@ from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
 from stillwatch.engines import local
 from stillwatch.engines.disk import AWAY
+from stillwatch.engines.spark import gather as spark
 from stillwatch.errors import UserError
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.facts import COUNT, every_fact
@@ -52,6 +54,9 @@ Reject = Callable[[Rejected], None]
 FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
 "Packages whose modules may need facts of a whole log."
 
+ENGINES = ("local", "spark")
+"Where a scan can run."
+
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
@@ -69,29 +74,32 @@ def watch(
     prices: Path | None = None,
     context: Path | None = None,
     fleeting: bool = False,
+    engine: str = "local",
+    work: str | None = None,
     progress: Progress | None = None,
     render: Render | None = None,
 ) -> dict[str, Any]:
     """Scan logs and write the results to `out`, whole or not at all.
 
     Args: log files, folders, globs or tables; earlier scans or logs as reference; an earlier scan to go on with; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
-    program's own); a file of dated events. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`.
+    program's own); a file of dated events. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
+    what lies between jobs.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
     began = time.monotonic()
     step = progress or (lambda name, count: None)
     mapped = None if mapping is None else maps.load(mapping)
     priced = price_list.load(prices)
-    with scans.publish(Path(out), "scan") as staging:
+    with scans.publish(Path(out), "scan") as staging, _engine(engine, work, staging) as cluster:
         passing = fleeting and key is None and not keys.default_path().exists()
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
-        reference = _reference(history, how, step, events)
+        reference = _reference(history, how, step, events, cluster)
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
-            log = gather(logs, how, rejected, staging / RUNS, before.runs, progress=lambda count: step("reading", count))
+            log = gather(logs, how, rejected, staging / RUNS, before.runs, lambda count: step("reading", count), cluster)
         if log is None:
             raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
         log.names = {**before.names, **log.names}
@@ -214,7 +222,18 @@ def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
-def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
+def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractContextManager[spark.OnCluster | None]:
+    """Where a scan runs: None is here."""
+    if name not in ENGINES:
+        raise UserError(f"no such engine: {name}", "--engine", f"name one of {', '.join(ENGINES)}")
+    if name == "spark":
+        return spark.on(str(beside) if work is None else work)
+    if work is not None:
+        raise UserError("is for what a cluster puts down between its jobs", "--work", "name --engine spark, or leave it out")
+    return contextlib.nullcontext()
+
+
+def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, cluster: spark.OnCluster | None = None) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
@@ -222,7 +241,7 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         with tempfile.TemporaryDirectory() as folder:
-            log = gather([source], how, lambda rejected: None, Path(folder), progress=lambda count: step("reading history", count))
+            log = gather([source], how, lambda rejected: None, Path(folder), (), lambda count: step("reading history", count), cluster)
             if log is None:
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)

@@ -36,8 +36,11 @@ class Parts(Protocol):
         """Facts of the whole log that are worked out, by name."""
         ...
 
-    def each(self, work: Work, reads: Sequence[str]) -> dict[str, pa.Table]:
-        """The work done on every part, the tables of one name put together. `reads`: columns of the marks that it needs."""
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
+        """The work done on every part, the tables of one name put together. `reads`: columns of the marks that it needs.
+
+        `sums`: tables of (key, n) of which only the sum of n of each key counts; an engine may add them up before it puts them together.
+        """
         ...
 
     def among(self, accounts: Ints) -> Traffic:
@@ -63,7 +66,7 @@ class One:
         """Whose the accounts are."""
         return self.traffic.owners
 
-    def each(self, work: Work, reads: Sequence[str]) -> dict[str, pa.Table]:
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
         """The work done on the log."""
         return dict(work(replace(self.traffic, given=self.given)))
 

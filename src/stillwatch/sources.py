@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,13 +19,16 @@ import pyarrow.parquet as pq
 
 from stillwatch.engines import local
 from stillwatch.engines.runs import Run
+from stillwatch.engines.spark.gather import OnCluster
+from stillwatch.engines.spark.intake import Taken
 from stillwatch.errors import UserError
 from stillwatch.files import publish, rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
-from stillwatch.intake.read import files, read
+from stillwatch.intake.read import files, one, read, recognised
+from stillwatch.intake.stream import Source
 from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
@@ -42,7 +45,7 @@ Progress = Callable[[int], None]
 class Reading:
     """How logs are read and marked."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
     "The hashing key."
     key: Path | None
     "Its file; sealed names lie beside it. None: in the user's configuration folder."
@@ -94,21 +97,99 @@ def _names(batch: pa.RecordBatch, key: bytes, path: Path | None, sealed: dict[by
     if not told:
         return account_names(batch, key)
     if told[b"names"] not in sealed:
-        try:
-            sealed[told[b"names"]] = names.open(path, key, told[b"names"].decode())
-        except UserError:
-            sealed[told[b"names"]] = {}
+        sealed[told[b"names"]] = _opened(path, key, told[b"names"].decode())
     known = sealed[told[b"names"]]
     accounts = np.unique(batch.column("account").to_numpy())
-    return accounts, pa.array([known.get(int(each), f"{int(each) & (2**64 - 1):016x}") for each in accounts], pa.string())
+    return accounts, pa.array([known.get(each, _digits(each)) for each in accounts.tolist()], pa.string())
+
+
+def _opened(path: Path | None, key: bytes, made: str) -> dict[int, str]:
+    """Sealed names; none where the seal is not at hand."""
+    try:
+        return names.open(path, key, made)
+    except UserError:
+        return {}
+
+
+def _digits(account: int) -> str:
+    return f"{account & (2**64 - 1):016x}"
 
 
 def gather(
-    logs: Sequence[Log], how: Reading, reject: Reject, folder: Path, earlier: Sequence[Run] = (), progress: Progress | None = None
+    logs: Sequence[Log],
+    how: Reading,
+    reject: Reject,
+    folder: Path,
+    earlier: Sequence[Run] = (),
+    progress: Progress | None = None,
+    cluster: OnCluster | None = None,
 ) -> local.Gathered | None:
-    """Every log read and marked, its marks in runs in a folder, beside earlier runs of the same log; None when there is no usable record."""
+    """Every log read and marked, its marks in runs in a folder, beside earlier runs of the same log; None when there is no usable record.
+
+    `cluster`: where it is done; None: here.
+    """
+    if cluster is not None:
+        return _gathered(logs, how, reject, folder, earlier, progress, cluster)
     names_of = partial(_names, path=how.key, sealed={})
     return local.gather(_batches(logs, how, reject), partial(_marked, unit=how.unit), names_of, how.secret, folder, earlier, progress)
+
+
+def _gathered(
+    logs: Sequence[Log], how: Reading, reject: Reject, folder: Path, earlier: Sequence[Run], progress: Progress | None, cluster: OnCluster
+) -> local.Gathered | None:
+    if any(not isinstance(log, str) for log in logs):
+        raise UserError("a table in memory is not where a cluster could read it", "--engine spark", "write it to a file, or use the local engine")
+    paths = [(source.name, os.path.abspath(source.path)) for source in recognised([log for log in logs if isinstance(log, str)], how.mapping)]
+    sealed: dict[str, dict[int, str]] = {}
+
+    def unseal(account: int, body: bytes) -> str:
+        told = names.unwrapped(how.secret, body)
+        if not told.startswith(_SEALED):
+            return told[1:]
+        made = told[1:]
+        if made not in sealed:
+            sealed[made] = _opened(how.key, how.secret, made)
+        return sealed[made].get(account, _digits(account))
+
+    log = cluster.gather(paths, Taking(how.secret, how.mapping, how.unit), unseal, reject, folder, earlier)
+    if progress is not None and log is not None:
+        progress(log.read)
+    return log
+
+
+_RAW, _SEALED = "=", "@"
+"First letters of what stands for a name: the name itself, or the id of the sealed names where it stands."
+
+
+@dataclass(frozen=True)
+class Taking:
+    """Intake of one file wherever it is read: its marks, and the accounts that it shows with their names, which only the hashing key opens."""
+
+    secret: bytes = field(repr=False)
+    "The hashing key."
+    mapping: maps.Mapping | None
+    "Column names of a log in no known format."
+    unit: str
+    "What is linked."
+
+    def __call__(self, name: str, path: str, reject: Reject) -> Iterator[Taken]:
+        """Batches of the file."""
+        known = np.zeros(0, np.int64)
+        wrap = names.wrapping(self.secret)
+        for batch in one(Source(name, Path(path)), self.mapping, reject):
+            told = _told(batch)
+            calls = batch if told else linked(batch, self.unit)
+            marks = _marked(calls, self.secret, self.unit)
+            if told:
+                accounts = np.unique(marks.column("account").to_numpy())
+                called = [_SEALED + told[b"names"].decode()] * len(accounts)
+            else:
+                accounts, raw = account_names(calls, self.secret)
+                called = [_RAW + each for each in raw.to_pylist()]
+            new = ~np.isin(accounts, known)
+            known = np.union1d(known, accounts)
+            bodies = [wrap(each) for each, some in zip(called, new.tolist(), strict=True) if some]
+            yield Taken(marks, accounts[new], pa.array(bodies, pa.binary()))
 
 
 def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:

@@ -138,6 +138,8 @@ def scan(
     prices: str | os.PathLike[str] | None = None,
     context: str | os.PathLike[str] | None = None,
     unit: str = "account",
+    engine: str = "local",
+    work: str | os.PathLike[str] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> Scan:
     """Find campaigns in a log, as `stillwatch scan` does.
@@ -154,6 +156,8 @@ def scan(
         prices: file of list prices in place of the program's own.
         context: file of dated releases, bans and payment changes, to look for what answers them.
         unit: what is linked: account, key or end_user (those behind a reseller's or gateway's accounts).
+        engine: where it runs: local, or spark (the active session, or one by Spark's own configuration).
+        work: folder or URL for what Spark puts down between its jobs; all executors reach it.
         progress: told the step's name and a count as the work goes on.
 
     Raises: UserError for what the user can mend.
@@ -163,7 +167,8 @@ def scan(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
             _several(logs), folder, history=_several(history), onto=_path(onto), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
-            prices=_path(prices), context=_path(context), fleeting=out is None, progress=progress, render=None if out is None else page.render,
+            prices=_path(prices), context=_path(context), fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
+            progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)
 

@@ -114,6 +114,11 @@ def main() -> None:
 )
 @with_unit
 @with_key
+@click.option(
+    "--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True,
+    help="Where it runs: this machine, or Apache Spark (SPARK_MASTER, spark-defaults.conf or spark-submit say where).",
+)  # fmt: skip
+@click.option("--work", metavar="URL", help="Folder for what Spark puts down between its jobs; all executors reach it. Default: beside DIR.")
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
 @as_json
 def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:

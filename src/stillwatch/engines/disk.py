@@ -216,7 +216,7 @@ class OnDisk:
         held += [pa.Table.from_batches(run.read([number], columns), schema) for run in guests]
         return pa.concat_tables(held).combine_chunks()
 
-    def each(self, work: Work, reads: Sequence[str]) -> dict[str, pa.Table]:
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
         """The work done on every part."""
         columns = sorted({*reads, *ORDER}, key=MARKS.get_field_index)
         whose = self.owners

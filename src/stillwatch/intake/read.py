@@ -43,12 +43,26 @@ def read(
     files and empty files go to `reject`.
     """
     known = tuple(formats) if formats is not None else found()
-    plan = []
-    for source in files(sources):
-        opening = look(source)
-        chosen = _format(source, opening, mapping, known)
-        plan.append((source, replace(opening, records=()), chosen))  # a thousand files' first records would weigh
-    return _read(plan, mapping or maps.CANONICAL, reject, progress)
+    return _read([_looked_at(source, mapping, known) for source in files(sources)], mapping or maps.CANONICAL, reject, progress)
+
+
+def recognised(sources: Sequence[str], mapping: maps.Mapping | None) -> list[Source]:
+    """The files that `read` would read, in its order, for who reads each of them elsewhere (`one`). Raises UserError as `read` does before it reads."""
+    known, named = found(), files(sources)
+    for source in named:
+        _looked_at(source, mapping, known)
+    return named
+
+
+def one(source: Source, mapping: maps.Mapping | None, reject: Reject) -> Iterator[pa.RecordBatch]:
+    """What `read` gives of one file."""
+    return _read([_looked_at(source, mapping, found())], mapping or maps.CANONICAL, reject, None)
+
+
+def _looked_at(source: Source, mapping: maps.Mapping | None, known: Sequence[Format]) -> tuple[Source, Opening, Format | None]:
+    opening = look(source)
+    chosen = _format(source, opening, mapping, known)
+    return source, replace(opening, records=()), chosen  # a thousand files' first records would weigh
 
 
 def _read(

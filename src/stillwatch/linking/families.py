@@ -139,7 +139,7 @@ def families(log: Parts, wordings: Ints, now: Ints) -> tuple[list[Family], Candi
     """
     if not len(wordings):
         return [], Candidates(wordings, wordings, wordings), wordings
-    found = log.each(_Neighbours(wordings), READS)
+    found = log.each(_Neighbours(wordings), READS, sums=("carried", "named", "beside"))
     label = _groups(found, len(wordings))
     candidates = Candidates(wordings, label, np.bincount(label).astype(np.int64))
     users = log.each(_Users(candidates), READS)["users"]

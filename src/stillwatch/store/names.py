@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from stillwatch.store.keys import default_path
 
 _MAGIC = b"stillwatch names 1\n"
 _NONCE = 12
+_TRAVELS = b"stillwatch name 1"
 
 
 def place(key_path: Path | None, scan_id: str) -> Path:
@@ -89,6 +90,22 @@ def open(key_path: Path | None, key: bytes, scan_id: str) -> dict[int, str]:
         raise UserError("another key sealed these names, or they were changed", str(path), "use the --key FILE of the scan") from error
     table = pa.ipc.open_stream(plain).read_all()
     return dict(zip(table["hash"].to_pylist(), table["name"].to_pylist(), strict=True))
+
+
+def wrapping(key: bytes) -> Callable[[str], bytes]:
+    """What seals one name at a time, for a name that travels: `unwrapped` opens it."""
+    cipher = AESGCM(_derived(key))
+
+    def wrap(name: str) -> bytes:
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + cipher.encrypt(nonce, name.encode("utf-8", "surrogatepass"), _TRAVELS)
+
+    return wrap
+
+
+def unwrapped(key: bytes, body: bytes) -> str:
+    """The name that `wrapping` sealed."""
+    return AESGCM(_derived(key)).decrypt(body[:_NONCE], body[_NONCE:], _TRAVELS).decode("utf-8", "surrogatepass")
 
 
 def _derived(key: bytes) -> bytes:

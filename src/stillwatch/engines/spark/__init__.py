@@ -1,0 +1,1 @@
+"""The same definitions on Apache Spark, for logs that outgrow one machine."""
