@@ -105,7 +105,9 @@ class Intake:
 def _calls(marks: pa.RecordBatch, first: int) -> pa.RecordBatch:
     rows = marks.num_rows
     at = pa.array(np.arange(first, first + rows, dtype=np.int64))
-    return pa.RecordBatch.from_arrays([*(marks.column(name) for name in MARKS.names), at, pa.nulls(rows, pa.string()), pa.nulls(rows, pa.binary())], schema=TAKEN)
+    return pa.RecordBatch.from_arrays(
+        [*(marks.column(name) for name in MARKS.names), at, pa.nulls(rows, pa.string()), pa.nulls(rows, pa.binary())], schema=TAKEN
+    )
 
 
 def _beside(what: str, body: pa.Array, **columns: pa.Array) -> pa.RecordBatch:
@@ -152,5 +154,12 @@ class Keeping:
 
 def schema(fields: Iterable[Any]) -> str:
     """A schema of Arrow as Spark writes it."""
-    kinds = {pa.int64(): "bigint", pa.bool_(): "boolean", pa.float64(): "double", pa.string(): "string", pa.binary(): "binary", pa.list_(pa.int64()): "array<bigint>"}
+    kinds = {
+        pa.int64(): "bigint",
+        pa.bool_(): "boolean",
+        pa.float64(): "double",
+        pa.string(): "string",
+        pa.binary(): "binary",
+        pa.list_(pa.int64()): "array<bigint>",
+    }
     return ", ".join(f"`{each.name}` {kinds[each.type]}" for each in fields)

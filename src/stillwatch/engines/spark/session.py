@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 WHERE = "--engine spark"
 "What errors of this engine name."
 
-HERE = "local[2]"
-"Master where nothing names one: this machine."
+HERE = "local[2,4]"
+"Master where nothing names one: two tasks on this machine, each tried four times."
 
 MEMORY = "2g"
 "Of the driver, which on this machine is the executor as well, where nothing names it."
@@ -89,11 +89,14 @@ def failures() -> tuple[type[Exception], ...]:
 @contextmanager
 def told(session: SparkSession, what: str) -> Iterator[None]:
     """Jobs of the block are named so in Spark's pages; what fails is one line, which quotes nothing: a trace may hold what stands in a log."""
-    session.sparkContext.setJobDescription(f"stillwatch: {what}")
+    context: Any = session.sparkContext
+    context.setJobDescription(f"stillwatch: {what}")
     try:
         yield
     except failures() as error:
-        attempt = "see the logs of the driver and the executors, and run it again; the usual cause is memory (spark.executor.memoryOverhead)"
+        attempt = "see the logs of the driver and the executors; the usual cause is memory (spark.executor.memoryOverhead)"
+        if "No module named 'stillwatch'" in str(error):
+            attempt = "install stillwatch in the Python of the executors, or name one that has it with PYSPARK_PYTHON"
         raise StillwatchError(f"Spark failed while {what} ({type(error).__name__})", WHERE, attempt) from error
     finally:
-        session.sparkContext.setJobDescription(None)
+        context.setJobDescription(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -46,6 +46,6 @@ class Folder:
 
     def delete(self, url: str | None = None) -> None:
         """Delete a folder, this one where none is named."""
-        jvm = self.session.sparkContext._jvm
-        path = jvm.org.apache.hadoop.fs.Path(url or self.url)
-        path.getFileSystem(self.session.sparkContext._jsc.hadoopConfiguration()).delete(path, True)
+        context: Any = self.session.sparkContext
+        path = context._jvm.org.apache.hadoop.fs.Path(url or self.url)
+        path.getFileSystem(context._jsc.hadoopConfiguration()).delete(path, True)

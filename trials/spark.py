@@ -1,0 +1,107 @@
+"""The same scan by the local engine and on Spark: seconds of each, step by step, and whether what they leave is the same, byte for byte.
+
+    python trials/spark.py [LOG...] [--history DIR] [--calls 8000] [--keep DIR]
+
+Without LOG, a drill of so many calls and its history are made on the spot, in nine files. Where Spark runs is said by its own configuration (SPARK_MASTER); a
+session is started for each scan, and what it takes counts. What differs makes the trial fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from stillwatch import flow
+from stillwatch.drill import compose, scenario
+
+BYTES = ("campaigns.jsonl", "accounts.parquet", "rejected.jsonl")
+"Files that are compared byte for byte."
+
+CLOCK = ("seconds", "peak_bytes", "parameters")
+"What a summary says of its making."
+
+UNORDERED = {"wordings.parquet"}
+"Tables of which only the set of rows counts."
+
+
+def differing(one: Path, other: Path) -> list[str]:
+    """What differs between two scans' folders."""
+    wrong = [name for name in BYTES if (one / name).read_bytes() != (other / name).read_bytes()]
+    told = [json.loads((folder / "summary.json").read_bytes()) for folder in (one, other)]
+    wrong += [f"summary: {name}" for name in {**told[0], **told[1]} if name not in CLOCK and told[0].get(name) != told[1].get(name)]
+    tables = sorted(path.name for path in (one / "states").glob("*.parquet"))
+    if tables != sorted(path.name for path in (other / "states").glob("*.parquet")):
+        return [*wrong, "states: other files"]
+    for name in tables:
+        both = [pq.read_table(folder / "states" / name) for folder in (one, other)]
+        if name in UNORDERED:
+            both = [table.sort_by([(column, "ascending") for column in table.column_names]) for table in both]
+        if not both[0].equals(both[1], check_metadata=True):
+            wrong.append(f"states: {name}")
+    return wrong
+
+
+def made(folder: Path, calls: int) -> tuple[list[str], list[str]]:
+    """A drill's log in nine files, and its history."""
+    compose.write(compose.compose(scenario.load("demo").with_overrides(calls=calls)), folder / "drill.parquet")
+    compose.write(compose.compose(scenario.load("demo-history").with_overrides(calls=calls * 3 // 2)), folder / "history.parquet")
+    (folder / "log").mkdir()
+    table = pq.read_table(folder / "drill.parquet")
+    step = -(-table.num_rows // 9)
+    for number, start in enumerate(range(0, table.num_rows, step)):
+        pq.write_table(table.slice(start, step), folder / "log" / f"{number}.parquet")
+    return [str(folder / "log")], [str(folder / "history.parquet")]
+
+
+def scan(engine: str, logs: list[str], history: list[str], out: Path, key: Path) -> None:
+    """One scan in this process, its steps told with the seconds at which they began."""
+    began, last = time.monotonic(), ""
+
+    def step(name: str, count: int) -> None:
+        nonlocal last
+        if name != last:
+            print(f"  {time.monotonic() - began:8.1f} s {name}", flush=True)
+            last = name
+
+    summary = flow.watch(logs, out, history=history, key=key, engine=engine, progress=step)
+    print(f"  {time.monotonic() - began:8.1f} s done: {summary['calls_read']:,} calls, {summary['peak_bytes'] / 1e9:.2f} GB in this process")
+
+
+def main() -> None:
+    """Scan twice and compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("logs", nargs="*")
+    parser.add_argument("--history", action="append", default=[])
+    parser.add_argument("--calls", type=int, default=8000)
+    parser.add_argument("--keep", type=Path, help="folder for the results")
+    parser.add_argument("--only", choices=("local", "spark"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        key = folder / "hashing.key"
+        if options.only:
+            scan(options.only, options.logs, options.history, folder / options.only, key)
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        logs, history = (options.logs, options.history) if options.logs else made(folder, options.calls)
+        key.write_text("11" * 32 + "\n")
+        key.chmod(0o600)
+        for engine in ("local", "spark"):
+            print(engine, flush=True)
+            given = [argument for each in history for argument in ("--history", each)]
+            # A process each, so that neither finds anything ready.
+            subprocess.run([sys.executable, __file__, *logs, *given, "--keep", str(folder), "--only", engine], check=True)
+        wrong = differing(folder / "local", folder / "spark")
+        print("the same, byte for byte" if not wrong else f"differs: {', '.join(wrong)}")
+        sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()
