@@ -6,10 +6,12 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 VENV_LONG := .venv-long
 LONG := $(VENV_LONG)/.long
+VENV_SPARK := .venv-spark
+SPARK := $(VENV_SPARK)/.spark
 FUZZ ?= 10000
 SEED ?= 0
 
-.PHONY: demo test check docs test-long fuzz test-browser bench clean
+.PHONY: demo test check docs test-long test-spark fuzz test-browser bench clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
@@ -28,6 +30,10 @@ docs: $(DEV)
 # With the real writers of foreign logs, notebooks and data frames installed; there a skip is a failure.
 test-long: $(LONG)
 	STILLWATCH_NO_SKIP=1 $(VENV_LONG)/bin/python -m pytest tests/test_written_formats.py tests/test_notebook.py tests/test_api.py
+
+# Scans on a real Apache Spark. Needs Java 17 or later, which .ci/run installs; that it is missing is a failure, never a skip.
+test-spark: $(SPARK)
+	STILLWATCH_NO_SKIP=1 $(VENV_SPARK)/bin/python -m pytest tests/spark
 
 # FUZZ damaged files a format and test, dealt to two processes; another SEED draws others.
 fuzz: $(DEV)
@@ -65,5 +71,11 @@ $(LONG): requirements-long.lock pyproject.toml
 	$(VENV_LONG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+$(SPARK): requirements-spark.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV_SPARK)
+	$(VENV_SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(VENV_SPARK)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV_LONG) out build dist
+	rm -rf $(VENV) $(VENV_LONG) $(VENV_SPARK) out build dist

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,35 @@ def scan(engine: str, logs: list[str], history: list[str], out: Path, key: Path)
     print(f"  {time.monotonic() - began:8.1f} s done: {summary['calls_read']:,} calls, {summary['peak_bytes'] / 1e9:.2f} GB in this process")
 
 
+class Family:
+    """Processor seconds and memory of a process and all that come of it (JVM, Python workers), looked at twice a second. Linux only."""
+
+    def __init__(self, root: int) -> None:
+        self._root, self._used, self.peak = root, dict[str, int](), 0
+
+    def look(self) -> None:
+        """Look once; a process that has ended counts with what was last seen of it."""
+        above, used, held = dict[str, str](), dict[str, int](), dict[str, int]()
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                told = path.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            above[path.parent.name] = told[1]
+            used[path.parent.name] = int(told[11]) + int(told[12])
+            held[path.parent.name] = int(told[21]) * os.sysconf("SC_PAGE_SIZE")
+        mine = {str(self._root)}
+        while more := {child for child, parent in above.items() if parent in mine} - mine:
+            mine |= more
+        self._used |= {each: used[each] for each in mine if each in used}
+        self.peak = max(self.peak, sum(held.get(each, 0) for each in mine))
+
+    @property
+    def seconds(self) -> float:
+        """Processor seconds so far, about."""
+        return sum(self._used.values()) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     """Scan twice and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,7 +127,15 @@ def main() -> None:
             print(engine, flush=True)
             given = [argument for each in history for argument in ("--history", each)]
             # A process each, so that neither finds anything ready.
-            subprocess.run([sys.executable, __file__, *logs, *given, "--keep", str(folder), "--only", engine], check=True)
+            command = [sys.executable, __file__, *logs, *given, "--keep", str(folder), "--only", engine]
+            with subprocess.Popen(command) as process:
+                family = Family(process.pid)
+                while process.poll() is None:
+                    family.look()
+                    time.sleep(0.5)
+            if process.returncode:
+                sys.exit(process.returncode)
+            print(f"  {family.seconds:8.0f} processor seconds, {family.peak / 1e9:.1f} GB at most (pages that processes share count for each)", flush=True)
         wrong = differing(folder / "local", folder / "spark")
         print("the same, byte for byte" if not wrong else f"differs: {', '.join(wrong)}")
         sys.exit(bool(wrong))

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from stillwatch.engines import disk
 from stillwatch.engines.spark import work as works
 from stillwatch.engines.spark.parts import OnSpark
 from stillwatch.errors import UserError
+from stillwatch.parts import Work
 
 SECRET = "c0ffee" + "5a17" * 14 + "ab"
 "A hashing key that nothing else looks like."
@@ -150,12 +151,12 @@ class Watching:
 
     def _look(self) -> None:
         while not self._stop.wait(0.05):
-            for path in (path for folder in self._folders for path in folder.rglob("*")):
+            for path in (Path(where) / name for folder in self._folders for where, _, names in os.walk(folder) for name in names):
                 try:
-                    data = path.read_bytes() if path.is_file() else b""
+                    data = path.read_bytes()
                 except OSError:
-                    continue
-                self.looked += bool(data)
+                    continue  # it was there for a moment only
+                self.looked += 1
                 if any(word in data for word in self._wanted):
                     self.found.add(path)
 
@@ -175,7 +176,11 @@ def test_a_messy_log_with_workers_that_die_gives_the_same_and_no_secret_is_writt
     scan(log, tmp_path / "local", key, history=[str(logs.history)])
     each = OnSpark.each
     monkeypatch.setattr(sources, "Taking", partial(DyingTaking, marker=str(tmp_path / "died while reading")))
-    monkeypatch.setattr(OnSpark, "each", lambda self, work, *rest: each(self, DyingWork(work, str(tmp_path / f"died {type(work).__name__}")), *rest))
+
+    def dying(log: OnSpark, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
+        return each(log, DyingWork(work, str(tmp_path / f"died {type(work).__name__}")), reads, sums)
+
+    monkeypatch.setattr(OnSpark, "each", dying)
     monkeypatch.setattr(works.Folder, "delete", lambda self, url=None: None)
     (tmp_path / "work").mkdir()
     with Watching(spark.folder, tmp_path / "work") as watching:
