@@ -16,7 +16,7 @@ from stillwatch.campaigns.explain import AGAIN
 from stillwatch.campaigns.weigh import weigh, worth_a_look
 from stillwatch.facts import ACCOUNTS
 from stillwatch.records import Cluster
-from stillwatch.traffic import Bools, Ints, Traffic
+from stillwatch.traffic import Bools, Ints, Traffic, distinct_rows
 
 Listed = Sequence[tuple[str, str, Sequence[Cluster]]]
 "(campaign, verdict, its clusters) of every campaign that a scan lists."
@@ -153,13 +153,11 @@ def _model(traffic: Traffic, cluster: Cluster) -> list[dict[str, int]]:
     """
     family, call = cluster.touch
     inside = np.isin(traffic.account[call], cluster.accounts)
-    rows = np.unique(np.stack([traffic.account[call[inside]], family[inside], traffic.prompt[call[inside]]]), axis=1)
-    if not rows.shape[1]:
+    rows, _ = distinct_rows(traffic.account[call[inside]], family[inside], traffic.prompt[call[inside]])
+    if not len(rows[0]):
         return []
-    pairs, prompts = np.unique(rows[:2], axis=1, return_counts=True)
-    used = np.bincount(pairs[0][prompts >= AGAIN], minlength=len(traffic.accounts)) * (rows.shape[1] + 1) + np.bincount(
-        rows[0], minlength=len(traffic.accounts)
-    )
+    pairs, prompts = distinct_rows(*rows[:2])
+    used = np.bincount(pairs[0][prompts >= AGAIN], minlength=len(traffic.accounts)) * (len(rows[0]) + 1) + np.bincount(rows[0], minlength=len(traffic.accounts))
     mine = traffic.account[call] == int(used.argmax())
     family, call = family[mine], call[mine]
     several = dict(zip(*(part.tolist() for part in np.unique(call, return_counts=True)), strict=True))
@@ -184,7 +182,7 @@ def _first_replay(cluster: Cluster, replaying: Ints, ts: Ints) -> int | None:
 
 
 def _sorted(parts: Sequence[Ints], schema: pa.Schema) -> pa.Table:
-    columns = np.unique(np.concatenate(parts, axis=1).astype(np.int64), axis=1)
+    columns, _ = distinct_rows(*np.concatenate(parts, axis=1).astype(np.int64))
     return pa.table([pa.array(column).cast(field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
 
 
@@ -192,7 +190,7 @@ def _ties(traffic: Traffic, edges: Edges, accused: Bools) -> pa.Table:
     """Every tie of every account: how many accounts have the key, and how many of those stand in no campaign."""
     parts = [TIES.empty_table()]
     for name, joined in sorted(edges.items()):
-        account, key = np.unique(np.stack(joined), axis=1)
+        (account, key), _ = distinct_rows(*joined)
         keys, index, sizes = np.unique(key, return_inverse=True, return_counts=True)
         outside = np.bincount(index, weights=~accused[account], minlength=len(keys)).astype(np.int64)
         columns = [traffic.accounts[account], pa.array([name] * len(key), pa.string()), key, sizes[index], outside[index]]
@@ -203,7 +201,7 @@ def _ties(traffic: Traffic, edges: Edges, accused: Bools) -> pa.Table:
 def _holders(listed: Listed, edges: Edges) -> pa.Table:
     """How many members of each campaign have each key; replays are counted by their ends instead."""
     rows = []
-    distinct = {name: np.unique(np.stack(joined), axis=1) for name, joined in sorted(edges.items()) if name != REPLAY}
+    distinct = {name: distinct_rows(*joined)[0] for name, joined in sorted(edges.items()) if name != REPLAY}
     for campaign, _, clusters in listed:
         members = np.unique(np.concatenate([cluster.accounts for cluster in clusters]))
         for name, (account, key) in distinct.items():
