@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from stillwatch.campaigns.explain import explain, tied
+from stillwatch.campaigns.explain import explain, of_clusters, tied
 from stillwatch.errors import UserError
 from stillwatch.sketch.siphash import hash_one
 from stillwatch.store import keys, names
@@ -102,6 +102,7 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     (row,) = held.of("accounts", account)
     touches, ends, ties = (held.of(name, account) for name in ("touches", "ends", "ties"))
     clusters = held.all("clusters")
+    touches = of_clusters(touches, held.all("kin"), clusters)
     told = explain(row, clusters, touches, ends, held.all("models"))
     asked = told["campaigns"] or [each["campaign"] for each in told["cases"]]
     ties = [each for each in ties if each["tie"] != "replay"]

@@ -349,8 +349,6 @@ class Cluster:
     "How many of its own families an account must use in two different prompts to be a member."
     needed_kin: float = 1.0
     "How many of the kin, besides."
-    touch: Any = field(default_factory=lambda: np.zeros((2, 0), np.int64))
-    "(2, n): (place in `kin`, its own first; call) of every call of anybody, member or not, that carries one of those families; of listed clusters only."
     ends: Any = field(default_factory=lambda: _nothing())
     "Members that are such as an end of a replay between strangers (account codes, ascending)."
     wordings: Any = field(default_factory=lambda: _nothing())

@@ -254,30 +254,33 @@ class Placed:
         order = np.lexsort((call, number))
         self._call, number = call[order], number[order]
         self._limits = np.searchsorted(number, np.arange(len(linked.families) + 1))
+        self._families = linked.families
         self._first = {int(family.wordings[0]): i for i, family in enumerate(linked.families)}
 
-    def _of(self, family: int) -> Ints:
+    def calls(self, family: int) -> Ints:
+        """Core calls of a family, ascending."""
         return self._call[self._limits[family] : self._limits[family + 1]]
 
+    def users(self, family: int) -> Ints:
+        """Accounts that use it in two different prompts, ascending."""
+        return self._families[family].accounts
+
     def __call__(self, cluster: Cluster) -> Cluster:
-        """The cluster with its core calls, what joins its members, and `touch`: who carries what of that by which they are told."""
+        """The cluster with its core calls and with what joins its members."""
         traffic = self._traffic
         starts = np.flatnonzero(np.append(True, cluster.family[1:] != cluster.family[:-1])[: len(cluster.family)])
-        mine = [self._of(self._first[int(cluster.wordings[start])]) for start in starts]
+        mine = [self.calls(self._first[int(cluster.wordings[start])]) for start in starts]
         member = np.zeros(len(traffic.accounts), np.bool_)
         member[cluster.accounts] = True
         inside = [part[member[traffic.account[part]]] for part in mine]
         calls = np.unique(np.concatenate(inside)) if inside else np.zeros(0, np.int64)
         if len(cluster.ends):
             calls = np.union1d(calls, replay.core(traffic, cluster.ends))
-        kin = [self._of(int(family)) for family in cluster.kin]
-        place = np.repeat(np.arange(len(kin)), [len(each) for each in kin])
         return replace(
             cluster,
             calls=calls,
             ties=self._facts(cluster.accounts),
             uses=np.array([len(part) for part in inside], np.int64),
-            touch=np.stack([place, np.concatenate(kin)]) if kin else cluster.touch,
         )
 
 

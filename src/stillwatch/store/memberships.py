@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from stillwatch.errors import UserError
 
-VERSION = b"2"
+VERSION = b"3"
 FOLDER = "states"
-NAMES = ("accounts", "clusters", "families", "models", "touches", "ends", "ties", "holders", "own")
+NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own")
 ROWS = 16_384
 "Rows of a group, the least that is read of a table."
 
