@@ -160,7 +160,7 @@ def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema = MARKS) -> Traf
     `org` is the account, `org_known` False, `model` "m"."""
     full = []
     for i, row in enumerate(rows):
-        defaults: dict[str, Any] = {"call": i, "ts": i, "org": row.get("account", 0), "org_known": False, "model": "m"}
+        defaults: dict[str, Any] = {"call": i, "ts": i, "account": 0, "org": row.get("account", 0), "org_known": False, "model": "m"}
         full.append({**dict.fromkeys(schema.names), **defaults, **row})
     table = pa.Table.from_pylist(full, schema=schema)
     return Traffic(table.sort_by([("account", "ascending"), ("ts", "ascending"), ("call", "ascending")]))
