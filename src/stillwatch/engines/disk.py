@@ -38,15 +38,26 @@ TELLING = ("ts", "account", "prompt", "org")
 "Of records with one call id, the one stays whose values of these are the smallest."
 
 
-def in_order(marks: pa.Table) -> pa.Table:
-    """Marks in canonical order. Runs are in order already, and mostly follow one another in time."""
-    account, ts, call = (marks[name].to_numpy() for name in ORDER)
+def _order(account: Ints, ts: Ints, call: Ints) -> Ints:
     order = np.argsort(account, kind="stable")
     account, ts, call = account[order], ts[order], call[order]
     after = (account[1:] > account[:-1]) | (ts[1:] > ts[:-1]) | ((ts[1:] == ts[:-1]) & (call[1:] >= call[:-1]))
-    if not after.all():
-        order = order[np.lexsort((call, ts, account))]
+    return order if after.all() else order[np.lexsort((call, ts, account))]
+
+
+def in_order(marks: pa.Table) -> pa.Table:
+    """Marks in canonical order. Runs are in order already, and mostly follow one another in time."""
+    order = _order(*(marks[name].to_numpy() for name in ORDER))
     return marks.take(pa.array(order)) if (order[1:] != order[:-1] + 1).any() else marks
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """Many tables of marks as one in canonical order, column by column, so that no more than one column lies there twice. Empties the list."""
+    columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in tables[0].column_names}
+    tables.clear()
+    order = pa.array(_order(*(pa.chunked_array(columns[name]).to_numpy() for name in ORDER)))
+    joined = {name: pa.concat_arrays(columns.pop(name)).take(order) for name in list(columns)}
+    return pa.table(joined, schema=MARKS)
 
 
 @dataclass(frozen=True)
@@ -244,7 +255,7 @@ class OnDisk:
 
         with ThreadPoolExecutor(WORKERS) as pool:
             held = list(pool.map(one, range(BUCKETS)))
-        return Traffic(in_order(pa.concat_tables(held).combine_chunks()), self.owners, self.given)
+        return Traffic(_joined(held), self.owners, self.given)
 
     def knowing(self, given: Mapping[str, Any]) -> OnDisk:
         """The same log, with these facts besides."""
