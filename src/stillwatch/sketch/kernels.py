@@ -1,8 +1,13 @@
 """Compiled kernels of the text sketch (numba): bytes of Arrow buffers in, hashes and counts out.
 
-Sizes here are those of one batch; nothing allocates per call but the scratch that grows to the longest text.
+One text at a time goes through short loops over scratch that stays in the nearest cache: code points, runs of one
+kind, hashed tokens, then shingles, terms and cues of these. Scratch is as long as the longest text of a batch needs;
+nothing is allocated for a call. Loops write first and advance by a condition, because a branch that text decides is
+guessed wrong at every other word. All of it stays in this file: numba compiles again when this file changes, and does
+not look at others. `tests/sketch_twin.py` says the same slowly.
+
 Tokens: a run of letters (folded to lower case where one code point does it), a run of digits, or one ideograph, kana
-or Thai sign. `_split` is the only place that knows what a token is.
+or Thai sign; `characters` says which is which, and `_runs` and `_hashed` are all that knows what a token is.
 """
 
 from __future__ import annotations
@@ -29,7 +34,9 @@ CUE_TOKENS, CUE_LENGTH = 700, 6
 
 Array = Any
 _BASE = np.uint64(0x9E3779B97F4A7C15 | 1)
-_jit = njit(cache=True, nogil=True)
+_NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
+_BUCKETS = 256
+_jit = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_jit
@@ -43,68 +50,9 @@ def _mix(x: np.uint64) -> np.uint64:
 
 
 @_jit
-def _fold(cp: int) -> int:
-    """Lower case where adding a constant does it: Latin-1, Greek, Cyrillic, full-width Latin."""
-    if 65 <= cp <= 90 or (0xC0 <= cp <= 0xDE and cp != 0xD7) or 0x391 <= cp <= 0x3A9 or 0x410 <= cp <= 0x42F:
-        return cp + 32
-    if 0x400 <= cp <= 0x40F:
-        return cp + 80
-    if 0xFF21 <= cp <= 0xFF3A:
-        return cp - 0xFF21 + 97
-    return cp
-
-
-@_jit
-def _script(cp: int) -> int:
-    """Writing system of a code point, as lexicon.SCRIPTS counts them."""
-    if cp < 0x250 or 0x1E00 <= cp <= 0x1EFF:
-        return 1
-    if 0x370 <= cp <= 0x3FF:
-        return 7
-    if 0x400 <= cp <= 0x52F:
-        return 5
-    if 0x590 <= cp <= 0x5FF:
-        return 8
-    if 0x600 <= cp <= 0x77F:
-        return 6
-    if 0x900 <= cp <= 0x97F:
-        return 9
-    if 0xE00 <= cp <= 0xE7F:
-        return 10
-    if 0x3040 <= cp <= 0x30FF:
-        return 3
-    if 0x3400 <= cp <= 0x4DBF or 0x4E00 <= cp <= 0x9FFF or 0x20000 <= cp <= 0x2FA1F or 0xF900 <= cp <= 0xFAFF:
-        return 2
-    if 0xAC00 <= cp <= 0xD7AF or 0x1100 <= cp <= 0x11FF:
-        return 4
-    return 0
-
-
-@_jit
-def _kind(cp: int) -> int:
-    """0 separator, 1 letter, 2 digit, 3 a sign that is a token of its own."""
-    if cp < 128:
-        if 48 <= cp <= 57:
-            return 2
-        return 1 if 65 <= cp <= 90 or 97 <= cp <= 122 else 0
-    if cp < 0xC0 or cp == 0xD7 or cp == 0xF7:
-        return 0
-    if 0x2000 <= cp <= 0x2BFF or 0x3000 <= cp <= 0x303F or 0xFE30 <= cp <= 0xFE4F:
-        return 0
-    if 0xFF00 <= cp <= 0xFF0F or 0xFF1A <= cp <= 0xFF20 or 0xFF3B <= cp <= 0xFF40 or 0xFF5B <= cp <= 0xFF65 or cp == 0xFFFD:
-        return 0
-    if 0xFF10 <= cp <= 0xFF19:
-        return 2
-    script = _script(cp)
-    return 3 if script == 2 or script == 3 or script == 10 else 1
-
-
-@_jit
 def _decode(data: Array, at: int, end: int) -> tuple[int, int]:
-    """One code point of valid UTF-8 and the index after it."""
+    """One code point beyond ASCII of valid UTF-8, and the index after it."""
     byte = data[at]
-    if byte < 0x80:
-        return int(byte), at + 1
     if byte < 0xE0 and at + 1 < end:
         return ((byte & 0x1F) << 6) | (data[at + 1] & 0x3F), at + 2
     if byte < 0xF0 and at + 2 < end:
@@ -115,93 +63,147 @@ def _decode(data: Array, at: int, end: int) -> tuple[int, int]:
 
 
 @_jit
-def _split(data: Array, start: int, end: int, seed: np.uint64, tokens: Array, kinds: Array, count: int, scripts: Array) -> tuple[int, np.uint64]:
-    """Tokens of one text appended at `count`; returns the new count and the exact hash of the text (digits included).
+def _runs(data: Array, start: int, end: int, classes: Array, folded: Array, codes: Array, bounds: Array, scripts: Array) -> int:
+    """Cuts a text into runs of one kind; returns their number.
 
-    kinds: 1 word, 2 digits, 3 single sign, +8 right behind '<'. tokens and kinds must hold end - start more entries.
+    `codes` gets the folded code points from index 1 on (0 stands before the first); bounds[i] is where run i begins
+    there, times 4, plus its kind; one bound more ends the last run. Letters are counted by writing system.
     """
-    exact = seed
-    state, inside, tagged, before = seed, 0, 0, 0
-    at = start
-    while at <= end:
-        if at < end:
-            cp, after = _decode(data, at, end)
-            kind = _kind(cp)
+    at, place, made, before, letters = start, 1, 0, 0, 0
+    codes[0] = 0
+    while at < end:
+        code = np.int64(data[at])
+        if code < 128:
+            kind = np.int64(classes[code] & 3)
+            code = np.int64(folded[code])
+            letters += kind & 1
+            at += 1
         else:
-            cp, after, kind = 0, end + 1, 0
-        if inside != 0 and (kind != inside or kind == 3):
-            exact = _mix(exact ^ state) * _BASE
-            tokens[count] = _mix(seed ^ np.uint64(0x30)) if inside == 2 else _mix(state)
-            kinds[count] = inside + tagged
-            count += 1
-            inside = 0
-        if kind != 0:
-            if inside == 0:
-                inside, state = kind, seed
-                tagged = 8 if before == 60 or (before == 47 and kind == 1) else 0
-            folded = _fold(cp)
-            state = (state ^ np.uint64(folded)) * np.uint64(0x100000001B3)
+            code, at = _decode(data, at, end)
+            if code < 0x10000:
+                cls = np.int64(classes[code])
+                code = np.int64(folded[code])
+            else:
+                cls = 11 if 0x20000 <= code <= 0x2FA1F else 1
+            kind = cls & 3
+            scripts[cls >> 2] += kind & 1
+        codes[place] = code
+        bounds[made] = place << 2 | kind
+        made += (kind != before) | (kind == 3)
+        before = kind
+        place += 1
+    bounds[made] = place << 2
+    scripts[1] += letters
+    return made
+
+
+@_jit
+def _hashed(codes: Array, bounds: Array, runs: int, seed: np.uint64, states: Array, kinds: Array, count: int) -> int:
+    """Appends the hash of every run that is a token at `count`; returns the new count.
+
+    kinds: 1 word, 2 digits, 3 single sign, +8 right behind '<'.
+    """
+    for i in range(runs):
+        kind = bounds[i] & 3
+        if kind == 0:
+            continue
+        begin, end = bounds[i] >> 2, bounds[i + 1] >> 2
+        state = seed
+        for j in range(begin, end):
+            state = (state ^ np.uint64(codes[j])) * np.uint64(0x100000001B3)
             state ^= state >> np.uint64(29)
-            scripts[_script(folded) if kind != 2 else 0] += 1
-        before = cp
-        at = after
-    return count, exact
+        before = codes[begin - 1]
+        states[count] = state
+        kinds[count] = kind + 8 * ((before == 60) | ((before == 47) & (kind == 1)))
+        count += 1
+    return count
 
 
 @_jit
-def _prefix(tokens: Array, count: int, sums: Array, powers: Array) -> None:
-    """Polynomial prefix sums, so that the hash of any run of tokens is one subtraction."""
-    sums[0] = 0
-    powers[0] = 1
+def _exact(states: Array, first: int, count: int, seed: np.uint64) -> np.uint64:
+    """Hash of a text's tokens in their order, digits included."""
+    exact = seed
+    for i in range(first, count):
+        exact = _mix(exact ^ states[i]) * _BASE
+    return exact
+
+
+@_jit
+def _levelled(states: Array, kinds: Array, count: int, seed: np.uint64) -> None:
+    """Token hashes proper, in place: all runs of digits are one token."""
+    digits = _mix(seed ^ np.uint64(0x30))
     for i in range(count):
-        sums[i + 1] = sums[i] * _BASE + tokens[i]
-        powers[i + 1] = powers[i] * _BASE
+        token = _mix(states[i])
+        states[i] = digits if kinds[i] & 7 == 2 else token
 
 
 @_jit
-def _run(sums: Array, powers: Array, start: int, end: int) -> np.uint64:
-    return _mix(sums[end] - sums[start] * powers[end - start])
+def _phrase(tokens: Array, start: int, end: int) -> np.uint64:
+    """Hash of a run of tokens."""
+    value = np.uint64(0)
+    for i in range(start, end):
+        value = value * _BASE + tokens[i]
+    return _mix(value)
 
 
 @_jit
-def phrase_hashes(starts: Array, data: Array, seed: np.uint64) -> Array:
-    """Hash of each whole phrase as `_cues` will meet it. One phrase an entry."""
+def phrase_hashes(starts: Array, data: Array, seed: np.uint64, classes: Array, folded: Array) -> tuple[Array, Array, Array]:
+    """Of each phrase: the hash as `_cues` will meet it, the hash of its first token, and its length in tokens."""
     n = len(starts) - 1
-    out = np.zeros(n, np.uint64)
+    phrases, firsts, lengths = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.int64)
     for i in range(n):
         size = starts[i + 1] - starts[i] + 2
-        tokens, kinds = np.zeros(size, np.uint64), np.zeros(size, np.int8)
-        sums, powers = np.zeros(size + 1, np.uint64), np.zeros(size + 1, np.uint64)
-        count, _ = _split(data, starts[i], starts[i + 1], seed, tokens, kinds, 0, np.zeros(16, np.int64))
-        _prefix(tokens, count, sums, powers)
-        out[i] = _run(sums, powers, 0, count)
-    return out
+        codes, bounds, tokens, kinds = np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.uint64), np.zeros(size, np.int8)
+        runs = _runs(data, starts[i], starts[i + 1], classes, folded, codes, bounds, np.zeros(16, np.int64))
+        count = _hashed(codes, bounds, runs, seed, tokens, kinds, 0)
+        _levelled(tokens, kinds, count, seed)
+        phrases[i], firsts[i], lengths[i] = _phrase(tokens, 0, count), tokens[0], count
+    return phrases, firsts, lengths
 
 
 @_jit
-def _cues(sums: Array, powers: Array, kinds: Array, count: int, slots: Array, bits: Array, hits: Array) -> bool:
-    """Counts hits of every bit of the cue table; returns whether an inline tag was seen."""
-    mask = np.uint64(len(slots) - 1)
-    tag = False
-    for start in range(min(count, CUE_TOKENS)):
-        for length in range(1, min(CUE_LENGTH, count - start) + 1):
-            phrase = _run(sums, powers, start, start + length)
-            at = phrase & mask
-            while slots[at] != 0:
-                if slots[at] == phrase:
-                    found = bits[at]
-                    if (found >> TAG_BIT) & 1 and kinds[start] >= 8:
+def _cues(tokens: Array, kinds: Array, count: int, lengths: Array, slots: Array, hits: Array, places: Array) -> tuple[np.uint64, bool]:
+    """Counts the cues of a text: all bits seen, and whether an inline tag was; hits counts the topics, steps and verdicts.
+
+    `lengths` has, for the low bits of a cue's first token, the lengths of cues that begin so: few places get that far.
+    """
+    low, mask = np.uint64(len(lengths) - 1), np.uint64(len(slots) - 1)
+    made = 0
+    for i in range(min(count, CUE_TOKENS)):
+        places[made] = i
+        made += lengths[tokens[i] & low] != 0
+    seen, tag = np.uint64(0), False
+    for i in range(made):
+        start = places[i]
+        left = np.int64(lengths[tokens[start] & low])
+        length = 1
+        while left >> (length - 1) and start + length <= count:
+            if left >> (length - 1) & 1:
+                phrase = _phrase(tokens, start, start + length)
+                at = phrase & mask
+                while slots[at, 0] != 0 and slots[at, 0] != phrase:
+                    at = (at + np.uint64(1)) & mask
+                if slots[at, 0] == phrase:
+                    found = slots[at, 1]
+                    seen |= found
+                    if found >> np.uint64(TAG_BIT) & np.uint64(1) and kinds[start] >= 8:
                         tag = True
-                    for bit in range(TOPIC_BIT + TOPICS):
-                        hits[bit] += (found >> bit) & 1
-                    break
-                at = (at + np.uint64(1)) & mask
-    return tag
+                    bit = STEP_BIT
+                    counted = found >> np.uint64(STEP_BIT)
+                    while counted:
+                        hits[bit] += np.int64(counted & np.uint64(1))
+                        counted >>= np.uint64(1)
+                        bit += 1
+            length += 1
+    return seen, tag
 
 
 @_jit
-def _shingles(sums: Array, powers: Array, kinds: Array, first: int, count: int, hashes: Array) -> int:
+def _shingles(tokens: Array, kinds: Array, first: int, count: int, sums: Array, powers: Array, hashes: Array) -> int:
     """Hash of the shingle that starts at each token from `first`; those mostly of digits are 'none' (all ones)."""
+    sums[first] = 0
+    for i in range(first, count):
+        sums[i + 1] = sums[i] * _BASE + tokens[i]
     made, end, weight, digits, signs, letters = 0, first, 0, 0, 0, 0
     for start in range(first, count):
         while end < count and weight < SHINGLE_WEIGHT:
@@ -213,12 +215,9 @@ def _shingles(sums: Array, powers: Array, kinds: Array, first: int, count: int, 
             end += 1
         if weight < SHINGLE_WEIGHT:
             break
-        value = _run(sums, powers, start, end) & ~np.uint64(7)
-        if digits > 2:
-            value = ~np.uint64(0)
-        elif signs > letters:
-            value |= np.uint64(1)
-        hashes[made] = value
+        value = _mix(sums[end] - sums[start] * powers[end - start]) & ~np.uint64(7)
+        value |= np.uint64(signs > letters)
+        hashes[made] = _NONE if digits > 2 else value
         made += 1
         kind = kinds[start] & 7
         weight -= 1 if kind == 3 else WORD_WEIGHT
@@ -229,67 +228,133 @@ def _shingles(sums: Array, powers: Array, kinds: Array, first: int, count: int, 
 
 
 @_jit
-def _winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, out: Array, used: int) -> int:
-    """Appends the winnowed shingles to `out`, each once; the window widens away from the ends."""
-    mask = np.uint64(len(seen) - 1)
-    none = ~np.uint64(0)
-    for i in range(made):
-        value = hashes[i]
-        if value == none:
-            continue
-        window = NARROW if i < HEAD or i >= made - TAIL else WIDE
-        # Kept when it is the smallest of some window of `window` shingles that holds it (rightmost of equals).
-        left, right = 1, 1
-        while left < window and i - left >= 0 and hashes[i - left] >= value:
-            left += 1
-        while right < window and i + right < made and hashes[i + right] > value:
-            right += 1
-        if left + right - 1 < min(window, made):
+def _smallest_of(hashes: Array, made: int, i: int, window: int) -> bool:
+    """Whether shingle i is the smallest of some window that holds it (rightmost of equals)."""
+    value = hashes[i]
+    left, right = 1, 1
+    while left < window and i - left >= 0 and hashes[i - left] >= value:
+        left += 1
+    while right < window and i + right < made and hashes[i + right] > value:
+        right += 1
+    return left + right - 1 >= min(window, made)
+
+
+@_jit
+def _narrow(hashes: Array, made: int, start: int, end: int, places: Array, kept: int) -> int:
+    """Appends the places in start..end that are the smallest of some window of NARROW (4); returns how many there are."""
+    for i in range(start, end):
+        if i < NARROW - 1 or i + NARROW > made:
+            keep = np.int64(_smallest_of(hashes, made, i, NARROW))
+        else:
+            value = hashes[i]
+            one, two, three = hashes[i - 1] >= value, hashes[i - 2] >= value, hashes[i - 3] >= value
+            left = np.int64(one) + np.int64(one & two) + np.int64(one & two & three)
+            one, two, three = hashes[i + 1] > value, hashes[i + 2] > value, hashes[i + 3] > value
+            right = np.int64(one) + np.int64(one & two) + np.int64(one & two & three)
+            keep = np.int64(left + right >= NARROW - 1)
+        places[kept] = i
+        kept += keep
+    return kept
+
+
+@_jit
+def _wide(hashes: Array, start: int, end: int, places: Array, kept: int) -> int:
+    """As `_narrow`, of windows of WIDE, far from both ends: the smallest is carried along and looked for again only when it drops out."""
+    best = start - WIDE
+    for right in range(start, end + WIDE - 1):
+        if best <= right - WIDE:
+            best = right - WIDE + 1
+            for i in range(best + 1, right + 1):
+                best = i if hashes[i] <= hashes[best] else best
+            fresh = True
+        else:
+            fresh = hashes[right] <= hashes[best]
+            best = right if fresh else best
+        if fresh and start <= best < end:
+            places[kept] = best
+            kept += 1
+    return kept
+
+
+@_jit
+def _winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, places: Array, out: Array, used: int) -> int:
+    """Appends the winnowed shingles to `out`, each once; the window widens away from the ends.
+
+    `seen` is a table of (stamp, shingle) that is never cleared: other stamps are other calls'. Of short texts only its
+    beginning is used.
+    """
+    head = min(HEAD, made)
+    tail = max(head, made - TAIL)
+    kept = _narrow(hashes, made, 0, head, places, 0)
+    kept = _wide(hashes, head, tail, places, kept) if tail > head else kept
+    kept = _narrow(hashes, made, tail, made, places, kept)
+    mark, mask = np.uint64(stamp), np.uint64(len(seen) - 1)
+    for i in range(kept):
+        value = hashes[places[i]]
+        if value == _NONE:
             continue
         if other and value & np.uint64(7) == 0:
             value |= np.uint64(2)
-        at = _mix(value) & mask
-        fresh = True
-        while seen[at, 0] == np.uint64(stamp):
-            if seen[at, 1] == value:
-                fresh = False
-                break
+        at = (value >> np.uint64(8)) & mask
+        while seen[at, 0] == mark and seen[at, 1] != value:
             at = (at + np.uint64(1)) & mask
-        if fresh:
-            seen[at, 0], seen[at, 1] = np.uint64(stamp), value
+        if seen[at, 0] != mark:
+            seen[at, 0], seen[at, 1] = mark, value
             out[used] = np.int64(value)
             used += 1
     return used
 
 
 @_jit
-def _terms(tokens: Array, kinds: Array, first: int, count: int, smallest: Array) -> int:
-    """The smallest hashes of the distinct words (of ideographs: pairs), ascending."""
-    used = 0
-    limit = len(smallest)
+def _term_values(tokens: Array, kinds: Array, first: int, count: int, values: Array) -> int:
+    """A 63-bit hash of each word, and of each pair of ideographs side by side; returns how many there are."""
+    made = 0
     for i in range(first, count):
         kind = kinds[i] & 7
-        if kind == 2:
-            continue
         if kind == 3:
-            if i + 1 >= count or kinds[i + 1] & 7 != 3:
-                continue
-            value = np.int64(_mix(tokens[i] * _BASE + tokens[i + 1]) >> np.uint64(1))
+            values[made] = _mix(tokens[i] * _BASE + tokens[i + 1]) >> np.uint64(1)
+            made += i + 1 < count and kinds[i + 1] & 7 == 3
         else:
-            value = np.int64(_mix(tokens[i] ^ np.uint64(0xA5A5)) >> np.uint64(1))
-        if used == limit and value >= smallest[used - 1]:
-            continue
-        at = used
-        while at > 0 and smallest[at - 1] > value:
-            at -= 1
-        if at > 0 and smallest[at - 1] == value:
-            continue
-        if used < limit:
-            used += 1
-        for j in range(used - 1, at, -1):
-            smallest[j] = smallest[j - 1]
-        smallest[at] = value
-    return used
+            values[made] = _mix(tokens[i] ^ np.uint64(0xA5A5)) >> np.uint64(1)
+            made += kind == 1
+    return made
+
+
+@_jit
+def _terms(values: Array, made: int, limit: int, buckets: Array, out: Array, used: int) -> int:
+    """Appends the `limit` smallest of the distinct values, ascending; returns the new end of `out`.
+
+    Values are spread evenly, so the highest bits name the bucket where a value stands in order: what is next to it is
+    moved, if anything. Of many values only a range that should hold enough is looked at; when it does not, a larger one.
+    `buckets` is empty (all ones) before and after; `out` has room for one value more.
+    """
+    shift = 55
+    while made >> (55 - shift) > 4 * limit:
+        shift -= 1
+    while True:
+        reach = 0
+        for i in range(made):
+            value = values[i]
+            at = np.int64(value >> np.uint64(shift))
+            if at >= _BUCKETS:
+                continue
+            while buckets[at] < value:
+                at += 1
+            if buckets[at] == value:
+                continue
+            while value != _NONE:
+                buckets[at], value = value, buckets[at]
+                at += 1
+            reach = max(reach, at)
+        end = used
+        for at in range(reach):
+            value = buckets[at]
+            buckets[at] = _NONE
+            out[end] = np.int64(value)
+            end += (value != _NONE) & (end < used + limit)
+        if end == used + limit or shift == 55:
+            return end
+        shift = min(55, shift + 2)
 
 
 @_jit
@@ -302,70 +367,93 @@ def _grown(array: Array, needed: int) -> Array:
 
 
 @_jit
-def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array, seed: np.uint64, slots: Array, bits: Array, n_terms: int) -> Any:
-    """Marks of the request texts; see `text.sketch` for what each of the ten results becomes."""
-    n = len(p_starts) - 1
+def _longest(starts: Array, others: Array) -> int:
     longest = 0
-    for i in range(n):
-        longest = max(longest, p_starts[i + 1] - p_starts[i] + s_starts[i + 1] - s_starts[i])
-    size = longest + 4
+    for i in range(len(starts) - 1):
+        longest = max(longest, starts[i + 1] - starts[i] + others[i + 1] - others[i])
+    return longest
+
+
+@_jit
+def _most(topics: Array) -> int:
+    """The topic with the most hits, the first of equals; 0 unless there are two hits."""
+    best = 0
+    for i in range(TOPICS):
+        if topics[i] > topics[best]:
+            best = i
+    return best if topics[best] > 1 else 0
+
+
+@_jit
+def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array, seed: np.uint64, characters: Any, cues: Any, n_terms: int) -> Any:
+    """Marks of the request texts; see `text.sketch` for what each of the ten results becomes."""
+    classes, folded = characters
+    lengths, slots = cues
+    n = len(p_starts) - 1
+    size = _longest(s_starts, p_starts) + 4
+    codes, bounds, places = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
     tokens, kinds = np.zeros(size, np.uint64), np.zeros(size, np.int8)
-    sums, powers, hashes = np.zeros(size + 1, np.uint64), np.zeros(size + 1, np.uint64), np.zeros(size, np.uint64)
+    sums, hashes, values = np.empty(size + 1, np.uint64), np.empty(size, np.uint64), np.empty(size, np.uint64)
+    powers, buckets = np.ones(SHINGLE_WEIGHT + 1, np.uint64), np.full(_BUCKETS + size, _NONE)
+    for i in range(SHINGLE_WEIGHT):
+        powers[i + 1] = powers[i] * _BASE
     table = 16
     while table < 2 * size:
         table *= 2
     seen = np.zeros((table, 2), np.uint64)
     ends, term_ends = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
-    wordings, terms = np.zeros(64 * n + size, np.int64), np.zeros(n_terms * n, np.int64)
-    prompts, counts, groups, tags = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.bool_)
-    topics, script = np.zeros((n, TOPICS), np.int64), np.zeros(n, np.int64)
-    smallest, used = np.zeros(n_terms, np.int64), 0
+    wordings, terms = np.empty(64 * n + size, np.int64), np.empty(n_terms * n + 1, np.int64)
+    prompts, counts, groups, tags = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
+    topics, script = np.empty(n, np.int64), np.empty(n, np.int64)
+    scripts, hits = np.zeros(16, np.int64), np.zeros(TOPIC_BIT + TOPICS, np.int64)
+    used = 0
     for i in range(n):
-        scripts, hits = np.zeros(16, np.int64), np.zeros(TOPIC_BIT + TOPICS, np.int64)
-        first, _ = _split(s_data, s_starts[i], s_starts[i + 1], seed, tokens, kinds, 0, scripts)
+        runs = _runs(s_data, s_starts[i], s_starts[i + 1], classes, folded, codes, bounds, scripts)
+        first = _hashed(codes, bounds, runs, seed, tokens, kinds, 0)
         scripts[:] = 0
-        count, exact = _split(p_data, p_starts[i], p_starts[i + 1], seed, tokens, kinds, first, scripts)
-        prompts[i], counts[i] = np.int64(exact), count - first
-        _prefix(tokens, count, sums, powers)
+        runs = _runs(p_data, p_starts[i], p_starts[i + 1], classes, folded, codes, bounds, scripts)
+        count = _hashed(codes, bounds, runs, seed, tokens, kinds, first)
+        prompts[i], counts[i] = np.int64(_exact(tokens, first, count, seed)), count - first
+        _levelled(tokens, kinds, count, seed)
         wordings = _grown(wordings, used + count + 1)
-        script[i] = np.argmax(scripts[1:]) + 1 if scripts[1:].max() > 0 else 0
+        scripts[0] = 0
+        script[i] = np.argmax(scripts)
         other = script[i] >= 4
         # System prompt and prompt are shingled apart: no shingle spans the two, so each is found again without the other.
-        made = _shingles(sums, powers, kinds, 0, first, hashes)
-        used = _winnow(hashes, made, other, seen, i + 1, wordings, used)
-        made = _shingles(sums, powers, kinds, first, count, hashes)
-        used = _winnow(hashes, made, other, seen, i + 1, wordings, used)
+        made = _shingles(tokens, kinds, 0, first, sums, powers, hashes)
+        used = _winnow(hashes, made, other, seen, i + 1, places, wordings, used)
+        made = _shingles(tokens, kinds, first, count, sums, powers, hashes)
+        used = _winnow(hashes, made, other, seen, i + 1, places, wordings, used)
         ends[i + 1] = used
-        got = _terms(tokens, kinds, first, count, smallest)
-        terms[term_ends[i] : term_ends[i] + got] = smallest[:got]
-        term_ends[i + 1] = term_ends[i] + got
-        tags[i] = _cues(sums, powers, kinds, count, slots, bits, hits)
-        for bit in range(STEP_BIT):
-            groups[i] |= np.int64(hits[bit] > 0) << bit
-        topics[i] = hits[TOPIC_BIT:]
+        made = _term_values(tokens, kinds, first, count, values)
+        term_ends[i + 1] = _terms(values, made, n_terms, buckets, terms, term_ends[i])
+        hits[:] = 0
+        found, tags[i] = _cues(tokens, kinds, count, lengths, slots, hits, places)
+        groups[i] = np.int64(found & np.uint64((1 << STEP_BIT) - 1))
+        topics[i] = _most(hits[TOPIC_BIT:])
     return ends, wordings[:used], term_ends, terms[: term_ends[n]], prompts, counts, groups, tags, topics, script
 
 
 @_jit
-def answer_marks(starts: Array, data: Array, seed: np.uint64, slots: Array, bits: Array, n_terms: int) -> Any:
+def answer_marks(starts: Array, data: Array, seed: np.uint64, characters: Any, cues: Any, n_terms: int) -> Any:
     """Of each answer: tokens, connectives of reasoning, words of a grade, whether inline tags were seen, and a few terms."""
+    classes, folded = characters
+    lengths, slots = cues
     n = len(starts) - 1
-    longest = 0
+    size = _longest(starts, starts) + 4
+    codes, bounds, places = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    tokens, kinds, values = np.zeros(size, np.uint64), np.zeros(size, np.int8), np.empty(size, np.uint64)
+    buckets = np.full(_BUCKETS + size, _NONE)
+    counts, steps, verdicts = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    tags, term_ends, terms = np.empty(n, np.bool_), np.zeros(n + 1, np.int64), np.empty(n_terms * n + 1, np.int64)
+    scripts, hits = np.zeros(16, np.int64), np.zeros(TOPIC_BIT + TOPICS, np.int64)
     for i in range(n):
-        longest = max(longest, starts[i + 1] - starts[i])
-    size = longest + 4
-    tokens, kinds = np.zeros(size, np.uint64), np.zeros(size, np.int8)
-    sums, powers = np.zeros(size + 1, np.uint64), np.zeros(size + 1, np.uint64)
-    counts, steps, verdicts = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
-    tags, scripts = np.zeros(n, np.bool_), np.zeros(16, np.int64)
-    term_ends, terms, smallest = np.zeros(n + 1, np.int64), np.zeros(n_terms * n, np.int64), np.zeros(n_terms, np.int64)
-    for i in range(n):
-        hits = np.zeros(TOPIC_BIT + TOPICS, np.int64)
-        counts[i], _ = _split(data, starts[i], starts[i + 1], seed, tokens, kinds, 0, scripts)
-        _prefix(tokens, counts[i], sums, powers)
-        tags[i] = _cues(sums, powers, kinds, counts[i], slots, bits, hits)
+        runs = _runs(data, starts[i], starts[i + 1], classes, folded, codes, bounds, scripts)
+        count = _hashed(codes, bounds, runs, seed, tokens, kinds, 0)
+        _levelled(tokens, kinds, count, seed)
+        hits[:] = 0
+        counts[i], tags[i] = count, _cues(tokens, kinds, count, lengths, slots, hits, places)[1]
         steps[i], verdicts[i] = hits[STEP_BIT], hits[VERDICT_BIT]
-        got = _terms(tokens, kinds, 0, counts[i], smallest)
-        terms[term_ends[i] : term_ends[i] + got] = smallest[:got]
-        term_ends[i + 1] = term_ends[i] + got
+        made = _term_values(tokens, kinds, 0, count, values)
+        term_ends[i + 1] = _terms(values, made, n_terms, buckets, terms, term_ends[i])
     return counts, steps, verdicts, tags, term_ends, terms[: term_ends[n]]
