@@ -29,17 +29,24 @@ SHINGLE_WEIGHT, WORD_WEIGHT = 10, 2
 NARROW, WIDE, HEAD, TAIL = 4, 24, 160, 64
 "Winnowing window near the ends (first HEAD and last TAIL tokens) and in between, in shingles."
 
-CUE_TOKENS, CUE_LENGTH = 700, 6
-"Tokens from the start in which cues are looked for, and the longest cue."
+CUE_TOKENS = 700
+"Tokens from the start in which cues are looked for."
+
+BUCKETS = 128
+"Buckets in which terms are put into order."
+
+BLOCK = 32
+"Bytes that are looked at together where all are ASCII."
 
 Array = Any
 _BASE = np.uint64(0x9E3779B97F4A7C15 | 1)
 _NONE = np.uint64(0xFFFFFFFFFFFFFFFF)
-_BUCKETS = 256
+_ONE, _THREE = np.uint64(1), np.uint64(3)
 _jit = njit(cache=True, nogil=True, error_model="numpy")
+_leaf = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 
 
-@_jit
+@_leaf
 def _mix(x: np.uint64) -> np.uint64:
     """splitmix64's finaliser (Steele, Lea, Flood 2014)."""
     x ^= x >> np.uint64(30)
@@ -49,10 +56,12 @@ def _mix(x: np.uint64) -> np.uint64:
     return x ^ (x >> np.uint64(31))
 
 
-@_jit
+@_leaf
 def _decode(data: Array, at: int, end: int) -> tuple[int, int]:
-    """One code point beyond ASCII of valid UTF-8, and the index after it."""
+    """One code point of valid UTF-8, and the index after it."""
     byte = data[at]
+    if byte < 0x80:
+        return np.int64(byte), at + 1
     if byte < 0xE0 and at + 1 < end:
         return ((byte & 0x1F) << 6) | (data[at + 1] & 0x3F), at + 2
     if byte < 0xF0 and at + 2 < end:
@@ -62,73 +71,94 @@ def _decode(data: Array, at: int, end: int) -> tuple[int, int]:
     return 0xFFFD, end
 
 
-@_jit
-def _runs(data: Array, start: int, end: int, classes: Array, folded: Array, codes: Array, bounds: Array, scripts: Array) -> int:
-    """Cuts a text into runs of one kind; returns their number.
+@_leaf
+def _block(data: Array, at: int, codes: Array, kinds: Array, place: int) -> np.uint8:
+    """BLOCK bytes as if all were ASCII: folded codes and kinds. Returns whether they were: a value below 128.
 
-    `codes` gets the folded code points from index 1 on (0 stands before the first); bounds[i] is where run i begins
-    there, times 4, plus its kind; one bound more ends the last run. Letters are counted by writing system.
+    Nothing here depends on a byte before, so the compiler does many at once.
     """
-    at, place, made, before, letters = start, 1, 0, 0, 0
-    codes[0] = 0
+    highest = np.uint8(0)
+    begin, into = np.uint64(at), np.uint64(place)
+    for i in range(BLOCK):
+        byte = data[begin + np.uint64(i)]
+        low = np.uint8(byte | np.uint8(32))
+        letter = np.uint8(low - np.uint8(97)) < np.uint8(26)
+        digit = np.uint8(byte - np.uint8(48)) < np.uint8(10)
+        kinds[into + np.uint64(i)] = np.uint8(letter) | np.uint8(np.uint8(digit) << np.uint8(1))
+        codes[into + np.uint64(i)] = low if letter else byte
+        highest |= byte
+    return highest
+
+
+@_leaf
+def _characters(data: Array, start: int, end: int, classes: Array, folded: Array, codes: Array, kinds: Array, scripts: Array) -> int:
+    """Folded code points of a text and their kinds, from index 1 on; returns the index after the last.
+
+    Counts letters by writing system where one is beyond ASCII: `_split` knows how many there are in all.
+    """
+    at, place = start, 1
     while at < end:
-        code = np.int64(data[at])
-        if code < 128:
-            kind = np.int64(classes[code] & 3)
-            code = np.int64(folded[code])
-            letters += kind & 1
-            at += 1
-        else:
-            code, at = _decode(data, at, end)
+        # A block may reach into the next text: what it finds there is written over.
+        if at + BLOCK <= len(data) and _block(data, at, codes, kinds, place) < 128:
+            at, place = at + BLOCK, place + BLOCK
+            continue
+        stop = min(at + BLOCK, end)
+        while at < stop:
+            code, after = _decode(data, at, end)
+            cls = 11 if 0x20000 <= code <= 0x2FA1F else 1
             if code < 0x10000:
-                cls = np.int64(classes[code])
-                code = np.int64(folded[code])
-            else:
-                cls = 11 if 0x20000 <= code <= 0x2FA1F else 1
-            kind = cls & 3
-            scripts[cls >> 2] += kind & 1
-        codes[place] = code
-        bounds[made] = place << 2 | kind
-        made += (kind != before) | (kind == 3)
+                cls, code = np.int64(classes[code]), np.int64(folded[code])
+            scripts[cls >> 2] += cls & 1
+            codes[place], kinds[place] = code, cls & 3
+            at, place = after, place + 1
+    return place - max(0, at - end)
+
+
+@_leaf
+def _runs(kinds: Array, last: int, bounds: Array) -> int:
+    """Indices at which a run of one kind begins, and `last`; returns the number of runs. Every sign is a run."""
+    made, before = np.uint64(0), np.uint8(0)
+    for i in range(1, last):
+        kind = kinds[i]
+        bounds[made] = i
+        made += np.uint64((kind != before) | (kind == 3))
         before = kind
-        place += 1
-    bounds[made] = place << 2
-    scripts[1] += letters
-    return made
+    bounds[made] = last
+    return np.int64(made)
 
 
-@_jit
-def _hashed(codes: Array, bounds: Array, runs: int, seed: np.uint64, states: Array, kinds: Array, count: int) -> int:
-    """Appends the hash of every run that is a token at `count`; returns the new count.
+@_leaf
+def _split(data: Array, start: int, end: int, seed: np.uint64, classes: Array, folded: Array, codes: Array, sorts: Array, bounds: Array, scripts: Array, states: Array, kinds: Array, count: int) -> tuple[int, np.uint64]:
+    """Appends the state of every token of a text at `count`; returns the new count and the exact hash of the text (digits included).
 
-    kinds: 1 word, 2 digits, 3 single sign, +8 right behind '<'.
+    kinds: 1 word, 2 digits, 3 single sign, +8 right behind '<'. states and kinds must hold end - start more entries.
     """
+    for i in range(len(scripts)):
+        scripts[i] = 0
+    runs = _runs(sorts, _characters(data, start, end, classes, folded, codes, sorts, scripts), bounds)
+    exact, letters = seed, np.int64(0)
     for i in range(runs):
-        kind = bounds[i] & 3
+        begin, stop = bounds[i], bounds[i + 1]
+        kind = sorts[begin]
         if kind == 0:
             continue
-        begin, end = bounds[i] >> 2, bounds[i + 1] >> 2
         state = seed
-        for j in range(begin, end):
+        for j in range(begin, stop):
             state = (state ^ np.uint64(codes[j])) * np.uint64(0x100000001B3)
             state ^= state >> np.uint64(29)
+        exact = _mix(exact ^ state) * _BASE
+        letters += np.int64(stop - begin) * (kind & 1)
         before = codes[begin - 1]
         states[count] = state
         kinds[count] = kind + 8 * ((before == 60) | ((before == 47) & (kind == 1)))
         count += 1
-    return count
+    for i in range(len(scripts)):
+        letters -= scripts[i]
+    scripts[1] += letters
+    return count, exact
 
 
-@_jit
-def _exact(states: Array, first: int, count: int, seed: np.uint64) -> np.uint64:
-    """Hash of a text's tokens in their order, digits included."""
-    exact = seed
-    for i in range(first, count):
-        exact = _mix(exact ^ states[i]) * _BASE
-    return exact
-
-
-@_jit
+@_leaf
 def _levelled(states: Array, kinds: Array, count: int, seed: np.uint64) -> None:
     """Token hashes proper, in place: all runs of digits are one token."""
     digits = _mix(seed ^ np.uint64(0x30))
@@ -137,7 +167,7 @@ def _levelled(states: Array, kinds: Array, count: int, seed: np.uint64) -> None:
         states[i] = digits if kinds[i] & 7 == 2 else token
 
 
-@_jit
+@_leaf
 def _phrase(tokens: Array, start: int, end: int) -> np.uint64:
     """Hash of a run of tokens."""
     value = np.uint64(0)
@@ -146,22 +176,37 @@ def _phrase(tokens: Array, start: int, end: int) -> np.uint64:
     return _mix(value)
 
 
+@_leaf
+def _longest(starts: Array, others: Array) -> int:
+    longest = 0
+    for i in range(len(starts) - 1):
+        longest = max(longest, starts[i + 1] - starts[i] + others[i + 1] - others[i])
+    return longest
+
+
 @_jit
-def phrase_hashes(starts: Array, data: Array, seed: np.uint64, classes: Array, folded: Array) -> tuple[Array, Array, Array]:
+def _scratch(size: int) -> Any:
+    """What `_split` works in: code points and their kinds (one of no kind before the first), bounds of runs, letters by writing system."""
+    return np.zeros(size + 1 + BLOCK, np.uint32), np.zeros(size + 1 + BLOCK, np.uint8), np.empty(size + 1, np.uint32), np.zeros(16, np.int64)
+
+
+@_jit
+def phrase_hashes(starts: Array, data: Array, seed: np.uint64, characters: Any) -> tuple[Array, Array, Array]:
     """Of each phrase: the hash as `_cues` will meet it, the hash of its first token, and its length in tokens."""
     n = len(starts) - 1
     phrases, firsts, lengths = np.zeros(n, np.uint64), np.zeros(n, np.uint64), np.zeros(n, np.int64)
+    size = _longest(starts, starts) + 4
+    tokens, kinds = np.zeros(size, np.uint64), np.zeros(size, np.int8)
+    classes, folded = characters
+    codes, sorts, bounds, scripts = _scratch(size)
     for i in range(n):
-        size = starts[i + 1] - starts[i] + 2
-        codes, bounds, tokens, kinds = np.zeros(size, np.int32), np.zeros(size, np.int32), np.zeros(size, np.uint64), np.zeros(size, np.int8)
-        runs = _runs(data, starts[i], starts[i + 1], classes, folded, codes, bounds, np.zeros(16, np.int64))
-        count = _hashed(codes, bounds, runs, seed, tokens, kinds, 0)
+        count, _ = _split(data, starts[i], starts[i + 1], seed, classes, folded, codes, sorts, bounds, scripts, tokens, kinds, 0)
         _levelled(tokens, kinds, count, seed)
         phrases[i], firsts[i], lengths[i] = _phrase(tokens, 0, count), tokens[0], count
     return phrases, firsts, lengths
 
 
-@_jit
+@_leaf
 def _cues(tokens: Array, kinds: Array, count: int, lengths: Array, slots: Array, hits: Array, places: Array) -> tuple[np.uint64, bool]:
     """Counts the cues of a text: all bits seen, and whether an inline tag was; hits counts the topics, steps and verdicts.
 
@@ -198,12 +243,31 @@ def _cues(tokens: Array, kinds: Array, count: int, lengths: Array, slots: Array,
     return seen, tag
 
 
-@_jit
+@_leaf
 def _shingles(tokens: Array, kinds: Array, first: int, count: int, sums: Array, powers: Array, hashes: Array) -> int:
     """Hash of the shingle that starts at each token from `first`; those mostly of digits are 'none' (all ones)."""
     sums[first] = 0
+    signs = 0
     for i in range(first, count):
         sums[i + 1] = sums[i] * _BASE + tokens[i]
+        signs += kinds[i] & 7 == 3
+    if signs:
+        return _mixed_shingles(kinds, first, count, sums, powers, hashes)
+    words = SHINGLE_WEIGHT // WORD_WEIGHT
+    digits = 0
+    for i in range(first, min(count, first + words - 1)):
+        digits += kinds[i] & 7 == 2
+    for start in range(first, count - words + 1):
+        digits += kinds[start + words - 1] & 7 == 2
+        value = _mix(sums[start + words] - sums[start] * powers[words]) & ~np.uint64(7)
+        hashes[start - first] = _NONE if digits > 2 else value
+        digits -= kinds[start] & 7 == 2
+    return max(0, count - words + 1 - first)
+
+
+@_leaf
+def _mixed_shingles(kinds: Array, first: int, count: int, sums: Array, powers: Array, hashes: Array) -> int:
+    """The same where signs, which weigh less, make shingles of differing length."""
     made, end, weight, digits, signs, letters = 0, first, 0, 0, 0, 0
     for start in range(first, count):
         while end < count and weight < SHINGLE_WEIGHT:
@@ -227,7 +291,7 @@ def _shingles(tokens: Array, kinds: Array, first: int, count: int, sums: Array, 
     return made
 
 
-@_jit
+@_leaf
 def _smallest_of(hashes: Array, made: int, i: int, window: int) -> bool:
     """Whether shingle i is the smallest of some window that holds it (rightmost of equals)."""
     value = hashes[i]
@@ -239,25 +303,29 @@ def _smallest_of(hashes: Array, made: int, i: int, window: int) -> bool:
     return left + right - 1 >= min(window, made)
 
 
-@_jit
-def _narrow(hashes: Array, made: int, start: int, end: int, places: Array, kept: int) -> int:
+@_leaf
+def _narrow(hashes: Array, made: int, start: int, end: int, keep: Array, places: Array, kept: int) -> int:
     """Appends the places in start..end that are the smallest of some window of NARROW (4); returns how many there are."""
+    first, last = max(start, NARROW - 1), min(end, made - NARROW + 1)
+    for i in range(max(0, last - first)):
+        at = np.uint64(first) + np.uint64(i)
+        value = hashes[at]
+        one, two, three = hashes[at - _ONE] >= value, hashes[at - _ONE - _ONE] >= value, hashes[at - _THREE] >= value
+        left = np.uint8(one) + np.uint8(one & two) + np.uint8(one & two & three)
+        one, two, three = hashes[at + _ONE] > value, hashes[at + _ONE + _ONE] > value, hashes[at + _THREE] > value
+        right = np.uint8(one) + np.uint8(one & two) + np.uint8(one & two & three)
+        keep[at] = np.uint8(left + right) >= NARROW - 1
+    for i in range(start, min(first, end)):
+        keep[i] = _smallest_of(hashes, made, i, NARROW)
+    for i in range(max(first, last), end):
+        keep[i] = _smallest_of(hashes, made, i, NARROW)
     for i in range(start, end):
-        if i < NARROW - 1 or i + NARROW > made:
-            keep = np.int64(_smallest_of(hashes, made, i, NARROW))
-        else:
-            value = hashes[i]
-            one, two, three = hashes[i - 1] >= value, hashes[i - 2] >= value, hashes[i - 3] >= value
-            left = np.int64(one) + np.int64(one & two) + np.int64(one & two & three)
-            one, two, three = hashes[i + 1] > value, hashes[i + 2] > value, hashes[i + 3] > value
-            right = np.int64(one) + np.int64(one & two) + np.int64(one & two & three)
-            keep = np.int64(left + right >= NARROW - 1)
         places[kept] = i
-        kept += keep
+        kept += np.int64(keep[i])
     return kept
 
 
-@_jit
+@_leaf
 def _wide(hashes: Array, start: int, end: int, places: Array, kept: int) -> int:
     """As `_narrow`, of windows of WIDE, far from both ends: the smallest is carried along and looked for again only when it drops out."""
     best = start - WIDE
@@ -276,8 +344,8 @@ def _wide(hashes: Array, start: int, end: int, places: Array, kept: int) -> int:
     return kept
 
 
-@_jit
-def _winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, places: Array, out: Array, used: int) -> int:
+@_leaf
+def _winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, keep: Array, places: Array, out: Array, used: int) -> int:
     """Appends the winnowed shingles to `out`, each once; the window widens away from the ends.
 
     `seen` is a table of (stamp, shingle) that is never cleared: other stamps are other calls'. Of short texts only its
@@ -285,9 +353,9 @@ def _winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, plac
     """
     head = min(HEAD, made)
     tail = max(head, made - TAIL)
-    kept = _narrow(hashes, made, 0, head, places, 0)
+    kept = _narrow(hashes, made, 0, head, keep, places, 0)
     kept = _wide(hashes, head, tail, places, kept) if tail > head else kept
-    kept = _narrow(hashes, made, tail, made, places, kept)
+    kept = _narrow(hashes, made, tail, made, keep, places, kept)
     mark, mask = np.uint64(stamp), np.uint64(len(seen) - 1)
     for i in range(kept):
         value = hashes[places[i]]
@@ -305,7 +373,7 @@ def _winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, plac
     return used
 
 
-@_jit
+@_leaf
 def _term_values(tokens: Array, kinds: Array, first: int, count: int, values: Array) -> int:
     """A 63-bit hash of each word, and of each pair of ideographs side by side; returns how many there are."""
     made = 0
@@ -320,41 +388,42 @@ def _term_values(tokens: Array, kinds: Array, first: int, count: int, values: Ar
     return made
 
 
-@_jit
-def _terms(values: Array, made: int, limit: int, buckets: Array, out: Array, used: int) -> int:
+@_leaf
+def _terms(values: Array, made: int, limit: int, buckets: Array, near: Array, out: Array, used: int) -> int:
     """Appends the `limit` smallest of the distinct values, ascending; returns the new end of `out`.
 
-    Values are spread evenly, so the highest bits name the bucket where a value stands in order: what is next to it is
-    moved, if anything. Of many values only a range that should hold enough is looked at; when it does not, a larger one.
+    Values are spread evenly, so a bucket by size is nearly a value's place in their order: larger neighbours move up.
+    Only a range that should hold twice the limit is looked at; where repetition leaves too few, twice that range.
     `buckets` is empty (all ones) before and after; `out` has room for one value more.
     """
-    shift = 55
-    while made >> (55 - shift) > 4 * limit:
-        shift -= 1
+    if made == 0:
+        return used
+    scale = np.uint64(BUCKETS * max(2 * limit, made) // (2 * limit))
     while True:
-        reach = 0
+        close = 0
         for i in range(made):
-            value = values[i]
-            at = np.int64(value >> np.uint64(shift))
-            if at >= _BUCKETS:
-                continue
+            near[close] = values[i]
+            close += np.int64(((values[i] >> np.uint64(31)) * scale) >> np.uint64(32) < BUCKETS)
+        reach = BUCKETS
+        for i in range(close):
+            value = near[i]
+            at = ((value >> np.uint64(31)) * scale) >> np.uint64(32)
             while buckets[at] < value:
-                at += 1
-            if buckets[at] == value:
-                continue
-            while value != _NONE:
-                buckets[at], value = value, buckets[at]
-                at += 1
-            reach = max(reach, at)
+                at += _ONE
+            if buckets[at] != value:
+                while value != _NONE:
+                    buckets[at], value = value, buckets[at]
+                    at += _ONE
+                reach = max(reach, np.int64(at))
         end = used
         for at in range(reach):
             value = buckets[at]
             buckets[at] = _NONE
             out[end] = np.int64(value)
-            end += (value != _NONE) & (end < used + limit)
-        if end == used + limit or shift == 55:
+            end += np.int64(value != _NONE) & np.int64(end < used + limit)
+        if end == used + limit or close == made:
             return end
-        shift = min(55, shift + 2)
+        scale = max(scale >> _ONE, np.uint64(BUCKETS))
 
 
 @_jit
@@ -366,22 +435,14 @@ def _grown(array: Array, needed: int) -> Array:
     return bigger
 
 
-@_jit
-def _longest(starts: Array, others: Array) -> int:
-    longest = 0
-    for i in range(len(starts) - 1):
-        longest = max(longest, starts[i + 1] - starts[i] + others[i + 1] - others[i])
-    return longest
-
-
-@_jit
-def _most(topics: Array) -> int:
+@_leaf
+def _most(hits: Array) -> int:
     """The topic with the most hits, the first of equals; 0 unless there are two hits."""
     best = 0
     for i in range(TOPICS):
-        if topics[i] > topics[best]:
+        if hits[TOPIC_BIT + i] > hits[TOPIC_BIT + best]:
             best = i
-    return best if topics[best] > 1 else 0
+    return best if hits[TOPIC_BIT + best] > 1 else 0
 
 
 @_jit
@@ -391,10 +452,11 @@ def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array
     lengths, slots = cues
     n = len(p_starts) - 1
     size = _longest(s_starts, p_starts) + 4
-    codes, bounds, places = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
+    codes, sorts, bounds, scripts = _scratch(size)
+    places = np.empty(size, np.int32)
     tokens, kinds = np.zeros(size, np.uint64), np.zeros(size, np.int8)
     sums, hashes, values = np.empty(size + 1, np.uint64), np.empty(size, np.uint64), np.empty(size, np.uint64)
-    powers, buckets = np.ones(SHINGLE_WEIGHT + 1, np.uint64), np.full(_BUCKETS + size, _NONE)
+    powers, buckets = np.ones(SHINGLE_WEIGHT + 1, np.uint64), np.full(BUCKETS + size, _NONE)
     for i in range(SHINGLE_WEIGHT):
         powers[i + 1] = powers[i] * _BASE
     table = 16
@@ -405,15 +467,11 @@ def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array
     wordings, terms = np.empty(64 * n + size, np.int64), np.empty(n_terms * n + 1, np.int64)
     prompts, counts, groups, tags = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
     topics, script = np.empty(n, np.int64), np.empty(n, np.int64)
-    scripts, hits = np.zeros(16, np.int64), np.zeros(TOPIC_BIT + TOPICS, np.int64)
-    used = 0
+    hits, used = np.zeros(TOPIC_BIT + TOPICS, np.int64), 0
     for i in range(n):
-        runs = _runs(s_data, s_starts[i], s_starts[i + 1], classes, folded, codes, bounds, scripts)
-        first = _hashed(codes, bounds, runs, seed, tokens, kinds, 0)
-        scripts[:] = 0
-        runs = _runs(p_data, p_starts[i], p_starts[i + 1], classes, folded, codes, bounds, scripts)
-        count = _hashed(codes, bounds, runs, seed, tokens, kinds, first)
-        prompts[i], counts[i] = np.int64(_exact(tokens, first, count, seed)), count - first
+        first, _ = _split(s_data, s_starts[i], s_starts[i + 1], seed, classes, folded, codes, sorts, bounds, scripts, tokens, kinds, 0)
+        count, exact = _split(p_data, p_starts[i], p_starts[i + 1], seed, classes, folded, codes, sorts, bounds, scripts, tokens, kinds, first)
+        prompts[i], counts[i] = np.int64(exact), count - first
         _levelled(tokens, kinds, count, seed)
         wordings = _grown(wordings, used + count + 1)
         scripts[0] = 0
@@ -421,16 +479,16 @@ def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array
         other = script[i] >= 4
         # System prompt and prompt are shingled apart: no shingle spans the two, so each is found again without the other.
         made = _shingles(tokens, kinds, 0, first, sums, powers, hashes)
-        used = _winnow(hashes, made, other, seen, i + 1, places, wordings, used)
+        used = _winnow(hashes, made, other, seen, i + 1, sorts, places, wordings, used)
         made = _shingles(tokens, kinds, first, count, sums, powers, hashes)
-        used = _winnow(hashes, made, other, seen, i + 1, places, wordings, used)
+        used = _winnow(hashes, made, other, seen, i + 1, sorts, places, wordings, used)
         ends[i + 1] = used
         made = _term_values(tokens, kinds, first, count, values)
-        term_ends[i + 1] = _terms(values, made, n_terms, buckets, terms, term_ends[i])
+        term_ends[i + 1] = _terms(values, made, n_terms, buckets, hashes, terms, term_ends[i])
         hits[:] = 0
         found, tags[i] = _cues(tokens, kinds, count, lengths, slots, hits, places)
         groups[i] = np.int64(found & np.uint64((1 << STEP_BIT) - 1))
-        topics[i] = _most(hits[TOPIC_BIT:])
+        topics[i] = _most(hits)
     return ends, wordings[:used], term_ends, terms[: term_ends[n]], prompts, counts, groups, tags, topics, script
 
 
@@ -441,19 +499,20 @@ def answer_marks(starts: Array, data: Array, seed: np.uint64, characters: Any, c
     lengths, slots = cues
     n = len(starts) - 1
     size = _longest(starts, starts) + 4
-    codes, bounds, places = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.int32)
-    tokens, kinds, values = np.zeros(size, np.uint64), np.zeros(size, np.int8), np.empty(size, np.uint64)
-    buckets = np.full(_BUCKETS + size, _NONE)
+    codes, sorts, bounds, scripts = _scratch(size)
+    places = np.empty(size, np.int32)
+    tokens, kinds = np.zeros(size, np.uint64), np.zeros(size, np.int8)
+    hashes, values = np.empty(size, np.uint64), np.empty(size, np.uint64)
+    buckets = np.full(BUCKETS + size, _NONE)
     counts, steps, verdicts = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
     tags, term_ends, terms = np.empty(n, np.bool_), np.zeros(n + 1, np.int64), np.empty(n_terms * n + 1, np.int64)
-    scripts, hits = np.zeros(16, np.int64), np.zeros(TOPIC_BIT + TOPICS, np.int64)
+    hits = np.zeros(TOPIC_BIT + TOPICS, np.int64)
     for i in range(n):
-        runs = _runs(data, starts[i], starts[i + 1], classes, folded, codes, bounds, scripts)
-        count = _hashed(codes, bounds, runs, seed, tokens, kinds, 0)
+        count, _ = _split(data, starts[i], starts[i + 1], seed, classes, folded, codes, sorts, bounds, scripts, tokens, kinds, 0)
         _levelled(tokens, kinds, count, seed)
         hits[:] = 0
         counts[i], tags[i] = count, _cues(tokens, kinds, count, lengths, slots, hits, places)[1]
         steps[i], verdicts[i] = hits[STEP_BIT], hits[VERDICT_BIT]
         made = _term_values(tokens, kinds, 0, count, values)
-        term_ends[i + 1] = _terms(values, made, n_terms, buckets, terms, term_ends[i])
+        term_ends[i + 1] = _terms(values, made, n_terms, buckets, hashes, terms, term_ends[i])
     return counts, steps, verdicts, tags, term_ends, terms[: term_ends[n]]

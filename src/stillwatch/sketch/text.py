@@ -63,7 +63,7 @@ def _table(groups: Iterable[tuple[int, Iterable[str]]], key: bytes) -> Cues:
     lengths, slots = np.zeros(1 << 13, np.uint8), np.zeros((1 << 12, 2), np.uint64)
     for bit, words in groups:
         starts, data, _ = _buffers(pa.array(list(words)))
-        for phrase, first, length in zip(*kernels.phrase_hashes(starts, data, np.uint64(_seed(key)), *characters.tables()), strict=True):
+        for phrase, first, length in zip(*kernels.phrase_hashes(starts, data, np.uint64(_seed(key)), characters.tables()), strict=True):
             at = int(phrase) & (len(slots) - 1)
             while slots[at, 0] not in (0, phrase):
                 at = (at + 1) & (len(slots) - 1)
