@@ -8,11 +8,13 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
-import sketch_twin as twin
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stillwatch.sketch import characters, kernels, lexicon, text
+import sketch_twin as twin
+from stillwatch.sketch import characters, lexicon, text
+from stillwatch.sketch.terms import BUCKETS
+from stillwatch.sketch.terms import terms as smallest
 
 KEY = bytes(range(32))
 SEED = text._seed(KEY)
@@ -78,8 +80,8 @@ def test_every_cue_is_heard() -> None:
 @given(st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 40) | st.integers(2**63 - 40, 2**63 - 1), max_size=300), st.sampled_from([1, 12, 32]))
 def test_terms_are_the_smallest_whatever_the_values(values: list[int], limit: int) -> None:
     """Also of values that are not spread evenly, where buckets are crowded."""
-    buckets, near = np.full(kernels.BUCKETS + len(values) + 1, 2**64 - 1, np.uint64), np.zeros(len(values) + 1, np.uint64)
+    buckets, near = np.full(BUCKETS + len(values) + 1, 2**64 - 1, np.uint64), np.zeros(len(values) + 1, np.uint64)
     out = np.zeros(limit + 1, np.int64)
-    end = kernels._terms(np.array(values, np.uint64), len(values), limit, buckets, near, out, 0)
+    end = smallest(np.array(values, np.uint64), len(values), limit, buckets, near, out, 0)
     assert out[:end].tolist() == sorted(set(values))[:limit]
     assert (buckets == 2**64 - 1).all(), "empty again for the next text"

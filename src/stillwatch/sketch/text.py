@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stillwatch.sketch import characters, kernels, lexicon
+from stillwatch.sketch import characters, cues, kernels, lexicon
 
 TERMS = 32
 "Terms kept of each prompt."
@@ -54,16 +54,16 @@ Cues = tuple[NDArray[np.uint8], NDArray[np.uint64]]
 def _tables(key: bytes) -> tuple[Cues, Cues]:
     """What requests are listened to for, and what answers are."""
     asked: list[tuple[int, Iterable[str]]] = list(enumerate(lexicon.CUES.values()))
-    topics = [(kernels.TOPIC_BIT + lexicon.CAPABILITIES.index(name), words) for name, words in lexicon.TOPICS.items()]
-    tags = (kernels.TAG_BIT, lexicon.TAGS)
-    return _table([*asked, tags, *topics], key), _table([(kernels.STEP_BIT, lexicon.STEPS), (kernels.VERDICT_BIT, lexicon.VERDICTS), tags], key)
+    topics = [(cues.TOPIC_BIT + lexicon.CAPABILITIES.index(name), words) for name, words in lexicon.TOPICS.items()]
+    tags = (cues.TAG_BIT, lexicon.TAGS)
+    return _table([*asked, tags, *topics], key), _table([(cues.STEP_BIT, lexicon.STEPS), (cues.VERDICT_BIT, lexicon.VERDICTS), tags], key)
 
 
 def _table(groups: Iterable[tuple[int, Iterable[str]]], key: bytes) -> Cues:
     lengths, slots = np.zeros(1 << 13, np.uint8), np.zeros((1 << 12, 2), np.uint64)
     for bit, words in groups:
         starts, data, _ = _buffers(pa.array(list(words)))
-        for phrase, first, length in zip(*kernels.phrase_hashes(starts, data, np.uint64(_seed(key)), characters.tables()), strict=True):
+        for phrase, first, length in zip(*cues.phrase_hashes(starts, data, np.uint64(_seed(key)), characters.tables()), strict=True):
             at = int(phrase) & (len(slots) - 1)
             while slots[at, 0] not in (0, phrase):
                 at = (at + 1) & (len(slots) - 1)
