@@ -47,6 +47,8 @@ def cues(tokens: Array, kinds: Array, count: int, lengths: Array, slots: Array, 
 
     `lengths` has, for the low bits of a cue's first token, the lengths of cues that begin so: few places get that far.
     """
+    for i in range(len(hits)):
+        hits[i] = 0
     low = np.uint64(len(lengths) - 1)
     made = 0
     for i in range(min(count, CUE_TOKENS)):

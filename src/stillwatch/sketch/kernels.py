@@ -17,7 +17,7 @@ import numpy as np
 
 from stillwatch.sketch.cues import STEP_BIT, TOPIC_BIT, TOPICS, VERDICT_BIT, cues, most
 from stillwatch.sketch.terms import BUCKETS, term_values, terms
-from stillwatch.sketch.tokens import BASE, NONE, Array, jit, levelled, longest, scratch, split, whole
+from stillwatch.sketch.tokens import BASE, NONE, Array, commonest, jit, leaf, levelled, longest, scratch, split, whole
 from stillwatch.sketch.wordings import SHINGLE_WEIGHT, shingles, winnow
 
 
@@ -28,6 +28,15 @@ def _grown(array: Array, needed: int) -> Array:
     bigger = np.empty(max(needed, 2 * len(array)), array.dtype)
     bigger[: len(array)] = array
     return bigger
+
+
+@leaf
+def _room(count: int) -> int:
+    """A power of two, at least twice as much."""
+    room = 16
+    while room < 2 * count:
+        room *= 2
+    return room
 
 
 @jit
@@ -44,10 +53,7 @@ def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array
     powers, buckets = np.ones(SHINGLE_WEIGHT + 1, np.uint64), np.full(BUCKETS + size, NONE)
     for i in range(SHINGLE_WEIGHT):
         powers[i + 1] = powers[i] * BASE
-    table = 16
-    while table < 2 * size:
-        table *= 2
-    seen = np.zeros((table, 2), np.uint64)
+    seen = np.zeros((_room(size), 2), np.uint64)
     ends, term_ends = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
     wordings, sample = np.empty(64 * n + size, np.int64), np.empty(n_terms * n + 1, np.int64)
     prompts, counts, groups, tags = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.bool_)
@@ -59,18 +65,17 @@ def request_marks(s_starts: Array, s_data: Array, p_starts: Array, p_data: Array
         prompts[i], counts[i] = whole(exact), count - first
         levelled(tokens, kinds, count, seed)
         wordings = _grown(wordings, used + count + 1)
-        scripts[0] = 0
-        script[i] = np.argmax(scripts)
-        other = script[i] >= 4
+        script[i] = commonest(scripts)
+        other, room = script[i] >= 4, _room(count)
         # System prompt and prompt are shingled apart: no shingle spans the two, so each is found again without the other.
-        made = shingles(tokens, kinds, 0, first, sums, powers, hashes)
-        used = winnow(hashes, made, other, seen, i + 1, sorts, places, wordings, used)
-        made = shingles(tokens, kinds, first, count, sums, powers, hashes)
-        used = winnow(hashes, made, other, seen, i + 1, sorts, places, wordings, used)
+        begin = 0
+        for end in (first, count):
+            made = shingles(tokens, kinds, begin, end, sums, powers, hashes)
+            used = winnow(hashes, made, other, seen, room, i + 1, sorts, places, wordings, used)
+            begin = end
         ends[i + 1] = used
         made = term_values(tokens, kinds, first, count, values)
         term_ends[i + 1] = terms(values, made, n_terms, buckets, hashes, sample, term_ends[i])
-        hits[:] = 0
         found, tags[i] = cues(tokens, kinds, count, lengths, slots, hits, places)
         groups[i] = whole(found & np.uint64((1 << STEP_BIT) - 1))
         topics[i] = most(hits)
@@ -95,7 +100,6 @@ def answer_marks(starts: Array, data: Array, seed: np.uint64, characters: Any, l
     for i in range(n):
         count, _ = split(data, starts[i], starts[i + 1], seed, classes, folded, codes, sorts, bounds, scripts, tokens, kinds, 0)
         levelled(tokens, kinds, count, seed)
-        hits[:] = 0
         counts[i], tags[i] = count, cues(tokens, kinds, count, lengths, slots, hits, places)[1]
         steps[i], verdicts[i] = hits[STEP_BIT], hits[VERDICT_BIT]
         made = term_values(tokens, kinds, 0, count, values)

@@ -161,6 +161,16 @@ def split(
 
 
 @leaf
+def commonest(scripts: Array) -> int:
+    """The writing system with the most letters, the first of equals; 0 where no letter has one."""
+    best = 1
+    for i in range(2, len(scripts)):
+        if scripts[i] > scripts[best]:
+            best = i
+    return best if scripts[best] > 0 else 0
+
+
+@leaf
 def levelled(states: Array, kinds: Array, count: int, seed: np.uint64) -> None:
     """Token hashes proper, in place: all runs of digits are one token."""
     digits = mix(seed ^ np.uint64(0x30))

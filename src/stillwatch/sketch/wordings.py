@@ -79,59 +79,55 @@ def _smallest_of(hashes: Array, made: int, i: int, window: int) -> bool:
 
 
 @leaf
-def _narrow(hashes: Array, made: int, start: int, end: int, keep: Array, places: Array, kept: int) -> int:
-    """Appends the places in start..end that are the smallest of some window of NARROW (4); returns how many there are."""
-    first, last = max(start, NARROW - 1), min(end, made - NARROW + 1)
-    for i in range(max(0, last - first)):
-        at = np.uint64(first) + np.uint64(i)
+def _narrow(hashes: Array, made: int, keep: Array) -> None:
+    """Marks the shingles that are the smallest of some window of NARROW (4)."""
+    near = min(NARROW - 1, made)
+    for i in range(near):
+        keep[i] = _smallest_of(hashes, made, i, NARROW)
+    for i in range(max(0, made - 2 * near)):
+        at = np.uint64(near) + np.uint64(i)
         value = hashes[at]
         one, two, three = hashes[at - ONE] >= value, hashes[at - ONE - ONE] >= value, hashes[at - _THREE] >= value
         left = np.uint8(one) + np.uint8(one & two) + np.uint8(one & two & three)
         one, two, three = hashes[at + ONE] > value, hashes[at + ONE + ONE] > value, hashes[at + _THREE] > value
         right = np.uint8(one) + np.uint8(one & two) + np.uint8(one & two & three)
         keep[at] = np.uint8(left + right) >= NARROW - 1
-    for i in range(start, min(first, end)):
+    for i in range(max(near, made - near), made):
         keep[i] = _smallest_of(hashes, made, i, NARROW)
-    for i in range(max(first, last), end):
-        keep[i] = _smallest_of(hashes, made, i, NARROW)
-    for i in range(start, end):
-        places[kept] = i
-        kept += whole(keep[i])
-    return kept
 
 
 @leaf
-def _wide(hashes: Array, start: int, end: int, places: Array, kept: int) -> int:
-    """As `_narrow`, of windows of WIDE, far from both ends: the smallest is carried along and looked for again only when it drops out."""
+def _wide(hashes: Array, start: int, end: int, keep: Array) -> None:
+    """The same in start..end, far from both ends, of windows of WIDE: the smallest is carried along, and looked for again when it drops out."""
+    for i in range(start, end):
+        keep[i] = 0
     best = start - WIDE
     for right in range(start, end + WIDE - 1):
         if best <= right - WIDE:
             best = right - WIDE + 1
             for i in range(best + 1, right + 1):
                 best = i if hashes[i] <= hashes[best] else best
-            fresh = True
-        else:
-            fresh = hashes[right] <= hashes[best]
-            best = right if fresh else best
-        if fresh and start <= best < end:
-            places[kept] = best
-            kept += 1
-    return kept
+        elif hashes[right] <= hashes[best]:
+            best = right
+        if start <= best < end:
+            keep[best] = 1
 
 
 @leaf
-def winnow(hashes: Array, made: int, other: bool, seen: Array, stamp: int, keep: Array, places: Array, out: Array, used: int) -> int:
+def winnow(hashes: Array, made: int, other: bool, seen: Array, room: int, stamp: int, keep: Array, places: Array, out: Array, used: int) -> int:
     """Appends the winnowed shingles to `out`, each once; the window widens away from the ends.
 
-    `seen` is a table of (stamp, shingle) that is never cleared: other stamps are other calls'. Of short texts only its
-    beginning is used.
+    `seen` is a table of (stamp, shingle) that is never cleared: other stamps are other calls'. Only its first `room`
+    places are used, a power of two above the call's tokens and the same for both of its texts: of short ones they stay near.
     """
-    head = min(HEAD, made)
-    tail = max(head, made - TAIL)
-    kept = _narrow(hashes, made, 0, head, keep, places, 0)
-    kept = _wide(hashes, head, tail, places, kept) if tail > head else kept
-    kept = _narrow(hashes, made, tail, made, keep, places, kept)
-    mark, mask = np.uint64(stamp), np.uint64(len(seen) - 1)
+    _narrow(hashes, made, keep)
+    if made > HEAD + TAIL:
+        _wide(hashes, HEAD, made - TAIL, keep)
+    kept = 0
+    for i in range(made):
+        places[kept] = i
+        kept += whole(keep[i])
+    mark, mask = np.uint64(stamp), np.uint64(room - 1)
     for i in range(kept):
         value = hashes[places[i]]
         if value == NONE:
