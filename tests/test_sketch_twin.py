@@ -59,6 +59,12 @@ def test_long_and_repetitive_texts_equal_the_slow_twin(size: int, vocabulary: in
     agree([(" ".join(rng.choices(each, k=size)).encode(), b"x", b"") for each in stocks])
 
 
+def test_cues_are_heard_up_to_the_last_token_that_counts() -> None:
+    before = [b"filler " * count for count in (698, 699, 700)]
+    agree([(each, b"<think> rewrite a safe version", each + b"score") for each in before])
+    agree([(b"", each + b"</think> therefore", each + b"out of 7") for each in before])
+
+
 def test_every_code_point_is_what_its_ranges_say() -> None:
     classes, folded = characters.tables()
     for cp in range(0x10000):
