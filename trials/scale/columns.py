@@ -133,7 +133,7 @@ class Columns:
         offsets, row = np.zeros(count + 1, np.int32), 0
         while True:
             row = kernels.write_texts(
-                self.texts.book, starts, segments, of, pool, keys, call, vocabulary, self._stretch[column] if column != "system" else 1.0, self._out, offsets, row
+                self.texts.book, starts, segments, of, pool, keys, call, vocabulary, planted, self._stretch[column], self._out, offsets, row
             )
             if row == count:
                 return offsets, self._out[: offsets[-1]].copy(), valid

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
 
 Array = Any
 _jit = njit(cache=True, nogil=True)
@@ -20,21 +22,22 @@ LONGEST = 16_000
 ROOM = 65_536
 "Bytes that must be free before a text is begun; no text is longer."
 
-KEPT = 8
-"Of so many content words of a fresh segment, one is what its pattern says; the others are drawn from the vocabulary."
+SLOT = 32
+"Bytes of a word's place; longer words are cut."
+
+KEPT = np.uint64(3)
+"Of four content words of a fresh segment (bits of a hash, all zero), one follows from what its pattern says; the others are drawn from the vocabulary."
 
 
 class Book(NamedTuple):
     """Patterns of text: segments of tokens, each a word and what separates it from the next; words in classes of their like."""
 
-    word_start: Array
-    word_bytes: Array
-    word_class: Array
-    "-1: a word that is never replaced."
+    word: Array
+    "SLOT bytes a word: length, then the word; words of one class stand together, so that a word costs one line of the cache."
     class_start: Array
     class_size: Array
-    token_word: Array
-    token_separator: Array
+    token: Array
+    "Word (24 bits), class (16; 0: a word that is never replaced), and the separator after it."
     separator_start: Array
     separator_bytes: Array
     segment_start: Array
@@ -73,6 +76,23 @@ def mixed_pairs(left: Array, right: Array, salt: Any) -> Array:
     return out
 
 
+@intrinsic
+def _sixteen(typingctx: Any, source: Any, start: Any, out: Any, at: Any) -> Any:
+    """Copy sixteen bytes in one instruction: a loop over the letters of a word is as long as the word, and so mostly guessed wrong."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        places = []
+        for array, index in ((0, 1), (2, 3)):
+            data = context.make_array(signature.args[array])(context, builder, args[array]).data
+            places.append(builder.bitcast(builder.gep(data, [args[index]]), ir.VectorType(ir.IntType(8), 16).as_pointer()))
+        loaded = builder.load(places[0])
+        loaded.align = 1
+        builder.store(loaded, places[1]).align = 1
+        return context.get_dummy_value()
+
+    return types.void(source, start, out, at), code
+
+
 @_jit
 def _copy(source: Array, start: int, end: int, out: Array, at: int) -> int:
     for i in range(start, end):
@@ -82,27 +102,41 @@ def _copy(source: Array, start: int, end: int, out: Array, at: int) -> int:
 
 
 @_jit
+def _below(state: Any, size: Any) -> Any:
+    """A number below `size` (less than 2^32) from the upper half of a hash, without a division."""
+    return ((state >> np.uint64(32)) * np.uint64(size)) >> np.uint64(32)
+
+
+@_jit
 def _segment(book: Book, segment: int, scope: int, key: np.uint64, vocabulary: np.uint64, out: Array, at: int) -> int:
     """One segment with its content words replaced by others of their class: the same for the same key; fresh ones anew each time, from the vocabulary."""
     state = key
     for token in range(book.segment_start[segment], book.segment_start[segment + 1]):
-        word = book.token_word[token]
-        of = book.word_class[word]
-        if of >= 0 and scope != 0:
+        packed = book.token[token]
+        word = packed & np.uint64(0xFFFFFF)
+        of = (packed >> np.uint64(24)) & np.uint64(0xFFFF)
+        if of > 0 and scope != 0:
+            of -= np.uint64(1)
             size = np.uint64(book.class_size[of])
             if scope == 4:
                 state = mix(state + np.uint64(token))
-                if state & np.uint64(7) == 0:
-                    step = mix(vocabulary ^ np.uint64(word)) % size
+                if state & KEPT == 0:
+                    step = _below(mix(vocabulary ^ word), size)
                 else:
-                    own = max(np.uint64(24), size >> np.uint64(4))
-                    own = min(own, size)
-                    step = (mix(vocabulary + np.uint64(of)) + (state >> np.uint64(8)) % own) % size
+                    own = min(size, max(np.uint64(24), size >> np.uint64(4)))
+                    step = _below(mix(vocabulary + of), size) + _below(state, own)
+                    if step >= size:
+                        step -= size
             else:
-                step = mix(key ^ np.uint64(word)) % size
-            word = book.class_start[of] + np.int64(step)
-        at = _copy(book.word_bytes, book.word_start[word], book.word_start[word + 1], out, at)
-        separator = book.token_separator[token]
+                step = _below(mix(key ^ word), size)
+            word = np.uint64(book.class_start[of]) + step
+        place = np.int64(word) * SLOT
+        length = book.word[place]
+        _sixteen(book.word, place + 1, out, at)
+        if length > 16:
+            _sixteen(book.word, place + SLOT - 16, out, at + SLOT - 17)
+        at += length
+        separator = np.int64(packed >> np.uint64(40))
         if separator == 0:
             out[at] = 32
             at += 1
@@ -113,12 +147,12 @@ def _segment(book: Book, segment: int, scope: int, key: np.uint64, vocabulary: n
 
 @_jit
 def write_texts(
-    book: Book, starts: Array, segments: Array, pattern: Array, account: Array, keys: Array, call: Array, vocabulary: Array, stretch: float, out: Array, offsets: Array, row: int
+    book: Book, starts: Array, segments: Array, pattern: Array, account: Array, keys: Array, call: Array, vocabulary: Array, job: Array, stretch: float, out: Array, offsets: Array, row: int
 ) -> int:  # fmt: skip
     """Write the texts of rows from `row` on, as far as the buffer goes; returns the row after the last one written.
 
     `pattern`: call of the pattern world; `account`: its account there; `keys`: (rows, 4) of item, circle, house, unused; `call`: of the fresh
-    segments; `stretch`: segments written for each fresh one.
+    segments; `job`: whether fresh segments are of a job list, of which any call may be given any; `stretch`: segments written for each fresh one.
     """
     at = np.int64(offsets[row])
     whole = int(stretch)
@@ -146,7 +180,7 @@ def write_texts(
             for again in range(count):
                 state = mix(state)
                 chosen = segment
-                if pool_size > 0 and (again > 0 or state & np.uint64(1)):
+                if pool_size > 0 and (again > 0 or job[i] or state & np.uint64(2)):
                     chosen = book.pool_segment[pool_from + np.int64((state >> np.uint64(3)) % pool_size)]
                 if at > begin and out[at - 1] > 32 and out[at - 1] < 128 and again > 0:
                     out[at] = 32

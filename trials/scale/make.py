@@ -43,6 +43,12 @@ BATCH, FILE = 65_536, 1_000_000
 START = 1_767_225_600
 "First second of a log."
 
+PACKED, PACKED_ANSWER = 900, 2000
+"Bytes of a call and of an answer on the disk, with some to spare."
+
+TRUTH = "log.truth.parquet"
+"The truth of each account; files so named are passed over by a scan."
+
 NEVER = ("upstream_id", "sampled")
 "Columns that such a log does not have."
 
@@ -75,19 +81,23 @@ class Maker:
         columns.fit("prompt", PROMPT_BYTES, some)
         if "response" in self.names:
             columns.fit("response", ANSWER_BYTES, some)
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir(parents=True)
+        _room(out, size.calls, "response" in self.names)
+        part = out.with_name(f".{out.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
         global _job
-        _job = (self, columns, everybody, size, out)
+        _job = (self, columns, everybody, size, part)
         counts = np.zeros(len(everybody.key), np.int64)
         if processes == 1:
             done = [_day(day) for day in range(size.days)]
         else:
             with multiprocessing.get_context("fork").Pool(processes) as pool:
                 done = pool.map(_day, range(size.days), chunksize=1)
-        for part in done:
-            counts += part
-        self._truth(out, everybody, counts)
+        for made in done:
+            counts += made
+        self._truth(part, everybody, counts)
+        shutil.rmtree(out, ignore_errors=True)
+        part.rename(out)
         organisations = np.unique(everybody.organisation[counts > 0])
         return {
             "log": str(out), "calls": int(counts.sum()), "accounts": int((counts > 0).sum()), "organisations": len(organisations), "days": size.days,
@@ -102,7 +112,17 @@ class Maker:
             "account": ids("acct_", everybody.key, 16), "organisation": ids("firm_", everybody.organisation, 16),
             "campaign": pc.if_else(pc.equal(campaign, ""), None, campaign), "class": labels, "calls": counts,
         })  # fmt: skip
-        pq.write_table(table.filter(pc.greater(table["calls"], 0)), out / "log.truth.parquet")
+        pq.write_table(table.filter(pc.greater(table["calls"], 0)), out / TRUTH)
+
+
+def _room(out: Path, calls: int, answers: bool) -> None:
+    """Refuse what the disk has no room for, and a folder that is not an earlier log of this program: it would be replaced."""
+    if out.exists() and not (out / TRUTH).is_file():
+        sys.exit(f"error: {out} is there and is no earlier log of this program; name another folder")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    free, needed = shutil.disk_usage(out.parent).free, calls * (PACKED + (answers * PACKED_ANSWER))
+    if free < needed:
+        sys.exit(f"error: {out} needs about {needed / 1e9:.0f} GB and {free / 1e9:.0f} are free; make fewer calls")
 
 
 _job: tuple[Maker, Columns, people.People, Size, Path]
@@ -122,7 +142,7 @@ def _day(day: int) -> np.ndarray:
         writer = None
         for start in range(part * step, min(count, (part + 1) * step), BATCH):
             batch = columns.batch(rows.part(start, min(count, (part + 1) * step, start + BATCH)))
-            writer = writer or pq.ParquetWriter(out / f"day-{day:03d}-{part:02d}.parquet", batch.schema, compression="lz4", use_dictionary=plain, store_schema=False)
+            writer = writer or pq.ParquetWriter(out / f"day-{day:03d}-{part:02d}.parquet", batch.schema, compression="lz4", use_dictionary=plain, write_statistics=plain, store_schema=False)
             writer.write_batch(batch, row_group_size=BATCH)
         assert writer is not None
         writer.close()

@@ -14,7 +14,7 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, PUBLIC, Book
+from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, PUBLIC, SLOT, Book
 from scale.pattern import Pattern
 
 from stillwatch.sketch import lexicon
@@ -194,17 +194,28 @@ def _book(segments: list[str], scope: NDArray[np.int8], pool_start: Ints, pool: 
     order = np.lexsort((np.arange(len(spoken)), code))
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    held = [spoken[i].encode() for i in order]
     parts = [each.encode() for each in separators]
     sorted_code = code[order]
+    token = place[np.array(word_of, np.int64)].astype(np.uint64)
+    token |= (sorted_code[token.astype(np.int64)] + 1).astype(np.uint64) << np.uint64(24) | np.array(separator_of, np.uint64) << np.uint64(40)
     class_start = np.searchsorted(sorted_code, np.arange(len(named))).astype(np.int64)
     class_size = np.searchsorted(sorted_code, np.arange(len(named)), "right").astype(np.int64) - class_start
     return Book(
-        word_start=_limits(held), word_bytes=np.frombuffer(b"".join(held), np.uint8), word_class=sorted_code, class_start=class_start, class_size=class_size,
-        token_word=place[np.array(word_of, np.int64)], token_separator=np.array(separator_of, np.int32), separator_start=_limits(parts),
+        word=_slots([spoken[i] for i in order]), class_start=class_start, class_size=class_size,
+        token=token, separator_start=_limits(parts),
         separator_bytes=np.frombuffer(b"".join(parts), np.uint8), segment_start=np.array(limits, np.int64), segment_scope=scope, pool_start=pool_start, pool_segment=pool,
     )  # fmt: skip
 
 
 def _limits(parts: list[bytes]) -> Ints:
     return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+
+def _slots(words: list[str]) -> NDArray[np.uint8]:
+    """Words in places of equal size: length, then bytes; cut between letters where one is too long."""
+    out = np.zeros((len(words), SLOT), np.uint8)
+    for i, word in enumerate(words):
+        told = word.encode()[: SLOT - 1].decode(errors="ignore").encode()
+        out[i, 0] = len(told)
+        out[i, 1 : 1 + len(told)] = np.frombuffer(told, np.uint8)
+    return out.ravel()
