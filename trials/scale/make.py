@@ -1,7 +1,7 @@
 """Make a log of millions of calls, and the history that belongs to it, quickly.
 
     python trials/scale/make.py --calls 28800000 --out LOGDIR [--history DIR] [--accounts N] [--seed 1] [--share 0.1] [--days 45] [--answers]
-                                [--corpora DIR] [--nat 100000] [--framework 0.5] [--history-calls 1000000] [--history-accounts N] [--processes 2]
+                                [--corpora DIR] [--nat 100000] [--framework 0.5] [--history-calls N] [--history-accounts N] [--processes 2]
 
 A pattern world of up to 90,000 innocent calls and 16,000 of A-JUN is made by the drill itself and then multiplied: every copy of an account has an identity,
 hours, rate and words of its own. Everything follows from the seed; the bytes do not depend on the number of processes. LOGDIR has a Parquet file for
@@ -163,14 +163,15 @@ def main() -> None:
     parser.add_argument("--nat", type=int, default=0, help="accounts behind one address")
     parser.add_argument("--framework", type=float, default=0.0, help="share of the accounts on one agent framework")
     parser.add_argument("--history", type=Path)
-    parser.add_argument("--history-calls", type=int, default=1_000_000)
+    parser.add_argument("--history-calls", type=int, help="default: as many as the log has, up to a million, or an eighth of them if that is more")
     parser.add_argument("--history-accounts", type=int, help="default: one for 150 calls")
     parser.add_argument("--processes", type=int, default=2, choices=(1, 2))
     args = parser.parse_args()
     if args.out is None and args.history is None:
         parser.error("name a folder with --out, --history, or both")
     began = time.perf_counter()
-    maker = Maker(max(args.calls, args.history_calls if args.history else 0), args.share, args.seed, args.corpora, args.answers)
+    before = args.history_calls or max(min(args.calls, 1_000_000), args.calls // 8)
+    maker = Maker(max(args.calls, before if args.history else 0), args.share, args.seed, args.corpora, args.answers)
     told: dict[str, object] = {"world_seconds": round(time.perf_counter() - began, 1)}
     length = args.days or default_days(args.calls)
     accounts = args.accounts or max(40, round(args.calls / 25.6 / length))
@@ -178,7 +179,7 @@ def main() -> None:
     if args.out is not None:
         told["log"] = maker.make(args.out, size, args.processes)
     if args.history is not None:
-        told["history"] = maker.make(args.history, past(size, args.history_calls, args.history_accounts), args.processes)
+        told["history"] = maker.make(args.history, past(size, before, args.history_accounts), args.processes)
     print(json.dumps(told, indent=2))
 
 
