@@ -121,7 +121,7 @@ class Columns:
         planted = self.pattern.planted[rows.call]
         district, organisation = people.district[rows.account], people.organisation[rows.account]
         epoch = (rows.ts // 1_000_000 - self.size.start) // round(DAYS * 86_400)
-        keys = np.stack([mixed_pairs(district.view(np.int64), epoch, 41), district, organisation, organisation], axis=1)
+        keys = np.stack([mixed_pairs(district.view(np.int64), epoch, 41), district, organisation, mixed_pairs(organisation.view(np.int64), epoch, 47)], axis=1)
         call = mixed(rows.number, self.size.seed + {"prompt": 42, "system": 43, "response": 44}[column])
         topic = mixed((call % np.uint64(TOPICS)).astype(np.int64), self.size.world + 45)
         vocabulary = np.where(planted, topic, organisation)

@@ -12,9 +12,9 @@ from numba.extending import intrinsic
 Array = Any
 _jit = njit(cache=True, nogil=True)
 
-PUBLIC, ITEM, CIRCLE, HOUSE, FRESH = range(5)
+PUBLIC, ITEM, CIRCLE, HOUSE, LESSON, FRESH = range(6)
 """Whose a segment of text is: everybody's (kept word by word), an item of a list that a circle of strangers works through for some days, such a
-circle's, one organisation's, or said once."""
+circle's, one organisation's, an item of a list of its own, or said once."""
 
 LONGEST = 16_000
 "Bytes of one text from which on no further segment is added."
@@ -115,10 +115,10 @@ def _segment(book: Book, segment: int, scope: int, key: np.uint64, vocabulary: n
         packed = book.token[token]
         word = packed & np.uint64(0xFFFFFF)
         of = (packed >> np.uint64(24)) & np.uint64(0xFFFF)
-        if of > 0 and scope != 0:
+        if of > 0 and scope != PUBLIC:
             of -= np.uint64(1)
             size = np.uint64(book.class_size[of])
-            if scope == 4:
+            if scope == FRESH:
                 state = mix(state + np.uint64(token))
                 if state & KEPT == 0:
                     step = _below(mix(vocabulary ^ word), size)
@@ -151,7 +151,7 @@ def write_texts(
 ) -> int:  # fmt: skip
     """Write the texts of rows from `row` on, as far as the buffer goes; returns the row after the last one written.
 
-    `pattern`: call of the pattern world; `account`: its account there; `keys`: (rows, 4) of item, circle, house, unused; `call`: of the fresh
+    `pattern`: call of the pattern world; `account`: its account there; `keys`: (rows, 4) of item, circle, house, lesson; `call`: of the fresh
     segments; `job`: whether fresh segments are of a job list, of which any call may be given any; `stretch`: segments written for each fresh one.
     """
     at = np.int64(offsets[row])

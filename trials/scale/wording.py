@@ -14,7 +14,7 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, PUBLIC, SLOT, Book
+from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, LESSON, PUBLIC, SLOT, Book
 from scale.pattern import Pattern
 
 from stillwatch.sketch import lexicon
@@ -35,7 +35,10 @@ ONCE = 2.5
 LISTS = frozenset(
     ("evaluation suite", "benchmark in parts", "release-day benchmark", "output-drift monitor", "red team", "classroom", "homework")
 )
-"Classes that work through lists. What strangers of other classes say alike was dealt twice by a deck of texts that ran out, and is fresh."
+"Classes that work through lists of others. What strangers of other classes say alike was dealt twice by a deck of texts that ran out, and is fresh."
+
+LESSONS = frozenset(("classroom", "localisation"))
+"Classes with lists of their own, each for some days: exercise sheets, texts to be put into many languages."
 
 PLAIN = {"Latin": 250, "ideograph": 120}
 "The most frequent words of a script are never replaced: what holds sentences together."
@@ -108,13 +111,15 @@ def _scopes(pattern: Pattern, starts: dict[str, Ints], segments: dict[str, Ints]
     orgs = _distinct(said[innocent], pattern.owner[account[innocent]], count)
     crew = _distinct(said[~innocent], account[~innocent], count)
     popular = max(4.0, POPULAR * min(1.0, float((~pattern.campaign[pattern.account]).sum()) / FULL))
+    by_list, of_own = (
+        np.bincount(said[np.array([label in some for label in pattern.label], np.bool_)[account]], minlength=count) * 2 >= uses for some in (LISTS, LESSONS)
+    )
     scope = np.full(count, FRESH, np.int8)
     scope[uses > 1] = HOUSE
     scope[orgs > 1] = CIRCLE
-    listed = np.array([label in LISTS for label in pattern.label], np.bool_)[account]
-    by_list = np.bincount(said[listed], minlength=count) * 2 >= uses
     scope[(orgs > 1) & (uses <= ONCE * orgs)] = FRESH
     scope[(orgs > 1) & (uses <= ONCE * orgs) & by_list] = ITEM
+    scope[(uses > 1) & of_own] = LESSON
     scope[(orgs > popular) | (crew >= CREW)] = PUBLIC
     return scope
 
