@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+
 from conftest import KEY
 from scale import bench, make
 from scale.people import Size
-
 from stillwatch import flow
 
 CALLS = 20_000

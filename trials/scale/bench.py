@@ -28,6 +28,7 @@ if __package__ in (None, ""):
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.calls import SCHEMA
@@ -67,7 +68,7 @@ def touch(file: Path) -> dict[str, int]:
                         total ^= int(np.frombuffer(buffer, np.uint64, whole // 8).sum())
                         total ^= int(np.frombuffer(buffer, np.uint8)[whole:].sum())
                 if name in TEXT:
-                    text += int(pa.compute.sum(pa.compute.binary_length(column)).as_py() or 0)
+                    text += int(pc.sum(pc.binary_length(column)).as_py() or 0)
     return {"calls": calls, "text": text, "sum": total}
 
 
@@ -99,7 +100,14 @@ def scan(log: Path, history: list[Path], out: Path, key: Path) -> dict[str, Any]
     """A scan as anybody runs it."""
     before = [part for each in history for part in ("--history", str(each))]
     told, seconds, peak = run([sys.executable, "-m", "stillwatch", "scan", str(log), *before, "--out", str(out), "--key", str(key), "--json"])
-    return {"seconds": seconds, "inside": told["seconds"], "peak_bytes": told["peak_bytes"], "peak_rss": peak, "calls": told["calls_read"], "rejected": told["calls_rejected"]}
+    return {
+        "seconds": seconds,
+        "inside": told["seconds"],
+        "peak_bytes": told["peak_bytes"],
+        "peak_rss": peak,
+        "calls": told["calls_read"],
+        "rejected": told["calls_rejected"],
+    }
 
 
 def found(log: Path, out: Path) -> dict[str, Any]:
@@ -179,10 +187,14 @@ def report(log: Path, rounds: list[dict[str, Any]], hit: dict[str, Any], size: i
         "calls_a_second": least["calls"] / seconds, "text_mb_a_second": least["text_bytes"] / 1e6 / seconds, "peak_bytes": max(each["scan"]["peak_rss"] for each in rounds),
         "found": hit, "pyarrow": pa.__version__,
     }  # fmt: skip
-    print(f"{took['calls']:,} calls ({least['calls']:,} with history that is read), {least['text_bytes'] / 1e9:.2f} GB of text, {size / 1e9:.2f} GB on the disk")
+    print(
+        f"{took['calls']:,} calls ({least['calls']:,} with history that is read), {least['text_bytes'] / 1e9:.2f} GB of text, {size / 1e9:.2f} GB on the disk"
+    )
     for name in ("floor", "scan"):
         values = [each[name]["seconds"] for each in rounds]
-        print(f"{name:6} min {min(values):.1f} s  median {statistics.median(values):.1f} s  max {max(values):.1f} s   peak {max(each[name]['peak_rss'] for each in rounds) / 1e9:.2f} GB")
+        print(
+            f"{name:6} min {min(values):.1f} s  median {statistics.median(values):.1f} s  max {max(values):.1f} s   peak {max(each[name]['peak_rss'] for each in rounds) / 1e9:.2f} GB"
+        )
     print(f"scan / floor {ratio:.1f}; {told['calls_a_second']:,.0f} calls/s, {told['text_mb_a_second']:.0f} MB of text/s; {took['rejected']} rejected")
     print(f"found {hit['found']} of {hit['campaign_accounts']} accounts of the campaign, {hit['innocents']} innocents named {hit['innocent_classes'] or ''}")
     for case in hit["cases"]:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
 from scale import kernels
 from scale.days import Rows
 from scale.kernels import mixed, mixed_pairs
 from scale.pattern import DAYS, Pattern
 from scale.people import People, Size, unit
 from scale.wording import Texts
-
 from stillwatch.calls import SCHEMA
 from stillwatch.drill.personas import NEW_MODEL
 
@@ -239,15 +240,17 @@ class Columns:
         calls = self.pattern.calls
         told = {name: calls[name].combine_chunks() for name in ("input_tokens", "output_tokens", "reasoning_tokens", "cost")}
         before, after = calls["prompt"], made["prompt"]
-        sizes = [np.asarray(pa.compute.binary_length(each).fill_null(0), np.int64) for each in (before, after)]
-        asked = np.maximum(1, told["input_tokens"].to_numpy(zero_copy_only=False)[rows.call] + ((sizes[1] - sizes[0][rows.call]) / BYTES_A_TOKEN).astype(np.int64))
+        sizes = [np.asarray(pc.binary_length(each).fill_null(0), np.int64) for each in (before, after)]
+        asked = np.maximum(
+            1, told["input_tokens"].to_numpy(zero_copy_only=False)[rows.call] + ((sizes[1] - sizes[0][rows.call]) / BYTES_A_TOKEN).astype(np.int64)
+        )
         longer = np.exp(0.35 * (unit(mixed(rows.number, 61)) + unit(mixed(rows.number, 62)) + unit(mixed(rows.number, 63)) - 1.5))
         out = {"input_tokens": pa.array(asked)}
         for name in ("output_tokens", "reasoning_tokens"):
             valid = np.asarray(told[name].is_valid())[rows.call]
             out[name] = pa.array(np.maximum(1, told[name].fill_null(0).to_numpy()[rows.call] * longer).astype(np.int64), mask=~valid)
         if "response" in made:  # about as many tokens as the text has
-            size = np.asarray(pa.compute.binary_length(made["response"]).fill_null(0), np.int64)
+            size = np.asarray(pc.binary_length(made["response"]).fill_null(0), np.int64)
             out["output_tokens"] = pa.array(np.maximum(1, size / BYTES_A_TOKEN * (0.93 + 0.14 * unit(mixed(rows.number, 64)))).astype(np.int64), mask=size == 0)
         out["cost"] = pa.array(np.round(told["cost"].fill_null(0.0).to_numpy()[rows.call] * longer, 6))
         return {name: out[name] for name in out if name in self.names}

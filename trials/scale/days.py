@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from scale.kernels import mixed, mixed_pairs
 from scale.pattern import Pattern, day_second
 from scale.people import People, Size, unit
-
 from stillwatch.drill.personas import DAY
 
 Ints = NDArray[np.int64]
@@ -37,7 +37,11 @@ class Rows:
 
     def part(self, start: int, end: int) -> Rows:
         """Some of them."""
-        return Rows(*(each[start:end] for each in (self.call, self.account, self.session, self.place, self.ts, self.number)))
+        return self.taken(np.arange(start, end))
+
+    def taken(self, some: Ints) -> Rows:
+        """Those at some places."""
+        return Rows(self.call[some], self.account[some], self.session[some], self.place[some], self.ts[some], self.number[some])
 
 
 def quota(calls: int, day: int, days: int) -> int:

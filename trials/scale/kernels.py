@@ -257,9 +257,6 @@ def choose(code: Array, shared: Array, own_offsets: Array, own: Array, starts: A
     at = 0
     for i in range(len(code)):
         if code[i] >= 0:
-            if shared[code[i]]:
-                at = _copy(held, starts[code[i]], starts[code[i] + 1], out, at)
-            else:
-                at = _copy(own, own_offsets[i], own_offsets[i + 1], out, at)
+            at = _copy(held, starts[code[i]], starts[code[i] + 1], out, at) if shared[code[i]] else _copy(own, own_offsets[i], own_offsets[i + 1], out, at)
         offsets[i + 1] = at
     return offsets, out

@@ -26,11 +26,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
 from scale import days, pattern, people, wording
 from scale.columns import TEXT, Columns, ids
-from scale.days import Rows
+from scale.kernels import mixed
 from scale.people import Size
-
 from stillwatch.calls import SCHEMA
 from stillwatch.drill.declare import every_campaign
 
@@ -48,6 +48,9 @@ PACKED, PACKED_ANSWER = 900, 2000
 
 TRUTH = "log.truth.parquet"
 "The truth of each account; files so named are passed over by a scan."
+
+SAMPLE = 20_000
+"Calls by which the length of texts is set."
 
 NEVER = ("upstream_id", "sampled")
 "Columns that such a log does not have."
@@ -76,8 +79,7 @@ class Maker:
         everybody = people.settle(self.pattern, size)
         columns = Columns(self.pattern, self.texts, everybody, size, self.names)
         first = days.plan(self.pattern, everybody, size, 0)
-        sample = np.sort(np.argsort(people.mixed(first.number, 1), kind="stable")[:20_000])
-        some = Rows(*(getattr(first, name)[sample] for name in ("call", "account", "session", "place", "ts", "number")))
+        some = first.taken(np.sort(np.argsort(mixed(first.number, 1), kind="stable")[:SAMPLE]))
         columns.fit("prompt", PROMPT_BYTES, some)
         if "response" in self.names:
             columns.fit("response", ANSWER_BYTES, some)
@@ -142,7 +144,9 @@ def _day(day: int) -> np.ndarray:
         writer = None
         for start in range(part * step, min(count, (part + 1) * step), BATCH):
             batch = columns.batch(rows.part(start, min(count, (part + 1) * step, start + BATCH)))
-            writer = writer or pq.ParquetWriter(out / f"day-{day:03d}-{part:02d}.parquet", batch.schema, compression="lz4", use_dictionary=plain, write_statistics=plain, store_schema=False)
+            writer = writer or pq.ParquetWriter(
+                out / f"day-{day:03d}-{part:02d}.parquet", batch.schema, compression="lz4", use_dictionary=plain, write_statistics=plain, store_schema=False
+            )
             writer.write_batch(batch, row_group_size=BATCH)
         assert writer is not None
         writer.close()

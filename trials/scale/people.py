@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from scale.kernels import mixed, mixed_pairs
 from scale.pattern import CAMPAIGN, DAYS, NEW, Pattern
-
 from stillwatch.drill.declare import every_campaign
 from stillwatch.drill.personas import DAY
 

@@ -14,9 +14,9 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
+
 from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, LESSON, PUBLIC, SLOT, Book
 from scale.pattern import Pattern
-
 from stillwatch.sketch import lexicon
 
 Ints = NDArray[np.int64]
@@ -32,9 +32,7 @@ CREW = 3
 ONCE = 2.5
 "Times that a member of a circle says a segment, up to which it is an item of a list and not a wording."
 
-LISTS = frozenset(
-    ("evaluation suite", "benchmark in parts", "release-day benchmark", "output-drift monitor", "red team", "classroom", "homework")
-)
+LISTS = frozenset(("evaluation suite", "benchmark in parts", "release-day benchmark", "output-drift monitor", "red team", "classroom", "homework"))
 "Classes that work through lists of others. What strangers of other classes say alike was dealt twice by a deck of texts that ran out, and is fresh."
 
 LESSONS = frozenset(("classroom", "localisation"))
