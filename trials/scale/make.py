@@ -100,6 +100,8 @@ class Maker:
         self._truth(part, everybody, counts)
         shutil.rmtree(out, ignore_errors=True)
         part.rename(out)
+        if (counts == 0).any():
+            print(f"note: {(counts == 0).sum():,} of {len(counts):,} accounts had no room; so few calls make fewer conversations than that", file=sys.stderr)
         organisations = np.unique(everybody.organisation[counts > 0])
         return {
             "log": str(out), "calls": int(counts.sum()), "accounts": int((counts > 0).sum()), "organisations": len(organisations), "days": size.days,
