@@ -8,8 +8,9 @@ VENV_LONG := .venv-long
 LONG := $(VENV_LONG)/.long
 FUZZ ?= 10000
 SEED ?= 0
+CALLS ?= 1000000
 
-.PHONY: demo test check docs test-long fuzz test-browser bench clean
+.PHONY: demo test check docs test-long fuzz test-browser bench bench-scale clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
@@ -46,6 +47,11 @@ tests/browser/node_modules/.run: tests/browser/package.json tests/browser/packag
 
 bench: $(DEV)
 	$(BIN)/python trials/speed.py
+
+# CALLS calls and their history are made (28800000 is the largest disclosed campaign's log: 20 GB of disk), scanned, and read plainly beside.
+bench-scale: $(DEV)
+	$(BIN)/python trials/scale/make.py --calls $(CALLS) --out out/scale/log --history out/scale/history
+	$(BIN)/python trials/scale/bench.py out/scale/log --history out/scale/history --out out/scale/bench.json
 
 $(RUN): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
