@@ -32,7 +32,7 @@ from stillwatch.linking.ties import replay
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_marks, write_rejected
+from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
@@ -76,11 +76,11 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
-        reference = _reference(history, how, step, events)
         with results.Rejections(staging) as rejected:
+            reference = _reference(history, how, step, events, rejected.notice)
             log = gather(logs, how, rejected, lambda count: step("reading", count))
         if log is None:
-            raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+            raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         found = examine(log, reference, step, priced, events)
         step("writing", 0)
         accounts = log.traffic.accounts
@@ -180,14 +180,14 @@ def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
-def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
+def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
         if isinstance(source, str) and scans.is_scan(Path(source)):
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
-        log = gather([source], how, lambda rejected: None, lambda count: step("reading history", count))
+        log = gather([source], how, notice, lambda count: step("reading history", count))
         if log is None:
             raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
         missing = frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
@@ -299,4 +299,4 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
     told = compose.write(drill, out)
-    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected)}
+    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected), "notices": notices(rejected)}
