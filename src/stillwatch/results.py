@@ -25,6 +25,7 @@ from stillwatch.features.rows import KEPT
 from stillwatch.linking.history import History
 from stillwatch.records import Campaign, Context, Rejected
 from stillwatch.store.states import States
+from stillwatch.store.tables import writable
 
 Names = Mapping[int, str] | None
 "Keyed hash -> the log's own account id; None leaves the hashes (--pseudonymous)."
@@ -222,5 +223,6 @@ def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], n
     ]
     rows.sort(key=lambda row: (row["campaign"], row["account"]))
     schema = pa.schema([("account", pa.string()), ("campaign", pa.string()), ("log10_e", pa.float64()), ("calls", pa.int64())])
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "accounts.parquet")
+    with writable(folder / "accounts.parquet") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
     (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\n")

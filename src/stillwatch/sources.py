@@ -29,6 +29,7 @@ from stillwatch.intake.stream import shown
 from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
+from stillwatch.store.tables import readable, writable
 from stillwatch.traffic import Ints
 
 Log: TypeAlias = str | pa.Table
@@ -193,7 +194,7 @@ def notices(rejected: Sequence[Rejected]) -> dict[str, Any]:
 
 def _is_marks(path: Path) -> bool:
     try:
-        return b"stillwatch marks" in (pq.read_schema(path).metadata or {})
+        return b"stillwatch marks" in (pq.read_schema(readable(path)).metadata or {})
     except (OSError, pa.ArrowInvalid):
         return False
 
@@ -214,7 +215,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     sealed: dict[bytes, dict[int, str]] = {}
     count = 0
     with publish(out, outdated=[rejected_path(out)]) as part:
-        with closing(pq.ParquetWriter(part, MARKS.with_metadata(told), compression="zstd")) as writer:
+        with writable(part) as file, closing(pq.ParquetWriter(file, MARKS.with_metadata(told), compression="zstd")) as writer:
             for batch in _batches(logs, how, rejected.append):
                 marks = _marked(batch, how.secret, how.unit)
                 hashes, raw = _names(batch, how.secret, how.key, sealed)

@@ -24,8 +24,8 @@ from stillwatch.intake.lakes.declare import Spot
 from stillwatch.intake.stream import Source
 from stillwatch.intake.tables import Rows
 
-RANGE = 8 * 2**20
-"Bytes asked for at a time where an object is read from its beginning."
+FIRST, RANGE = 64 * 2**10, 8 * 2**20
+"Bytes asked for at first and at most where an object is read from its beginning: each time four times as many, for most looks end soon."
 
 RESULT = ".stillwatch"
 "Object by which a folder of results is known, as on disk."
@@ -40,6 +40,8 @@ Explain = Callable[[str], tuple[str, str] | None]
 class Store:
     """A bucket, or container, and how its store is reached."""
 
+    log: str
+    "The log as the user named it."
     root: str
     "How objects in it are named, up to the slash behind the bucket: `s3://bucket/`."
     bucket: str
@@ -67,7 +69,7 @@ class Store:
         try:
             return self.system.get_file_info(path)
         except (OSError, pa.ArrowException) as error:
-            raise self.failed(error, self.root + path.partition("/")[2]) from error
+            raise self.failed(error, self.log) from error
 
     def size(self, key: str) -> int | None:
         """Bytes of an object; None where there is none of this name."""
@@ -82,7 +84,7 @@ class Store:
         except FileNotFoundError:
             return {}
         except (OSError, pa.ArrowException) as error:
-            raise self.failed(error, self.root + prefix) from error
+            raise self.failed(error, self.log) from error
         return {info.path.partition("/")[2]: int(info.size) for info in found if info.type == fs.FileType.File and not info.path.endswith("/")}
 
 
@@ -99,8 +101,14 @@ class Object:
         """As it is told."""
         return self.store.root + self.key
 
-    def stream(self) -> Any:
-        """The object from its beginning, in ranges of `RANGE`."""
+    @cached_property
+    def head(self) -> bytes:
+        """The first bytes. Raises UserError."""
+        with self.stream() as stream:
+            return bytes(stream.read(4))
+
+    def stream(self) -> _Stream:
+        """The object from its beginning, range by range."""
         return _Stream(self)
 
     def file(self) -> pa.NativeFile:
@@ -122,12 +130,23 @@ class _Stream:
 
     def __init__(self, of: Object) -> None:
         self._of = of
-        path = f"{of.store.bucket}/{of.key}"
-        self._inner = self._tried(lambda: of.store.system.open_input_stream(path, compression=None, buffer_size=max(1, min(RANGE, of.size))))
+        self._inner = of.file()
+        self._held = memoryview(b"")
+        self._next = FIRST
 
     def read(self, count: int = -1) -> bytes:
-        """The next bytes; none at the end."""
-        return bytes(self._tried(lambda: self._inner.read(None if count < 0 else count)))
+        """The next bytes, at most so many; none at the end."""
+        if count < 0:
+            return b"".join(iter(lambda: self.read(RANGE), b""))
+        if not self._held:
+            try:
+                self._held = memoryview(self._inner.read(self._next))
+            except (OSError, pa.ArrowException) as error:
+                raise self._of.store.failed(error, self._of.name) from error
+            self._next = min(RANGE, 4 * self._next)
+        part = bytes(self._held[:count])
+        self._held = self._held[count:]
+        return part
 
     def readable(self) -> bool:
         """Always."""
@@ -144,18 +163,11 @@ class _Stream:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _tried(self, work: Callable[[], Any]) -> Any:
-        try:
-            return work()
-        except (OSError, pa.ArrowException) as error:
-            raise self._of.store.failed(error, self._of.name) from error
 
-
-def find(store: Store, key: str, name: str) -> list[Source | Rows]:
+def find(store: Store, key: str) -> list[Source | Rows]:
     """What a key, prefix or glob names in a store, as folders and globs on disk are read. Raises UserError where that is nothing.
-
-    `name`: the log as the user named it.
     """
+    name = store.log
     magic = _MAGIC.search(key)
     base = key[: key.rfind("/", 0, magic.start()) + 1] if magic else key
     _outside(store, base.rstrip("/"), name)

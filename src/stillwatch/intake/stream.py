@@ -33,6 +33,8 @@ class Away(Protocol):
 
     size: int
     "Bytes."
+    head: bytes
+    "The first of them, asked for once. Raises UserError."
 
     def stream(self) -> Any:
         """The file from its beginning, anew each time."""
@@ -75,8 +77,11 @@ def shown(path: str | os.PathLike[str]) -> str:
 def compression(source: Source) -> str | None:
     """`gzip`, `zstd` or None, by the first bytes of the file; the suffix is not believed."""
     try:
-        with source.path.open("rb") if source.away is None else source.away.stream() as file:
-            head = file.read(4)
+        if source.away is not None:
+            head = source.away.head
+        else:
+            with source.path.open("rb") as file:
+                head = file.read(4)
     except OSError as error:
         raise UserError(f"cannot be read ({error.strerror})", source.name, "check the path and its permissions") from error
     return next((codec for magic, codec in _MAGIC.items() if head.startswith(magic)), None)

@@ -40,7 +40,7 @@ def find(name: str) -> list[Source | Rows]:
     if not container or re.search(r"[*?\[%]", container):
         raise UserError("names no container", name, "write az://CONTAINER/PREFIX")
     root = name[: len(name) - len(key)].rstrip("/") + "/"
-    return objects.find(Store(root, container, _system(account, name), explain, None, "container"), key, name)
+    return objects.find(Store(name, root, container, _system(account, name), explain, None, "container"), key)
 
 
 def _system(account: str, name: str) -> fs.FileSystem:

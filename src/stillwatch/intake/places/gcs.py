@@ -15,7 +15,7 @@ from stillwatch.intake.places.declare import Place
 from stillwatch.intake.stream import Source
 from stillwatch.intake.tables import Rows
 
-RETRY = timedelta(seconds=15)
+RETRY = timedelta(seconds=10)
 "How long a request is tried again: a place that does not answer is told, not waited for."
 
 _MEANT = (
@@ -44,7 +44,7 @@ def find(name: str) -> list[Source | Rows]:
         system = fs.GcsFileSystem(anonymous=True, scheme=scheme, endpoint_override=host.rstrip("/"), retry_time_limit=RETRY)
     else:
         system = fs.GcsFileSystem(retry_time_limit=RETRY)
-    return objects.find(Store(f"gs://{bucket}/", bucket, system, explain, None), key, name)
+    return objects.find(Store(name, f"gs://{bucket}/", bucket, system, explain, None), key)
 
 
 def explain(words: str) -> tuple[str, str] | None:

@@ -39,7 +39,7 @@ def find(name: str) -> list[Source | Rows]:
     bucket, _, key = re.sub(r"^s3a?://", "", name, flags=re.IGNORECASE).partition("/")
     if not bucket or re.search(r"[*?\[]", bucket):
         raise UserError("names no bucket", name, "write s3://BUCKET/PREFIX")
-    return objects.find(_store(bucket, name), key, name)
+    return objects.find(_store(bucket, name), key)
 
 
 def _store(bucket: str, name: str) -> Store:
@@ -53,7 +53,7 @@ def _store(bucket: str, name: str) -> Store:
         region=region, scheme=scheme, endpoint_override=host.rstrip("/") or None, connect_timeout=CONNECT, request_timeout=REQUEST,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=ATTEMPTS),
     )  # fmt: skip
-    return Store(f"s3://{bucket}/", bucket, system, explain, {"region": region} | ({"endpoint": endpoint} if endpoint else {}))
+    return Store(name, f"s3://{bucket}/", bucket, system, explain, {"region": region} | ({"endpoint": endpoint} if endpoint else {}))
 
 
 def _region(bucket: str, name: str) -> str:
