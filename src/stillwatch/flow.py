@@ -299,4 +299,9 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
     told = compose.write(drill, out)
-    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected), "notices": notices(rejected)}
+    return told | {
+        "into": log,
+        "calls_rejected": sum(each.line is not None for each in rejected),
+        "rejected": write_rejected(out, rejected),
+        "notices": notices(rejected),
+    }

@@ -11,8 +11,8 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from chdb import ChdbError
 from chdb.session import Session
+from chdb.state.sqlitelike import ChdbError
 
 PASSWORD = "quite-secret"
 TABLE = "call_id String, ts DateTime64(6, 'UTC'), account LowCardinality(String), model String, input_tokens Nullable(UInt32), prompt String"

@@ -79,7 +79,10 @@ class Emulated:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[Emulated]:
     port = free_port()
-    with server([sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"], port), pytest.MonkeyPatch.context() as patch:
+    with (
+        server([sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"], port),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         for name, value in AWS.items():
             patch.setenv(name, value)
         endpoint = f"http://127.0.0.1:{port}"
@@ -92,7 +95,14 @@ def s3() -> Iterator[Emulated]:
 @pytest.fixture(scope="session")
 def gcs() -> Iterator[Emulated]:
     port = free_port()
-    command = [str(Path(sys.executable).with_name("gcp-storage-emulator")), "start", "--host=127.0.0.1", f"--port={port}", "--in-memory", "--default-bucket=stillwatch-logs"]
+    command = [
+        str(Path(sys.executable).with_name("gcp-storage-emulator")),
+        "start",
+        "--host=127.0.0.1",
+        f"--port={port}",
+        "--in-memory",
+        "--default-bucket=stillwatch-logs",
+    ]
     with server(command, port):
         system = fs.GcsFileSystem(anonymous=True, scheme="http", endpoint_override=f"127.0.0.1:{port}")
         down = {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{free_port()}"}
@@ -104,7 +114,17 @@ def azure() -> Iterator[Emulated]:
     port = free_port()
     binary = HERE / "node_modules" / ".bin" / "azurite-blob"
     assert binary.exists(), "Azurite is not installed: make tests/places/node_modules/.run"
-    command = [str(binary), "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry", "--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    command = [
+        str(binary),
+        "--inMemoryPersistence",
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        str(port),
+    ]
 
     def connection(port: int) -> dict[str, str]:
         endpoint = f"http://127.0.0.1:{port}/devstoreaccount1"

@@ -12,12 +12,14 @@ import deltalake
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg import catalog as catalogs
 from pyiceberg.catalog import load_catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat, ManifestContent
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation
 from pyiceberg.table.update.snapshot import _FastAppendFiles
+from pyiceberg.utils.config import Config
 
 from places.conftest import Emulated
 from places.logs import calls, error, parquet, run
@@ -102,7 +104,7 @@ def test_a_damaged_delta_log_is_told(tmp_path: Path) -> None:
     delta(str(tmp_path / "calls"))
     for path in (tmp_path / "calls").rglob("*.parquet"):
         path.unlink()
-    assert error(tmp_path / "calls") == f"{tmp_path / 'calls'}: the Delta table cannot be read (DeltaError); check that its log and its files are all there"
+    assert error(tmp_path / "calls") == f"{tmp_path / 'calls'}: a file of the Delta table is missing; check that its log and its files are all there"
 
 
 @pytest.mark.parametrize(("package", "extra"), [("deltalake", "delta"), ("pyiceberg", "iceberg")])
@@ -120,7 +122,7 @@ def test_without_the_package_a_table_is_an_error(package: str, extra: str, tmp_p
 
     monkeypatch.setattr(declare.importlib, "import_module", missing)
     assert error(tmp_path / extra).endswith(
-        f"is read through the package {package}, which is not installed; install the extra \"{extra}\": pip install \"stillwatch[{extra}]\""
+        f'is read through the package {package}, which is not installed; install the extra "{extra}": pip install "stillwatch[{extra}]"'
     )
 
 
@@ -130,6 +132,7 @@ def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SqlCatalog:
     monkeypatch.setenv("PYICEBERG_CATALOG__LAB__TYPE", "sql")
     monkeypatch.setenv("PYICEBERG_CATALOG__LAB__URI", f"sqlite:///{tmp_path / 'catalog.db'}")
     monkeypatch.setenv("PYICEBERG_CATALOG__LAB__WAREHOUSE", f"file://{tmp_path / 'warehouse'}")
+    monkeypatch.setattr(catalogs, "_ENV_CONFIG", Config())  # read once, when pyiceberg is imported
     made = load_catalog("lab")
     made.create_namespace("gateway")
     return made  # type: ignore[return-value]

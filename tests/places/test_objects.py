@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Logs
-from places.logs import FORMS, calls, error, jsonl, parquet, run
 from places.conftest import Between, Emulated
+from places.logs import FORMS, calls, error, jsonl, parquet, run
 from stillwatch import flow
 from stillwatch.intake.read import files
 

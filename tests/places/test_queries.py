@@ -27,7 +27,9 @@ def filled(postgresql: Database) -> Database:
         patch.setenv("PGPASSWORD", postgresql.password)
         with driver.connect(postgresql.url) as connection, connection.cursor() as cursor:
             cursor.execute(f"{MAKE} FROM generate_series(0, 999) AS t(i)")
-            cursor.execute("CREATE TABLE many AS SELECT call_id || n AS call_id, ts, account, model, prompt, colour FROM calls, generate_series(1, 200) AS t(n)")
+            cursor.execute(
+                "CREATE TABLE many AS SELECT call_id || n AS call_id, ts, account, model, prompt, colour FROM calls, generate_series(1, 200) AS t(n)"
+            )
             connection.commit()
     return postgresql
 
@@ -105,7 +107,10 @@ def test_a_password_has_no_place_in_a_name(database: str) -> None:
     assert "a secret stands in the name of the log" in said and "hush" not in said
 
 
-def test_the_database_is_only_read(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["postgres", "duck"])
+def test_the_database_is_only_read(name: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of ClickHouse: that GET only reads is its server's doing, and that server is not here."""
+    database = request.getfixturevalue(name)
     monkeypatch.chdir(tmp_path)
     for at, statement in enumerate(("DROP TABLE calls", "SELECT 1) AS a; DROP TABLE calls; SELECT * FROM (SELECT 2", "INSERT INTO calls SELECT * FROM calls")):
         Path(f"{at}.sql").write_text(statement)
@@ -124,9 +129,7 @@ for log in sys.argv[1:]:
 
 def test_a_long_answer_does_not_lie_in_memory(database: str) -> None:
     """200,000 rows of some 500 bytes are wanted, 100 MB: what reading them adds is less than that, after a short answer has loaded all that is needed."""
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, f"{database}#calls", f"{database}#many"], capture_output=True, text=True, check=True, timeout=120
-    )  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", MEASURE, f"{database}#calls", f"{database}#many"], capture_output=True, text=True, check=True, timeout=120)
     (few, before), (many, after) = (map(int, line.split()) for line in done.stdout.splitlines())
     assert few == 999 and many > 190_000 and after - before < 90
 
@@ -156,7 +159,10 @@ def _knowing(*names: str):  # type: ignore[no-untyped-def]
 def test_postgresql_says_no(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "wrong")
     monkeypatch.setenv("PGPASSFILE", "/nonexistent")
-    assert error(f"{filled.url}#calls") == f"{filled.url}#calls: the server refuses this user; name the user in the URL, and the password in PGPASSWORD or ~/.pgpass"
+    assert (
+        error(f"{filled.url}#calls")
+        == f"{filled.url}#calls: the server refuses this user; name the user in the URL, and the password in PGPASSWORD or ~/.pgpass"
+    )
     monkeypatch.setenv("PGPASSWORD", filled.password)
     assert "no such database" in error(f"{filled.url.replace('/postgres', '/other').replace('other', 'nobase')}#calls")
     assert "the server cannot be reached" in error(f"postgresql://reader@127.0.0.1:{free_port()}/postgres#calls")

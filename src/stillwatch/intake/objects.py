@@ -12,7 +12,6 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import fs
@@ -63,7 +62,7 @@ class Store:
     @cached_property
     def there(self) -> bool:
         """Whether the bucket is there at all. Raises UserError when that cannot be asked."""
-        return self._asked(self.bucket).type != fs.FileType.NotFound
+        return bool(self._asked(self.bucket).type != fs.FileType.NotFound)
 
     def _asked(self, path: str) -> fs.FileInfo:
         try:
@@ -165,8 +164,7 @@ class _Stream:
 
 
 def find(store: Store, key: str) -> list[Source | Rows]:
-    """What a key, prefix or glob names in a store, as folders and globs on disk are read. Raises UserError where that is nothing.
-    """
+    """What a key, prefix or glob names in a store, as folders and globs on disk are read. Raises UserError where that is nothing."""
     name = store.log
     magic = _MAGIC.search(key)
     base = key[: key.rfind("/", 0, magic.start()) + 1] if magic else key

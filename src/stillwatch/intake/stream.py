@@ -31,10 +31,13 @@ Damaged = Callable[[str], None]
 class Away(Protocol):
     """A file that does not lie on this machine. Where its place fails, reading raises UserError: what is lost on the way is no damage of the log."""
 
-    size: int
-    "Bytes."
-    head: bytes
-    "The first of them, asked for once. Raises UserError."
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+    @property
+    def head(self) -> bytes:
+        """The first of them, asked for once. Raises UserError."""
 
     def stream(self) -> Any:
         """The file from its beginning, anew each time."""

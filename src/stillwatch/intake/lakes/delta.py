@@ -67,6 +67,8 @@ def _told(spot: Spot, error: Exception) -> UserError:
     if "not yet supported" in words or "nsupported" in words:
         feature = next(iter(re.findall(r"'(\w+)'", words)), "")
         return UserError(f"the Delta table uses a feature that deltalake cannot read{f': {feature}' if feature else ''}", spot.name, "update deltalake")
+    if re.search(r"not found|NotFound|No such file", words):
+        return UserError("a file of the Delta table is missing", spot.name, "check that its log and its files are all there")
     return UserError(f"the Delta table cannot be read ({type(error).__name__})", spot.name, "check that its log and its files are all there")
 
 

@@ -57,7 +57,9 @@ def told(name: str, error: Exception) -> UserError:
         return UserError("the Iceberg table's place cannot be reached", name, "check the network and the endpoint")
     if isinstance(error, FileNotFoundError):
         return UserError("a file of the Iceberg table is missing", name, "an Iceberg table names its files by whole paths: read it where it was written")
-    return UserError(f"the Iceberg table cannot be read ({type(error).__name__})", name, "check the table, and for a catalog its configuration (~/.pyiceberg.yaml)")
+    return UserError(
+        f"the Iceberg table cannot be read ({type(error).__name__})", name, "check the table, and for a catalog its configuration (~/.pyiceberg.yaml)"
+    )
 
 
 def _static(spot: Spot) -> Any:
@@ -94,9 +96,9 @@ def _batches(name: str, load: Callable[[], Any], wanted: list[str]) -> Iterator[
 
 LAKE = Lake(
     name="Apache Iceberg",
-    page="A folder with `metadata/*.metadata.json`, local or on S3, or `iceberg://CATALOG/NAMESPACE.TABLE` of a catalog that pyiceberg is configured for "
-    "(`~/.pyiceberg.yaml` or `PYICEBERG_CATALOG__...`): the newest snapshot, without deleted rows. One data file lies in memory at a time. Needs the extra "
-    "`iceberg` (`pip install stillwatch[iceberg]`).",
+    page="A folder with `metadata/*.metadata.json`, local or on S3: its newest snapshot, without deleted rows (deletes by position among them; with equality deletes, "
+    "which pyiceberg cannot read, it is refused). One data file lies in memory at a time. Where a failed commit left two newest versions, only the catalog knows "
+    "which counts. Needs the extra `iceberg` (`pip install stillwatch[iceberg]`).",
     extra=EXTRA,
     folder="metadata",
     sign=lambda name: ".metadata.json" in name,

@@ -46,7 +46,9 @@ def _run(what: Asked, sql: str) -> Iterator[pa.RecordBatch]:
             raise _told(what, answer.status, answer.read(4096).decode("utf-8", "replace"))
         yield from _streamed(what, answer)
     except (OSError, http.client.HTTPException) as error:
-        raise UserError(f"the server cannot be reached, or breaks off ({type(error).__name__})", what.name, "check host, port and network, and try again") from error
+        raise UserError(
+            f"the server cannot be reached, or breaks off ({type(error).__name__})", what.name, "check host, port and network, and try again"
+        ) from error
     finally:
         connection.close()
 

@@ -64,7 +64,9 @@ def place_of(name: str) -> Place:
         _no_secret(name)
     if given not in known:
         near = nearest(given, [each for each in known if each])
-        raise UserError(f"no kind of place: {given}://", name, f"did you mean {near}://?" if near else f"give a path, or one of {', '.join(sorted(filter(None, known)))}")
+        raise UserError(
+            f"no kind of place: {given}://", name, f"did you mean {near}://?" if near else f"give a path, or one of {', '.join(sorted(filter(None, known)))}"
+        )
     return known[given]
 
 
@@ -77,4 +79,6 @@ def _no_secret(name: str) -> None:
         head, _, rest = bare.partition("://")
         host, slash, path = rest.partition("/")
         bare = f"{head}://{user + '@' if colon else ''}{host.rpartition('@')[2]}{slash}{path}" if colon else bare
-        raise UserError("a secret stands in the name of the log", bare, "leave it out, and put it where the manual says (environment or the driver's own files)")
+        raise UserError(
+            "a secret stands in the name of the log", bare, "leave it out, and put it where the manual says (environment or the driver's own files)"
+        )

@@ -7,7 +7,6 @@ from typing import Any
 
 from stillwatch.errors import UserError
 from stillwatch.intake.lakes import iceberg
-from stillwatch.intake.lakes.iceberg import LAKE
 from stillwatch.intake.places.declare import Place
 from stillwatch.intake.stream import Source
 from stillwatch.intake.tables import Rows
@@ -35,7 +34,8 @@ def _table(name: str, catalog: str, identifier: str) -> Any:
 
 PLACE = Place(
     name="Apache Iceberg catalogs",
-    page=LAKE.page,
+    page="`iceberg://CATALOG/NAMESPACE.TABLE`: the table's newest snapshot as the catalog has it. Catalogs are those that pyiceberg is configured for, in "
+    "`~/.pyiceberg.yaml` or `PYICEBERG_CATALOG__...`; credentials stand there too. Needs the extra `iceberg` (`pip install stillwatch[iceberg]`).",
     schemes=("iceberg",),
     example="iceberg://CATALOG/gateway.calls",
     find=find,

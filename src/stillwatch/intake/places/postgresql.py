@@ -48,10 +48,12 @@ def _told(what: Asked, error: Exception) -> UserError:
         return UserError("no such database", what.name, "check its name")
     if state.startswith("42") or state == "25006":
         said = re.search(r"(?:ERROR|error):\s*(.*)", words)
-        return UserError(f"the server refuses the query ({queries.first_line(said[1] if said else state)})", what.name, "mend the query, or the name of the table")
-    if state[:2] in ("", "08", "57", "00"):
+        return UserError(
+            f"the server refuses the query ({queries.first_line(said[1] if said else state)})", what.name, "mend the query, or the name of the table"
+        )
+    if state[:2] in ("08", "57") or (not state and re.search(r"connect|closed the|terminat|timed out|resolve|translate host", words, re.IGNORECASE)):
         return UserError("the server cannot be reached, or breaks off", what.name, "check host, port and network, and try again")
-    return UserError(f"the server gives up on the query (SQLSTATE {state})", what.name, "mend the query")
+    return UserError(f"the server gives up on the query{f' (SQLSTATE {state})' if state else ''}", what.name, "mend the query")
 
 
 PLACE = Place(
