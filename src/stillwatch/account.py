@@ -47,6 +47,7 @@ def story(folder: Path, account: str, key: Path | None = None, for_account: bool
     Raises: UserError when the folder is no scan, the account is not in it, or another key made it.
     """
     held = Memberships(folder)
+    account = account.encode("utf-8", "replace").decode()  # no log has a name that is not UTF-8
     number = _number(folder, held, account, key, for_account)
     told = {"account": account, **_told(folder, held, number)}
     return redacted(told) if for_account else told

@@ -39,7 +39,7 @@ from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_marks, write_rejected
+from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
@@ -90,13 +90,13 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
-        reference = _reference(history, how, step, events)
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
+            reference = _reference(history, how, step, events, rejected.notice)
             log = gather(logs, how, rejected, staging / RUNS, before.runs, progress=lambda count: step("reading", count))
         if log is None:
-            raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+            raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
         found = examine(log, reference, step, priced, events)
         shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
@@ -233,7 +233,7 @@ def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
-def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
+def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
@@ -241,7 +241,7 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         with tempfile.TemporaryDirectory() as folder:
-            log = gather([source], how, lambda rejected: None, Path(folder), progress=lambda count: step("reading history", count))
+            log = gather([source], how, notice, Path(folder), progress=lambda count: step("reading history", count))
             if log is None:
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
@@ -343,4 +343,9 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
     told = compose.write(drill, out)
-    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected)}
+    return told | {
+        "into": log,
+        "calls_rejected": sum(each.line is not None for each in rejected),
+        "rejected": write_rejected(out, rejected),
+        "notices": notices(rejected),
+    }
