@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stillwatch.features.slots import AGAIN_UNITS
 from stillwatch.linking import carriers, used
 from stillwatch.linking.carriers import again, reused, standing
 from stillwatch.linking.clusters import Facts
@@ -131,3 +132,7 @@ def test_members_are_told_as_by_hand(seed: int) -> None:
         assert told.own.tolist() == own.tolist() and told.kin.tolist() == kin
         assert told.accounts.tolist() == base[every >= _least(every)].tolist() and told.needed_kin == _least(every)
     assert members.of(np.arange(3), True) is NOBODY or history.known
+
+
+def test_what_features_may_ask_for_again_is_kept() -> None:
+    assert used.SHARED_UNITS <= AGAIN_UNITS

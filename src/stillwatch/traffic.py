@@ -149,7 +149,7 @@ class Traffic:
 
     @cached_property
     def terms(self) -> tuple[Ints, Ints]:
-        """(offsets, values) of the terms of every call."""
+        """(offsets, values: 31 bits each) of the terms of every call."""
         array = self.column("terms").combine_chunks()
         lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
         return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), array.flatten().to_numpy()

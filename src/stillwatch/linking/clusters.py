@@ -58,6 +58,8 @@ class Linked:
     "Hypotheses for each cluster that can be tested: itself, and what the history alone would have added."
     candidates: Candidates
     "The wordings that families are made of."
+    shared: Ints
+    "Wordings that may be asked for again, ascending (`Used.shared`)."
     place: Ints
     "Number of the family of each label of a candidate; NONE where it has too few accounts to be one."
 
@@ -216,7 +218,7 @@ def link(log: Parts, used: Used, links: replay.Links, history: History, shares: 
         if cluster is not None:
             clusters.append(cluster)
     clusters.sort(key=lambda each: each.name)
-    return Linked(clusters, parts, _pooled(used, shares[0]), candidates, place)
+    return Linked(clusters, parts, _pooled(used, shares[0]), candidates, used.shared, place)
 
 
 def suspects(log: Parts, linked: Linked, clusters: Sequence[Cluster]) -> Traffic:
@@ -227,7 +229,7 @@ def suspects(log: Parts, linked: Linked, clusters: Sequence[Cluster]) -> Traffic
     wanted = [each.accounts for each in clusters]
     if names is not None:
         wanted.append(np.searchsorted(log.owners.accounts, names["account"].to_numpy()))
-    return log.among(np.unique(np.concatenate(wanted)).astype(np.int64) if wanted else np.zeros(0, np.int64))
+    return log.among(np.unique(np.concatenate(wanted)).astype(np.int64) if wanted else np.zeros(0, np.int64), linked.shared)
 
 
 @dataclass(frozen=True)

@@ -122,13 +122,17 @@ def sketch(system: pa.Array, prompt: pa.Array, response: pa.Array, key: bytes) -
     def lists(limits: Ints, values: Ints, valid: NDArray[np.bool_]) -> pa.Array:
         return pa.ListArray.from_arrays(pa.array(limits, pa.int32()), pa.array(values, pa.int64()), mask=pa.array(~valid))
 
+    def words(limits: Ints, values: Ints, valid: NDArray[np.bool_]) -> pa.Array:
+        # The upper 31 of 63 bits: their order stays.
+        return pa.ListArray.from_arrays(pa.array(limits, pa.int32()), pa.array((values >> 32).astype(np.int32)), mask=pa.array(~valid))
+
     return {
         "prompt": column(prompts, p_valid),
         "prompt_tokens": column(tokens, p_valid),
         "response_tokens": column(r_tokens, r_valid),
         "wordings": lists(ends, wordings, content),
-        "terms": lists(term_ends, terms, content),
-        "answered": lists(r_term_ends, r_terms, r_valid),
+        "terms": words(term_ends, terms, content),
+        "answered": words(r_term_ends, r_terms, r_valid),
         "asked": column(asked, content),
         "delivered": column(delivered, r_valid),
         "capability": column(_capability(topics, asked), content),
