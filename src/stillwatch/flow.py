@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
@@ -41,7 +41,7 @@ from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_marks, write_rejected
+from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
@@ -56,6 +56,9 @@ FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns
 
 ENGINES = ("local", "spark")
 "Where a scan can run."
+
+AT_ONCE = 2_000_000
+"Calls of clusters that are described together."
 
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
@@ -95,13 +98,13 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
-        reference = _reference(history, how, step, events, cluster)
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
+            reference = _reference(history, how, step, events, rejected.notice, cluster)
             log = gather(logs, how, rejected, staging / RUNS, before.runs, lambda count: step("reading", count), cluster)
         if log is None:
-            raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+            raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
         found = examine(log, reference, step, priced, events)
         shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
@@ -179,8 +182,8 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     tested = sum(weigh.is_tested(each) for each in linked.clusters)
     standing = membership.steady(linked.clusters, listed, linked.pooled)
     ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
-    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing)
-    members["own"] = _own(traffic, listed, missing)
+    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
+    members["own"] = _own(traffic, listed, missing, placed)
     return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts)
 
 
@@ -189,26 +192,42 @@ def _missing(log: local.Gathered) -> frozenset[str]:
     return frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
 
 
+def _few_at_once(weighed: list[weigh.Weighed]) -> Iterator[list[weigh.Weighed]]:
+    """Clusters in order, so many at a time that their calls stay below AT_ONCE: a call may stand in many."""
+    held: list[weigh.Weighed] = []
+    size = 0
+    for each in weighed:
+        if held and size + len(each.cluster.calls) > AT_ONCE:
+            yield held
+            held, size = [], 0
+        held.append(each)
+        size += len(each.cluster.calls)
+    if held:
+        yield held
+
+
 def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[str], context: Context) -> dict[str, list[float | None]]:
     """Every feature of every cluster. What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first."""
-    features = every_feature().values()
-    label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
-    calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
-    strong = sum(each.strong for each in weighed)
-    values = columns(Groups(traffic, calls, label, len(weighed), context), [f for f in features if not f.clusters_only], missing)
-    some = label < strong
-    compared = columns(Groups(traffic, calls[some], label[some], strong, context), [f for f in features if f.clusters_only], missing)
-    values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
-    if "wordings" not in missing:
+    features, strong = every_feature().values(), sum(each.strong for each in weighed)
+    values: dict[str, list[float | None]] = {}
+    for several in _few_at_once(weighed):
+        label = np.repeat(np.arange(len(several)), [len(each.cluster.calls) for each in several])
+        calls, count = np.concatenate([each.cluster.calls for each in several]), sum(each.strong for each in several)
+        found = columns(Groups(traffic, calls, label, len(several), context), [f for f in features if not f.clusters_only], missing)
+        some = label < count
+        compared = columns(Groups(traffic, calls[some], label[some], count, context), [f for f in features if f.clusters_only], missing)
+        for name, column in (found | {name: [*column, *[None] * (len(several) - count)] for name, column in compared.items()}).items():
+            values.setdefault(name, []).extend(column)
+    if weighed and "wordings" not in missing:
         values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
     return values
 
 
-def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str]) -> pa.Table:
+def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str], pieces: membership.Pieces) -> pa.Table:
     """Each signal on the calls of each account alone; those that compare members say nothing of one."""
     features = every_feature()
     shown = {name: features[detector.value] for name, detector in every_detector().items() if not features[detector.value].clusters_only}
-    pairs, calls, label = membership.shown(listed, traffic)
+    pairs, calls, label = membership.shown(listed, traffic, pieces)
     values = columns(Groups(traffic, calls, label, len(pairs)), list(shown.values()), missing)
     return membership.own(traffic, pairs, {name: values[feature.name] for name, feature in shown.items()})
 
@@ -233,7 +252,7 @@ def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractCon
     return contextlib.nullcontext()
 
 
-def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, cluster: spark.OnCluster | None = None) -> Reference:
+def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject, cluster: spark.OnCluster | None = None) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
@@ -241,7 +260,7 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         with tempfile.TemporaryDirectory() as folder:
-            log = gather([source], how, lambda rejected: None, Path(folder), (), lambda count: step("reading history", count), cluster)
+            log = gather([source], how, notice, Path(folder), (), lambda count: step("reading history", count), cluster)
             if log is None:
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
@@ -343,4 +362,9 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
     told = compose.write(drill, out)
-    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected)}
+    return told | {
+        "into": log,
+        "calls_rejected": sum(each.line is not None for each in rejected),
+        "rejected": write_rejected(out, rejected),
+        "notices": notices(rejected),
+    }

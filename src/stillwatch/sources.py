@@ -27,15 +27,19 @@ from stillwatch.intake import mapping as maps
 from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
-from stillwatch.intake.read import files, one, read, recognised
-from stillwatch.intake.stream import Source
+from stillwatch.intake.read import Where, here, one, read, recognised, unseen
+from stillwatch.intake.stream import shown
 from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
+from stillwatch.store.tables import readable, writable
 from stillwatch.traffic import Ints
 
 Log: TypeAlias = str | pa.Table
 "A file, folder or glob, or a table of calls in memory."
+
+NOTICES = 20
+"Whole files and columns that are named in what a command prints, at most."
 
 Reject = Callable[[Rejected], None]
 Progress = Callable[[int], None]
@@ -62,7 +66,7 @@ class Reading:
 
 def named(logs: Sequence[Log]) -> list[str]:
     """The logs as the user named them."""
-    return [log if isinstance(log, str) else tables.NAME for log in logs]
+    return [shown(log) if isinstance(log, str) else tables.NAME for log in logs]
 
 
 def _batches(logs: Sequence[Log], how: Reading, reject: Reject) -> Iterator[pa.RecordBatch]:
@@ -139,7 +143,6 @@ def _gathered(
 ) -> local.Gathered | None:
     if any(not isinstance(log, str) for log in logs):
         raise UserError("a table in memory is not where a cluster could read it", "--engine spark", "write it to a file, or use the local engine")
-    paths = [(source.name, os.path.abspath(source.path)) for source in recognised([log for log in logs if isinstance(log, str)], how.mapping)]
     sealed: dict[str, dict[int, str]] = {}
 
     def unseal(account: int, body: bytes) -> str:
@@ -151,7 +154,10 @@ def _gathered(
             sealed[made] = _opened(how.key, how.secret, made)
         return sealed[made].get(account, _digits(account))
 
-    log = cluster.gather(paths, Taking(how.secret, how.mapping, how.unit), unseal, reject, folder, earlier)
+    where = recognised([log for log in logs if isinstance(log, str)], how.mapping)
+    log = cluster.gather(where, Taking(how.secret, how.mapping, how.unit), unseal, reject, folder, earlier)
+    if log is not None and how.mapping is not None:
+        unseen(how.mapping, log.seen, reject)
     if progress is not None and log is not None:
         progress(log.read)
     return log
@@ -172,11 +178,12 @@ class Taking:
     unit: str
     "What is linked."
 
-    def __call__(self, name: str, path: str, reject: Reject) -> Iterator[Taken]:
+    def __call__(self, where: Where, reject: Reject) -> Iterator[Taken]:
         """Batches of the file."""
         known = np.zeros(0, np.int64)
         wrap = names.wrapping(self.secret)
-        for batch in one(Source(name, Path(path)), self.mapping, reject):
+        seen = set[str]()
+        for batch in one(where, self.mapping, reject, seen):
             told = _told(batch)
             calls = batch if told else linked(batch, self.unit)
             marks = _marked(calls, self.secret, self.unit)
@@ -189,12 +196,12 @@ class Taking:
             new = ~np.isin(accounts, known)
             known = np.union1d(known, accounts)
             bodies = [wrap(each) for each, some in zip(called, new.tolist(), strict=True) if some]
-            yield Taken(marks, accounts[new], pa.array(bodies, pa.binary()))
+            yield Taken(marks, accounts[new], pa.array(bodies, pa.binary()), seen)
 
 
 def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:
     """Refuse to write a file that is one of the logs', however it is named. Raises: UserError."""
-    read_from = {os.path.realpath(source.name) for source in files([log for log in logs if isinstance(log, str)])}
+    read_from = set(here([log for log in logs if isinstance(log, str)]))
     for path in written:
         if os.path.realpath(path) in read_from:
             raise UserError("would take the place of the log itself", str(path), "name another file with --out")
@@ -214,13 +221,42 @@ def whole(log: str, mapping: maps.Mapping | None, progress: Progress) -> tuple[p
         count += batch.num_rows
         progress(count)
     if not count:
-        raise _unusable(rejected, [log])
+        raise unusable(_first(rejected), _records(rejected), [log], mapping is not None)
     return pa.Table.from_batches(batches), rejected
 
 
-def _unusable(rejected: list[Rejected], logs: Sequence[Log]) -> UserError:
-    first = f" ({len(rejected)} rejected; the first: {rejected[0].reason})" if rejected else ""
-    return UserError(f"no usable record{first}", ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+def _first(rejected: Sequence[Rejected]) -> Rejected | None:
+    return rejected[0] if rejected else None
+
+
+def _records(rejected: Sequence[Rejected]) -> int:
+    """Rejected records: a whole file or column is none."""
+    return sum(each.line is not None for each in rejected)
+
+
+def unusable(first: Rejected | None, count: int, logs: Sequence[Log], mapped: bool) -> UserError:
+    """The error for a log without a usable record.
+
+    Args: what was rejected first; how many records were; whether a map was given.
+    """
+    if first is None:
+        return UserError("no record", ", ".join(named(logs)), "check that it is the log, and how it is written")
+    where = f"{first.file} line {first.line}" if first.line else first.file
+    told = f"{count} rejected; the first, {where}: {first.reason}" if count else f"{where}: {first.reason}"
+    return UserError(f"no usable record ({told})", ", ".join(named(logs)), _attempt(first.reason, count, mapped))
+
+
+def _attempt(reason: str, count: int, mapped: bool) -> str:
+    """What helps: a map does only where columns are there and mean something else."""
+    if "truncated" in reason or "damaged" in reason:
+        return "give the whole file"
+    if not count:
+        return "check that it is the log, and how it is written"
+    if mapped:
+        return "compare the map with the log, its units too"
+    if "looks like" in reason or reason.endswith("is not text"):
+        return "describe the columns with --map FILE"
+    return "see in the manual what its format must hold"
 
 
 def write_rejected(out: Path, rejected: Sequence[Rejected]) -> str | None:
@@ -235,9 +271,15 @@ def write_rejected(out: Path, rejected: Sequence[Rejected]) -> str | None:
     return str(rejected_path(out))
 
 
+def notices(rejected: Sequence[Rejected]) -> dict[str, Any]:
+    """Whole files and columns that could not be used: how many, and the first of them (as in summary.json)."""
+    whole = [each for each in rejected if each.line is None]
+    return {"count": len(whole), "first": [{"file": each.file, "reason": each.reason} for each in whole[:NOTICES]]}
+
+
 def _is_marks(path: Path) -> bool:
     try:
-        return b"stillwatch marks" in (pq.read_schema(path).metadata or {})
+        return b"stillwatch marks" in (pq.read_schema(readable(path)).metadata or {})
     except (OSError, pa.ArrowInvalid):
         return False
 
@@ -246,7 +288,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
 
     Records that cannot be used are told in OUT.rejected.jsonl. Returns: marks, calls_read, calls_rejected, accounts,
-    rejected (that file's name or None). Raises: UserError when no record is usable, or when something would be replaced that is no file of marks.
+    rejected (that file's name or None), notices (whole files and columns among them). Raises: UserError when no record is usable, or when something would be replaced that is no file of marks.
     """
     apart((out, rejected_path(out)), logs)
     if out.exists() and not _is_marks(out):
@@ -258,7 +300,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     sealed: dict[bytes, dict[int, str]] = {}
     count = 0
     with publish(out, outdated=[rejected_path(out)]) as part:
-        with closing(pq.ParquetWriter(part, MARKS.with_metadata(told), compression="zstd")) as writer:
+        with writable(part) as file, closing(pq.ParquetWriter(file, MARKS.with_metadata(told), compression="zstd")) as writer:
             for batch in _batches(logs, how, rejected.append):
                 marks = _marked(batch, how.secret, how.unit)
                 hashes, raw = _names(batch, how.secret, how.key, sealed)
@@ -268,8 +310,9 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
                 if progress is not None:
                     progress(count)
         if not count:
-            raise _unusable(rejected, logs)
+            raise unusable(_first(rejected), _records(rejected), logs, how.mapping is not None)
         names.seal(how.key, how.secret, made, list(known), list(known.values()))
     beside = write_rejected(out, rejected)
-    lost = sum(each.line is not None for each in rejected)
-    return {"marks": str(out), "calls_read": count, "calls_rejected": lost, "accounts": len(known), "rejected": beside}
+    return {
+        "marks": str(out), "calls_read": count, "calls_rejected": _records(rejected), "accounts": len(known), "rejected": beside, "notices": notices(rejected),
+    }  # fmt: skip

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from stillwatch.engines.spark.intake import Taken
 from stillwatch.intake.declare import Reject
+from stillwatch.intake.read import Where
 from stillwatch.parts import Work
 from stillwatch.sources import Taking
 from stillwatch.traffic import Traffic
@@ -32,9 +33,9 @@ class DyingTaking(Taking):
 
     marker: str = ""
 
-    def __call__(self, name: str, path: str, reject: Reject) -> Iterator[Taken]:
+    def __call__(self, where: Where, reject: Reject) -> Iterator[Taken]:
         """Batches of the file."""
-        for batch in super().__call__(name, path, reject):
+        for batch in super().__call__(where, reject):
             yield batch
             dies_once(self.marker)
 

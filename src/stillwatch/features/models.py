@@ -105,9 +105,10 @@ def moved(groups: Groups, releases: Mapping[str, int]) -> Floats:
     ts, mine = traffic.ts[groups.calls], code[groups.calls]
     out = np.full(groups.count, np.nan)
     for name, at in sorted(releases.items()):
-        known = np.array([names.index(each) for each in asked_as(names, name)], np.int64)
-        if not len(known):
+        asked = asked_as(list(first_calls(traffic)), name)
+        if not asked:
             continue
+        known = np.array([index for index, each in enumerate(names) if each in asked], np.int64)
         after = (ts >= at) & (ts < at + DAY)
         was_there = (groups.total(ts < at) > 0) & (groups.total(after) >= LEAST_CALLS)
         out = np.fmax(out, np.where(was_there, groups.share(np.isin(mine, known), after), np.nan))

@@ -22,6 +22,7 @@ from stillwatch.engines.spark.intake import AT, BODY, FILE, FILES, MISTAKE, NAME
 from stillwatch.engines.spark.parts import OnSpark
 from stillwatch.engines.spark.work import Folder
 from stillwatch.errors import UserError
+from stillwatch.intake.read import Where
 from stillwatch.records import MARKS, Rejected
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class OnCluster:
     "What was made there, to be deleted."
 
     def gather(
-        self, files: Sequence[tuple[str, str]], take: Take, unseal: Unseal, reject: Callable[[Rejected], None], folder: Path, earlier: Sequence[Run]
+        self, files: Sequence[Where], take: Take, unseal: Unseal, reject: Callable[[Rejected], None], folder: Path, earlier: Sequence[Run]
     ) -> Gathered | None:
-        """Mark every file (name, path) and keep the marks; None when no call was read.
+        """Mark every file and keep the marks; None when no call was read.
 
         `folder`: where the calls are kept in runs, as the local engine keeps them, beside earlier runs of the same log; where the work folder is a URL that only
         Spark knows, no runs are kept. Raises: UserError for what a task found to be the user's mistake.
@@ -61,7 +62,7 @@ class OnCluster:
         work = Folder(self.session, self._place())
         with sessions.told(self.session, "reading"):
             taken = work.put(self._taken(files, take, earlier))
-            rows, present = self._noted(taken, reject)
+            rows, present, seen = self._noted(taken, reject)
             names = {row["account"]: unseal(row["account"], bytes(row["body"])) for row in self._names(taken)}
         if not rows + sum(run.rows for run in earlier):
             return None
@@ -73,7 +74,7 @@ class OnCluster:
         with sessions.told(self.session, "looking for repeated calls"):
             once = self._once(calls, work)
         read = rows + sum(run.rows for run in earlier)
-        return Gathered(OnSpark(once, work), read, present.union(*(run.present for run in earlier)), made, names)
+        return Gathered(OnSpark(once, work), read, present.union(*(run.present for run in earlier)), made, names, seen)
 
     def _place(self) -> str:
         place = f"{self.work.rstrip('/')}/stillwatch-{uuid.uuid4().hex}"
@@ -81,15 +82,15 @@ class OnCluster:
         self.placed.append(place)
         return place
 
-    def _taken(self, files: Sequence[tuple[str, str]], take: Take, earlier: Sequence[Run]) -> DataFrame:
-        rows: list[tuple[int, str | None, str | None]] = [(number, None, None) for number in range(len(earlier))]
-        rows += [(number, *each) for number, each in enumerate(files, len(earlier))]
+    def _taken(self, files: Sequence[Where], take: Take, earlier: Sequence[Run]) -> DataFrame:
+        rows: list[tuple[int, bytes | None, bytes | None, bytes | None]] = [(number, None, None, None) for number in range(len(earlier))]
+        rows += [(number, os.fsencode(each.name), os.fsencode(each.place), os.fsencode(each.among)) for number, each in enumerate(files, len(earlier))]
         dealt = self.session.sparkContext.parallelize(rows, min(len(rows), MOST_TASKS))
         return self.session.createDataFrame(dealt, FILES).mapInArrow(Intake(take, tuple(earlier)).read, schema(TAKEN))
 
-    def _noted(self, taken: DataFrame, reject: Callable[[Rejected], None]) -> tuple[int, frozenset[str]]:
-        """(calls, columns that any has) of the files; records that could not be used are told in the order of the log."""
-        rows, present = 0, frozenset[str]()
+    def _noted(self, taken: DataFrame, reject: Callable[[Rejected], None]) -> tuple[int, frozenset[str], frozenset[str]]:
+        """(calls, columns of marks that any has, mapped columns that any record has) of the files; records that could not be used are told in the order of the log."""
+        rows, present, seen = 0, frozenset[str](), frozenset[str]()
         for row in taken.where(f"told in ('{MISTAKE}', '{REJECTED}', '{NOTE}')").select("told", AT, BODY).orderBy(AT).toLocalIterator():
             told = orjson.loads(bytes(row["body"]))
             if row["told"] == MISTAKE:
@@ -97,8 +98,8 @@ class OnCluster:
             if row["told"] == REJECTED:
                 reject(Rejected(told["file"], told["line"], told["reason"]))
             else:
-                rows, present = rows + told["rows"], present.union(told["present"])
-        return rows, present
+                rows, present, seen = rows + told["rows"], present.union(told["present"]), seen.union(told["seen"])
+        return rows, present, seen
 
     def _names(self, taken: DataFrame) -> Iterator[Row]:
         """One sealed name of each account: 0.1 kB an account on the driver, as an object for each."""

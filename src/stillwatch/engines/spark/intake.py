@@ -7,8 +7,9 @@ would be written to a temporary file on every machine.
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from stillwatch.codes import Ints
 from stillwatch.engines import runs
 from stillwatch.engines.runs import Run
 from stillwatch.errors import UserError
+from stillwatch.intake.read import Where
 from stillwatch.records import MARKS, Rejected
 
 FILE = 40
@@ -39,8 +41,8 @@ AT_ONCE = 1000
 NAME, REJECTED, NOTE, MISTAKE = "name", "rejected", "note", "mistake"
 "What a row may tell besides."
 
-FILES = "number bigint, name string, path string"
-"Files as they are dealt to tasks; without a path: an earlier run of that number."
+FILES = "number bigint, name binary, place binary, among binary"
+"Files as they are dealt to tasks; without a place: an earlier run of that number. Names of files need not be text."
 
 
 class Taken(NamedTuple):
@@ -52,10 +54,12 @@ class Taken(NamedTuple):
     "Accounts (keyed hashes) that the file did not show before."
     names: pa.Array
     "Their names, sealed (binary)."
+    seen: Collection[str]
+    "Mapped columns of which the file showed any value so far."
 
 
-Take = Callable[[str, str, Callable[[Rejected], None]], Iterator[Taken]]
-"Reads a file (name, path) and marks it; what cannot be used goes to the last argument."
+Take = Callable[[Where, Callable[[Rejected], None]], Iterator[Taken]]
+"Reads a file and marks it; what cannot be used goes to the second argument."
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,10 @@ class Intake:
         """Rows (TAKEN) of the files."""
         for batch in files:
             for row in batch.to_pylist():
-                if row["path"] is None:
+                if row["place"] is None:
                     yield from self._run(row["number"])
                 else:
-                    yield from self._file(row["number"], row["name"], row["path"])
+                    yield from self._file(row["number"], Where(*(os.fsdecode(row[name]) for name in ("name", "place", "among"))))
 
     def _run(self, number: int) -> Iterator[pa.RecordBatch]:
         at = number << FILE
@@ -82,15 +86,16 @@ class Intake:
             yield _calls(batch, at)
             at += batch.num_rows
 
-    def _file(self, number: int, name: str, path: str) -> Iterator[pa.RecordBatch]:
-        rejected, told, rows, size, present = list[Rejected](), 0, 0, 0, set[str]()
+    def _file(self, number: int, where: Where) -> Iterator[pa.RecordBatch]:
+        rejected, told, rows, present, seen = list[Rejected](), 0, 0, set[str](), set[str]()
         first = number << FILE
         try:
-            for marks, accounts, names in self.take(name, path, rejected.append):
+            for marks, accounts, names, shown in self.take(where, rejected.append):
                 yield _calls(marks, first + rows)
                 if len(accounts):
                     yield _beside(NAME, names, account=pa.array(accounts, pa.int64()))
-                rows, size = rows + marks.num_rows, size + marks.nbytes
+                rows += marks.num_rows
+                seen.update(shown)
                 present |= {each for each in MARKS.names if marks.column(each).null_count < marks.num_rows}
                 if len(rejected) - told >= AT_ONCE:
                     yield _rejected(first + told, rejected[told:])
@@ -99,7 +104,7 @@ class Intake:
             yield _beside(MISTAKE, _json({"what": error.what, "where": error.where, "attempt": error.attempt}), at=pa.array([first], pa.int64()))
         if rejected[told:]:
             yield _rejected(first + told, rejected[told:])
-        yield _beside(NOTE, _json({"rows": rows, "bytes": size, "present": sorted(present)}))
+        yield _beside(NOTE, _json({"rows": rows, "present": sorted(present), "seen": sorted(seen)}))
 
 
 def _calls(marks: pa.RecordBatch, first: int) -> pa.RecordBatch:

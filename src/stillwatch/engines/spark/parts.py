@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from stillwatch.codes import Ints
 from stillwatch.engines import disk
-from stillwatch.engines.disk import ORDER, in_order
+from stillwatch.engines.disk import ORDER, in_order, joined, with_wordings
 from stillwatch.engines.spark import packing
 from stillwatch.engines.spark.intake import schema
 from stillwatch.engines.spark.session import told
@@ -75,10 +75,19 @@ class _Looking:
         return packing.packed(made, key[0].as_py(), self.sums)
 
 
-def _packed_as_they_come(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        table = pa.Table.from_batches([batch]).select(MARKS.names).cast(MARKS)
-        yield from packing.packed({"marks": table}, 0).to_batches()
+@dataclass(frozen=True)
+class _Fetching:
+    """The packing of calls that go to the driver."""
+
+    wordings: Ints | None
+    "No others go with them; None: all do."
+
+    def pack(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Pieces of the marks, as they come."""
+        for batch in batches:
+            marks = pa.Table.from_batches([batch]).select(MARKS.names).cast(MARKS)
+            marks = marks if self.wordings is None else with_wordings(marks, self.wordings)
+            yield from packing.packed({"marks": marks}, 0).to_batches()
 
 
 @dataclass(frozen=True)
@@ -138,16 +147,16 @@ class OnSpark:
             self.work.delete(where)
             return tables
 
-    def among(self, accounts: Ints) -> Traffic:
-        """All calls of some accounts."""
+    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
+        """All calls of some accounts, with no other wordings than those given."""
         wanted = self.owners.accounts[accounts]
         marks = MARKS.empty_table()
         if len(wanted):
             with told(self.work.session, "fetching the calls of some accounts"):
                 few = self.work.session.createDataFrame(pa.table({"account": wanted})).hint("broadcast")
                 rows = self.calls.join(few, "account", "left_semi").select(*MARKS.names)
-                marks = self.work.fetched(rows.mapInArrow(_packed_as_they_come, schema(packing.ROWS))).get("marks", marks)
-        return Traffic(in_order(marks.combine_chunks()), self.owners, self.given)
+                marks = self.work.fetched(rows.mapInArrow(_Fetching(wordings).pack, schema(packing.ROWS))).get("marks", marks)
+        return Traffic(joined([marks]), self.owners, self.given)
 
     def knowing(self, given: Mapping[str, Any]) -> OnSpark:
         """The same log, with these facts besides."""
