@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import random
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stillwatch.facts import every_fact
 from stillwatch.features import clients, coverage, handover, models, next_call, plan_use, rows
 from stillwatch.features.declare import Feature, Groups, columns, every_feature
-from stillwatch.traffic import from_rows
+from stillwatch.parts import One, with_facts
+from stillwatch.records import NO_CONTEXT
+from stillwatch.traffic import Traffic, from_rows
 
 DAY, HOUR = rows.DAY, rows.HOUR
 FEATURES = every_feature()
@@ -175,3 +179,17 @@ def test_an_empty_neighbour_and_a_bare_log_are_no_trouble(feature: Feature) -> N
         bare = from_rows([{"account": a, "ts": a} for a in range(3)])
         values = columns(Groups(bare, np.arange(3), np.zeros(3, np.int64), 1, feature.given), [feature], frozenset())[feature.name]
     assert all(value is None or np.isfinite(value) for value in itertools.chain(beside, values))
+
+
+def test_who_never_asks_a_new_model_stays_with_the_old_one_though_only_others_show_that_there_is_one() -> None:
+    """Seen in the whole log, and in a part of it that holds this organisation alone."""
+    made = [{"account": a, "ts": a, "model": "old"} for a in range(6)]
+    made += [{"account": a, "ts": 2 * DAY + 10 * i + a, "model": "old" if a == 5 or i == 3 else "new"} for a in range(6) for i in range(10)]
+    whole = with_facts(One(from_rows(made)), every_fact("stillwatch.features"), NO_CONTEXT)
+    assert isinstance(whole, One)
+    traffic = whole.traffic
+    part = Traffic(traffic.marks.filter(traffic.account == 5), traffic.owners.among(traffic.accounts[5:]), whole.given)
+    for each in (replace(traffic, given=whole.given), part):
+        calls = np.flatnonzero(each.accounts[each.account] == 5)
+        groups = Groups(each, calls, np.zeros(len(calls), np.int64), 1)
+        assert models.model_pivot(groups).tolist() == [0.0] and models.pivot_lead(groups).tolist() == [0.0]

@@ -187,7 +187,7 @@ def test_a_messy_log_with_workers_that_die_gives_the_same_and_no_secret_is_writt
         summary = scan(log, tmp_path / "spark", key, history=[str(logs.history)], engine="spark", work=str(tmp_path / "work"))
     assert len(list(tmp_path.glob("died *"))) >= 5, "workers died"
     assert differing(tmp_path / "local", tmp_path / "spark") == []
-    assert summary["calls_duplicate"] > 0 and summary["calls_rejected"] == 2 and summary["alerts"]
+    assert summary["calls_duplicate"] > 0 and summary["calls_rejected"] == 3 and summary["alerts"]
     reasons = (tmp_path / "spark" / "rejected.jsonl").read_text()
     assert "5-broken.parquet" in reasons and "truncated" in reasons
     assert not watching.found and watching.looked > 100

@@ -166,5 +166,6 @@ def schema(fields: Iterable[Any]) -> str:
         pa.string(): "string",
         pa.binary(): "binary",
         pa.list_(pa.int64()): "array<bigint>",
+        pa.list_(pa.int32()): "array<int>",
     }
     return ", ".join(f"`{each.name}` {kinds[each.type]}" for each in fields)
