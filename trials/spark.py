@@ -75,11 +75,18 @@ def scan(engine: str, logs: list[str], history: list[str], out: Path, key: Path)
     print(f"  {time.monotonic() - began:8.1f} s done: {summary['calls_read']:,} calls, {summary['peak_bytes'] / 1e9:.2f} GB in this process")
 
 
+def _program(process: str) -> bytes:
+    try:
+        return Path("/proc", process, "cmdline").read_bytes().split(b"\0")[0]
+    except OSError:
+        return b""
+
+
 class Family:
     """Processor seconds and memory of a process and all that come of it (JVM, Python workers), looked at twice a second. Linux only."""
 
     def __init__(self, root: int) -> None:
-        self._root, self._used, self.peak = root, dict[str, int](), 0
+        self._root, self._used, self.peak, self.largest = root, dict[str, int](), 0, 0
 
     def look(self) -> None:
         """Look once; a process that has ended counts with what was last seen of it."""
@@ -97,6 +104,8 @@ class Family:
             mine |= more
         self._used |= {each: used[each] for each in mine if each in used}
         self.peak = max(self.peak, sum(held.get(each, 0) for each in mine))
+        # The JVM keeps what it was once given; what an organisation needs shows in the workers.
+        self.largest = max([self.largest, *(held[each] for each in mine if each in held and b"java" not in _program(each))])
 
     @property
     def seconds(self) -> float:
@@ -135,7 +144,11 @@ def main() -> None:
                     time.sleep(0.5)
             if process.returncode:
                 sys.exit(process.returncode)
-            print(f"  {family.seconds:8.0f} processor seconds, {family.peak / 1e9:.1f} GB at most (pages that processes share count for each)", flush=True)
+            print(
+                f"  {family.seconds:8.0f} processor seconds, {family.peak / 1e9:.1f} GB at most (pages that processes share count for each), "
+                f"{family.largest / 1e9:.1f} GB in the largest Python process",
+                flush=True,
+            )
         wrong = differing(folder / "local", folder / "spark")
         print("the same, byte for byte" if not wrong else f"differs: {', '.join(wrong)}")
         sys.exit(bool(wrong))

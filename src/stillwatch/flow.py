@@ -260,7 +260,7 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         with tempfile.TemporaryDirectory() as folder:
-            log = gather([source], how, notice, Path(folder), (), lambda count: step("reading history", count), cluster)
+            log = gather([source], how, notice, Path(folder), (), lambda count: step("reading history", count), cluster, keep=False)
             if log is None:
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)

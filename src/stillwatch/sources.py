@@ -127,19 +127,20 @@ def gather(
     earlier: Sequence[Run] = (),
     progress: Progress | None = None,
     cluster: OnCluster | None = None,
+    keep: bool = True,
 ) -> local.Gathered | None:
     """Every log read and marked, its marks in runs in a folder, beside earlier runs of the same log; None when there is no usable record.
 
-    `cluster`: where it is done; None: here.
+    `cluster`: where it is done; None: here. `keep`: whether the runs are wanted afterwards; a cluster can do without.
     """
     if cluster is not None:
-        return _gathered(logs, how, reject, folder, earlier, progress, cluster)
+        return _gathered(logs, how, reject, folder if keep else None, earlier, progress, cluster)
     names_of = partial(_names, path=how.key, sealed={})
     return local.gather(_batches(logs, how, reject), partial(_marked, unit=how.unit), names_of, how.secret, folder, earlier, progress)
 
 
 def _gathered(
-    logs: Sequence[Log], how: Reading, reject: Reject, folder: Path, earlier: Sequence[Run], progress: Progress | None, cluster: OnCluster
+    logs: Sequence[Log], how: Reading, reject: Reject, folder: Path | None, earlier: Sequence[Run], progress: Progress | None, cluster: OnCluster
 ) -> local.Gathered | None:
     if any(not isinstance(log, str) for log in logs):
         raise UserError("a table in memory is not where a cluster could read it", "--engine spark", "write it to a file, or use the local engine")

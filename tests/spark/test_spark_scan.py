@@ -300,3 +300,11 @@ def test_an_executor_is_lost(logs: Logs, key: Path, earlier: Path, tmp_path: Pat
     assert differing(tmp_path / "local", tmp_path / "spark") == []
     assert not list((tmp_path / "work").iterdir()), "the work folder is empty again"
     assert disk.CALLS == 300_000
+
+
+def test_without_java_it_is_said_what_to_do(logs: Logs, key: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("JAVA_HOME", "SPARK_HOME", "PYSPARK_GATEWAY_PORT")}
+    command = [sys.executable, "-m", "stillwatch", "scan", str(logs.log), "--out", str(tmp_path / "out"), "--key", str(key), "--engine", "spark"]
+    done = subprocess.run(command, env={**environment, "PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "stillwatch: --engine spark: there is no Java; install Java 17 or later, or set JAVA_HOME to it\n")
+    assert not (tmp_path / "out").exists()

@@ -52,12 +52,12 @@ class OnCluster:
     "What was made there, to be deleted."
 
     def gather(
-        self, files: Sequence[Where], take: Take, unseal: Unseal, reject: Callable[[Rejected], None], folder: Path, earlier: Sequence[Run]
+        self, files: Sequence[Where], take: Take, unseal: Unseal, reject: Callable[[Rejected], None], folder: Path | None, earlier: Sequence[Run]
     ) -> Gathered | None:
         """Mark every file and keep the marks; None when no call was read.
 
-        `folder`: where the calls are kept in runs, as the local engine keeps them, beside earlier runs of the same log; where the work folder is a URL that only
-        Spark knows, no runs are kept. Raises: UserError for what a task found to be the user's mistake.
+        `folder`: where the calls are kept in runs, as the local engine keeps them, beside earlier runs of the same log (None: nowhere); where the work folder is a
+        URL that only Spark knows, no runs are kept. Raises: UserError for what a task found to be the user's mistake.
         """
         work = Folder(self.session, self._place())
         with sessions.told(self.session, "reading"):
@@ -68,7 +68,7 @@ class OnCluster:
             return None
         calls = taken.where("told is null").select(AT, *MARKS.names)
         made = list(earlier)
-        if URL not in work.url:
+        if folder is not None and URL not in work.url:
             with sessions.told(self.session, "keeping calls"):
                 made += self._kept(calls.where(f"{AT} >= {len(earlier) << FILE}"), folder, Path(work.url), len(earlier))
         with sessions.told(self.session, "looking for repeated calls"):

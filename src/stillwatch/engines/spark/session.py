@@ -53,7 +53,7 @@ def opened() -> Iterator[SparkSession]:
 
 def _made(sql: Any) -> SparkSession:
     builder = sql.SparkSession.builder.appName("stillwatch").config("spark.ui.showConsoleProgress", "false")
-    master = os.environ.get("SPARK_MASTER") or (None if _configured() else HERE)
+    master = os.environ.get("SPARK_MASTER") or (None if configured() else HERE)
     if "PYSPARK_GATEWAY_PORT" not in os.environ and "JAVA_HOME" not in os.environ and shutil.which("java") is None:
         raise UserError("there is no Java", WHERE, f"install Java {LEAST_JAVA} or later, or set JAVA_HOME to it")
     if master is not None:
@@ -69,7 +69,7 @@ def _made(sql: Any) -> SparkSession:
     return session
 
 
-def _configured() -> bool:
+def configured() -> bool:
     """Whether Spark's own configuration says where to run."""
     if "PYSPARK_GATEWAY_PORT" in os.environ or "--master" in os.environ.get("PYSPARK_SUBMIT_ARGS", "") or "SPARK_REMOTE" in os.environ:
         return True
