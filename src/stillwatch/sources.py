@@ -26,6 +26,8 @@ from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
 from stillwatch.intake.read import files, read
+from stillwatch.intake.read import portions as parts_of
+from stillwatch.intake.stream import Source
 from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
@@ -109,6 +111,12 @@ def gather(
     """Every log read and marked, its marks in runs in a folder, beside earlier runs of the same log; None when there is no usable record."""
     names_of = partial(_names, path=how.key, sealed={})
     return local.gather(_batches(logs, how, reject), partial(_marked, unit=how.unit), names_of, how.secret, folder, earlier, progress)
+
+
+def gather_portions(portions: Sequence[Source], how: Reading, reject: Reject, folder: Path, progress: Progress | None = None) -> local.Gathered | None:
+    """Files, or parts of files, read and marked in runs in a folder; None when there is no usable record."""
+    batches = (batch if _told(batch) else linked(batch, how.unit) for batch in parts_of(portions, how.mapping, reject))
+    return local.gather(batches, partial(_marked, unit=how.unit), partial(_names, path=how.key, sealed={}), how.secret, folder, (), progress)
 
 
 def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:

@@ -7,6 +7,7 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -42,10 +43,21 @@ def read(
     recognises a file, or when the map names columns that a file has not. Records that cannot be used, broken
     files and empty files go to `reject`.
     """
+    return portions(files(sources), mapping, reject, progress, formats)
+
+
+def portions(
+    sources: Sequence[Source],
+    mapping: maps.Mapping | None,
+    reject: Reject,
+    progress: Callable[[int], None] | None = None,
+    formats: Sequence[Format] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The same of files, or parts of files, that are known: a file's format is that of its beginning."""
     known = tuple(formats) if formats is not None else found()
     plan = []
-    for source in files(sources):
-        opening = look(source)
+    for source in sources:
+        opening = look(replace(source, begin=0))
         chosen = _format(source, opening, mapping, known)
         plan.append((source, replace(opening, records=()), chosen))  # a thousand files' first records would weigh
     return _read(plan, mapping or maps.CANONICAL, reject, progress)
@@ -61,11 +73,16 @@ def _read(
         if chosen is None:
             reject(Rejected(source.name, None, opening.reason or "the file is empty"))
             continue
-        for batch in chosen.read(source, opening, mapping, reject):
+        for batch in chosen.read(source, opening, mapping, partial(_counted, reject, source.lines)):
             if batch.num_rows:
                 yield batch
             if progress is not None:
                 progress(batch.num_rows)
+
+
+def _counted(reject: Reject, lines: int, rejected: Rejected) -> None:
+    """A record's line counted from the beginning of its file."""
+    reject(rejected if rejected.line is None or not lines else replace(rejected, line=rejected.line + lines))
 
 
 def _format(source: Source, opening: Opening, mapping: maps.Mapping | None, known: Sequence[Format]) -> Format | None:

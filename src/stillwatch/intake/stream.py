@@ -35,6 +35,12 @@ class Source:
     "As the user named it: what errors and rejected records say."
     path: Path
     "Where it lies."
+    begin: int = 0
+    "First byte that is read, of a plain file of which the rest was read before."
+    end: int | None = None
+    "Byte before which reading ends; None: all there is."
+    lines: int = 0
+    "Lines before `begin`: so that a line keeps its number."
 
 
 def compression(source: Source) -> str | None:
@@ -62,7 +68,7 @@ def _blocks(source: Source, codec: str | None, damaged: Damaged) -> Iterator[byt
     given = 0
     try:
         with _opened(source, codec) as stream:
-            while block := stream.read(BLOCK):
+            while block := stream.read(BLOCK if source.end is None else min(BLOCK, source.end - source.begin - given)):
                 given += len(block)
                 yield block
         return
@@ -76,6 +82,8 @@ def _blocks(source: Source, codec: str | None, damaged: Damaged) -> Iterator[byt
 
 def _opened(source: Source, codec: str | None) -> Any:
     file = pa.OSFile(str(source.path), "rb")
+    if source.begin:
+        file.seek(source.begin)
     return pa.CompressedInputStream(file, codec) if codec else file
 
 
