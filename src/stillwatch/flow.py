@@ -179,7 +179,14 @@ def follow(
             else:
                 at.examined(found)
                 summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
-                summary["parameters"] = {"logs": list(logs), "onto": None, "history": named(history), "unit": unit, "pseudonymous": pseudonymous, "context": None}
+                summary["parameters"] = {
+                    "logs": list(logs),
+                    "onto": None,
+                    "history": named(history),
+                    "unit": unit,
+                    "pseudonymous": pseudonymous,
+                    "context": None,
+                }
                 summary |= {"context": None, "scan": at.point.scan, "stream": at.told()}
                 _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
             at.save(staging, how)

@@ -39,7 +39,9 @@ def _several(count: int, name: str, plural: str = "s") -> str:
 
 def heard(line: Mapping[str, Any]) -> str:
     """One alert of a stream, as it is raised."""
-    return f"alert   {line['campaign']}  {line['accounts']:,} accounts, {line['calls']:,} calls, 10^{line['log10_e']:.0f} to 1 after {line['calls_read']:,} calls"
+    return (
+        f"alert   {line['campaign']}  {line['accounts']:,} accounts, {line['calls']:,} calls, 10^{line['log10_e']:.0f} to 1 after {line['calls_read']:,} calls"
+    )
 
 
 def followed(summary: Mapping[str, Any], out: Path) -> str:

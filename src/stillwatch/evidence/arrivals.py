@@ -70,9 +70,9 @@ def _log_best(events: Sequence[int], chances: Sequence[float]) -> float:
             blocks.pop()
         blocks.append(block)
     total = 0.0
-    for event, chance in blocks:
-        if 0 < event < chance:
-            total += event * math.log(event / chance) + (chance - event) * math.log1p(-event / chance)
+    for happened, possible in blocks:
+        if 0 < happened < possible:
+            total += happened * math.log(happened / possible) + (possible - happened) * math.log1p(-happened / possible)
     return total
 
 
@@ -96,15 +96,15 @@ def log10_e(events: Ints, chances: Ints, before: Ints, reference: Ints) -> float
     old, others = len(before), int(reference[1]) if len(reference) > 1 else 0
     seen = _log_sum([math.log(0.5) if old == 0 else -math.inf, math.log(0.5) + _log_rate(old, old + others)])
     rates = [_log_rate(len(events), float(chances[1:first].sum())) for first in EARLY if not taken[first:].any()]
-    at = np.flatnonzero(taken[1:]) + 1
-    if old and (not len(at) or at[0] != 1):
-        at = np.concatenate([[1], at])
+    at: list[int] = (np.flatnonzero(taken[1:]) + 1).tolist()
+    if old and at[:1] != [1]:
+        at = [1, *at]
     # Without the order of its calls, a carrier of the history could have become one at any of them: each at most as likely as the second.
     counts = [int(taken[k]) + (old if k == 1 else 0) for k in at]
     both = np.concatenate([[0], np.cumsum((chances + reference)[1:])])
     groups = [float(both[k] - both[last]) + (old if k == 1 else 0) for last, k in zip([0, *at][: len(at)], at, strict=True)]
     best = _log_best(counts, groups) + float(np.log(np.maximum(before - 1, 1)).sum())
-    return (seen + _log_sum(rates) - math.log(len(EARLY)) - best) / math.log(10)
+    return float(seen + _log_sum(rates) - math.log(len(EARLY)) - best) / math.log(10)
 
 
 def budget(number: int) -> float:
@@ -114,7 +114,7 @@ def budget(number: int) -> float:
     (0.0005, 0.000125, 0.984)
     """
     block = int(math.log2(number / FIRST + 1))
-    return 1.0 / (FIRST * 2 ** (2 * block + 1))
+    return 1.0 / (FIRST * (1 << (2 * block + 1)))
 
 
 def crossing(log10_es: Sequence[float], numbers: Sequence[int], made: int, level: float) -> list[int]:

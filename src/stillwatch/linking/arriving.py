@@ -162,7 +162,8 @@ class Arriving:
 
     def wordings(self, nominee: int) -> Ints:
         """Those of a nominee that are followed."""
-        return self.nominated["wording"][self.nominated["nominee"] == nominee]
+        followed: Ints = self.nominated["wording"][self.nominated["nominee"] == nominee]
+        return followed
 
     def followed(self, wording: int, known: Owners) -> tuple[Ints, Ints]:
         """(call numbers of the events; calls at risk since the nomination, by call number): what `evidence.arrivals.log10_e` asks of a nominated wording."""
@@ -299,7 +300,7 @@ class _Batch:
 
 
 def _alphabet(wordings: Ints) -> Ints:
-    return np.minimum(wordings & 7, ALPHABETS - 1)
+    return np.asarray(np.minimum(wordings & 7, ALPHABETS - 1), np.int64)
 
 
 def _first(*columns: Ints) -> Any:

@@ -61,7 +61,9 @@ class Checkpoint:
         tables["ticks"] = pa.table({"ticks": arriving.ticks.ravel()})
         tables["filter"] = pa.table({"shown": arriving.shown, "last": arriving.last})
         tables["spent"] = pa.table({"wording": arriving.spent})
-        tables["sizes"] = pa.table({"nominee": [*arriving.sizes], "size": [*arriving.sizes.values()]}, pa.schema([("nominee", pa.int64()), ("size", pa.int64())]))
+        tables["sizes"] = pa.table(
+            {"nominee": [*arriving.sizes], "size": [*arriving.sizes.values()]}, pa.schema([("nominee", pa.int64()), ("size", pa.int64())])
+        )
         ticks = np.concatenate([*arriving.began.values(), np.zeros(0, np.int64)])
         began = [pa.array([key[i] for key in arriving.began], pa.int64()) for i in (0, 1)]
         tables["began"] = pa.table([*began, pa.FixedSizeListArray.from_arrays(pa.array(ticks), WINDOW)], ["nominee", "alphabet", "ticks"])
