@@ -139,10 +139,10 @@ flow.follow([log], Path(out), history=[history], key=Path(key), once=True, progr
 
 
 def test_a_kill_at_any_moment_loses_nothing_and_repeats_nothing(logs: Logs, history: Path, pieces: Path, followed: Path, tmp_path: Path) -> None:
-    """One stream, killed at ten places one after the other; every time its folder is whole, and the end is that of the undisturbed one."""
+    """One stream, killed at seven places one after the other; every time its folder is whole, and the end is that of the undisturbed one."""
     moments = [
         ("before the checkpoint", 1), ("after the exchange", 1), ("surveying", 1), ("before the exchange", 1), ("between exchange and clearing away", 1),
-        ("weighing", 1), ("after the checkpoint", 1), ("at the exchange", 1), ("writing", 1), ("after the exchange", 2),
+        ("writing", 1), ("after the checkpoint", 1),
     ]  # fmt: skip
     out, reached = tmp_path / "out", []
     for where, number in moments:
@@ -153,7 +153,7 @@ def test_a_kill_at_any_moment_loses_nothing_and_repeats_nothing(logs: Logs, hist
             assert json.loads((out / "summary.json").read_bytes())["calls_read"] and checkpoints.read(out) is not None
             for run in runs.found(out / RUNS):
                 runs.check(run)
-    assert sum(reached) <= -5 * signal.SIGKILL, "most moments were met"
+    assert sum(reached) <= -6 * signal.SIGKILL, "most moments were met"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(growing, "PORTION", 1)
         _follow(logs, history, out, pieces)

@@ -151,9 +151,7 @@ class Stream:
                 linked(there, staging / below)
 
     def save(self, staging: Path, how: Reading) -> None:
-        """Checkpoint, alerts and sealed names. Raises: UserError when somebody else has gone on with the folder meanwhile."""
-        if checkpoints.commits(self.out) != self.point.commits:
-            raise UserError("another run goes on with this folder", str(self.out), "let one of them follow")
+        """Checkpoint, alerts and sealed names."""
         self.point = replace(self.point, commits=self.point.commits + 1)
         if len(self.names) > self.sealed:
             names.seal(how.key, how.secret, self.point.scan, list(self.names), list(self.names.values()))
@@ -200,9 +198,14 @@ def opened(out: Path, how: Reading, history: History) -> Stream:
 
 @contextlib.contextmanager
 def publishing(at: Stream) -> Iterator[Path]:
-    """The next state of a stream's folder, which takes its place when the block ends well; nothing where there is nothing usable yet."""
+    """The next state of a stream's folder, which takes its place when the block ends well; nothing where there is nothing usable yet.
+
+    Raises: UserError when somebody else has gone on with the folder meanwhile.
+    """
     try:
         with scans.publish(at.out, "scan") as staging:
+            if checkpoints.commits(at.out) != at.point.commits:
+                raise UserError("another run goes on with this folder", str(at.out), "let one of them follow")
             yield staging
     except NothingYet:
         return

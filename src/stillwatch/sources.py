@@ -169,6 +169,11 @@ def _is_marks(path: Path) -> bool:
         return False
 
 
+def stamp(how: Reading, names_id: str) -> dict[bytes, bytes]:
+    """What a file of marks says of its making. `names_id`: under which the names are sealed, or will not be found."""
+    return {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": names_id.encode()}
+
+
 def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress | None = None) -> dict[str, Any]:
     """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
 
@@ -179,7 +184,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     if out.exists() and not _is_marks(out):
         raise UserError("is there already and holds no marks", str(out), "name another file, or delete this one yourself")
     made = secrets.token_hex(8)
-    told = {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": made.encode()}
+    told = stamp(how, made)
     rejected: list[Rejected] = []
     known: dict[int, str] = {}
     sealed: dict[bytes, dict[int, str]] = {}
