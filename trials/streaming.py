@@ -2,6 +2,7 @@
 
     python trials/streaming.py null --work DIR [--worlds 1000] [--first 10000]
     python trials/streaming.py run --corpora DIR --work DIR [--seeds 601 602] [--benign 611 612 ...] [--calls 20000] [--hours 4]
+    python trials/streaming.py cost --work DIR [--calls 20000] [--times 10]
     python trials/streaming.py table --work DIR [--out docs/streaming.md]
 
 `null`: exchangeable worlds (worlds.py), in which any process that ever crosses is false. `run`: every log is cut into files of some hours, put into a folder one
@@ -17,17 +18,20 @@ import multiprocessing
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from math import log10
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch import flow
+from stillwatch import flow, following
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.scenario import Planted
+from stillwatch.intake import growing
 from worlds import highest, world
 
 CAMPAIGNS = ("O-SEP", "A-FEB-DS", "A-JUN", "A-SEP-XM")
@@ -104,7 +108,7 @@ def _followed(job: tuple[str | None, int, argparse.Namespace]) -> dict[str, Any]
             lines = read(out / "alerts.jsonl")
             for line in lines[before:]:
                 if line["campaign"] in mine:
-                    told["alert"] = told["alert"] or {**here, "log10_e": line["log10_e"], "accounts": line["accounts"]}
+                    told["alert"] = told["alert"] or {**here, "log10_e": line["log10_e"], "accounts": line["accounts"], "of": line["of"]}
                 else:
                     told["false"].append(line)
             before = len(lines)
@@ -127,6 +131,44 @@ def run(args: argparse.Namespace) -> None:
             file.write(json.dumps(row) + "\n")
             file.flush()
             print(row["campaign"], row["seed"], row["batch"], row["alert"], len(row["false"]), flush=True)
+
+
+def cost(args: argparse.Namespace) -> None:
+    """Processor time of micro-batches and of examinations, as a log grows that is the drill's again and again with accounts and calls of other names."""
+    table = compose.compose(scenario.load("demo").with_overrides(calls=args.calls)).calls.sort_by("ts")
+    long = int(table["ts"][-1].as_py()) - int(table["ts"][0].as_py())
+    spent: dict[str, float] = {}
+
+    def timed(inner: Callable[..., Any], name: str) -> Callable[..., Any]:
+        def outer(*told: Any, **rest: Any) -> Any:
+            began = time.process_time()
+            made = inner(*told, **rest)
+            spent[name] = round(time.process_time() - began, 2)
+            return made
+
+        return outer
+
+    save = following.Stream.save
+    with tempfile.TemporaryDirectory(dir=args.work) as folder, (args.work / "cost.jsonl").open("w") as file:
+
+        def noted(stream: following.Stream, *told: Any) -> None:
+            save(stream, *told)
+            file.write(json.dumps({"read": stream.point.calls_read, "runs": len(stream.runs), **spent}) + "\n")
+            spent.clear()
+
+        following.Stream.save = noted  # type: ignore[method-assign]
+        following.Stream.take = timed(following.Stream.take, "take")  # type: ignore[method-assign]
+        flow.examine = timed(flow.examine, "examine")
+        growing.PORTION = 1
+        logs = Path(folder) / "logs"
+        logs.mkdir()
+        for number in range(10 * args.times):
+            turn, part = divmod(number, 10)
+            renamed = {name: pc.binary_join_element_wise(table[name], pa.scalar(str(turn)), "-") for name in ("call_id", "account", "org")}
+            renamed["ts"] = pc.add(table["ts"], turn * long)
+            here = pa.table({name: renamed.get(name, table[name]) for name in table.column_names})
+            pq.write_table(here.slice(here.num_rows * part // 10, here.num_rows // 10), logs / f"{number:04d}.parquet")
+        flow.follow([str(logs)], Path(folder) / "out", history=[str(args.work / "history")], key=args.work / "key", once=True)
 
 
 def _interval(hits: int, of: int) -> str:
@@ -176,12 +218,22 @@ def table(args: argparse.Namespace) -> None:
         " share of its calls that had passed when the file with which it became an alert was read. `-`: not in the whole log.", "",
         "| campaign | seed | batch scan of the prefix | alert of the stream | log10 e | accounts named then, of all | false alerts |", "|---|---|---|---|---|---|---|",
         *(f"| {row['campaign']} | {row['seed']} | {_moment(row['batch'])} | {_moment(row['alert'])} | "
-          + (f"{row['alert']['log10_e']:.1f} | {row['alert']['accounts']} of {row['accounts']}" if row["alert"] else f"| {row['accounts']}")
+          + (f"{row['alert']['log10_e']:.1f}, {row['alert']['of']} | {row['alert']['accounts']} of {row['accounts']}" if row["alert"] else f"| {row['accounts']}")
           + f" | {len(row['false'])} |" for row in planted), "",
     ]  # fmt: skip
     if rows:
         text += [f"{rows[0]['calls']:,} calls or so, {rows[0]['reference']:,} organisations in the history, of other sources and seeds; between {min(row['nominated'] for row in rows)}"
                  f" and {max(row['nominated'] for row in rows)} wordings or groups of replays nominated in a log.", ""]  # fmt: skip
+    spent = [row for row in read(args.work / "cost.jsonl") if row.get("take", 0) > 0.01]
+    if spent:
+        text += ["## What it costs", "", f"Micro-batches of {spent[0]['read']:,} calls, as the log grows to {spent[-1]['read']:,}; processor seconds of reading, marking and arrivals, and of those examinations that were due.", "",
+                 "| calls so far | micro-batch, median | runs on disk | last examination |", "|---|---|---|---|"]  # fmt: skip
+        edges = [0, *(spent[-1]["read"] * part / 5 for part in range(1, 6))]
+        for low, high in zip(edges[:-1], edges[1:], strict=True):
+            some = [row for row in spent if low < row["read"] <= high]
+            whole = [row["examine"] for row in some if "examine" in row]
+            text.append(f"| {high:,.0f} | {np.median([row['take'] for row in some]):.2f} | {some[-1]['runs']} | {f'{whole[-1]:.1f}' if whole else '-'} |")
+        text.append("")
     args.out.write_text("\n".join(text))
 
 
@@ -201,10 +253,14 @@ def main() -> None:
     runs.add_argument("--calls", type=int, default=20_000)
     runs.add_argument("--hours", type=int, default=4)
     runs.set_defaults(do=run)
+    costs = commands.add_parser("cost")
+    costs.add_argument("--calls", type=int, default=20_000)
+    costs.add_argument("--times", type=int, default=10)
+    costs.set_defaults(do=cost)
     tables = commands.add_parser("table")
     tables.add_argument("--out", type=Path, default=Path("docs/streaming.md"))
     tables.set_defaults(do=table)
-    for each in (worlds, runs, tables):
+    for each in (worlds, runs, costs, tables):
         each.add_argument("--work", type=Path, required=True)
         each.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()

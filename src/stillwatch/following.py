@@ -133,11 +133,11 @@ class Stream:
         mine = belonging(self.arriving, found.listed, found.campaigns, known)
         values = evidence(self.arriving, sorted({nominee for nominees in mine.values() for nominee in nominees}), self.beside, known)
         lines = raised(mine, values, self.point.told)
-        of = {campaign.campaign: campaign for campaign in found.campaigns}
+        of, replays = {campaign.campaign: campaign for campaign in found.campaigns}, self.arriving.replaying(known)
         for line in lines:
             campaign = of[line["campaign"]]
             line |= {"ts": self.point.reached_ts, "calls_read": self.point.calls_read, "accounts": len(campaign.accounts), "calls": campaign.calls}
-            line |= {"first_ts": campaign.first_ts, "last_ts": campaign.last_ts}
+            line |= {"first_ts": campaign.first_ts, "last_ts": campaign.last_ts, "of": "replays" if line["nominee"] in replays else "wordings"}
         looked = tuple(sorted({*self.point.looked_at, *self.crossed_now}))
         self.point = replace(self.point, examined=self.point.calls_read, told=(*self.point.told, *lines), looked_at=looked)
         self.crossed_now = []
