@@ -6,10 +6,13 @@ RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 VENV_LONG := .venv-long
 LONG := $(VENV_LONG)/.long
+VENV_PLACES := .venv-places
+PLACES := $(VENV_PLACES)/.places
 FUZZ ?= 10000
 SEED ?= 0
+CALLS ?= 1000000
 
-.PHONY: demo test check docs test-long fuzz test-browser bench clean
+.PHONY: demo test check docs test-long test-places fuzz test-browser bench bench-scale profile clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
@@ -29,6 +32,15 @@ docs: $(DEV)
 test-long: $(LONG)
 	STILLWATCH_NO_SKIP=1 $(VENV_LONG)/bin/python -m pytest tests/test_written_formats.py tests/test_notebook.py tests/test_api.py
 
+# Against real servers and tables on this machine: S3, Cloud Storage, Azure, Delta, Iceberg, ClickHouse's engine, PostgreSQL, DuckDB. Needs npm and
+# PostgreSQL's programs, which .ci/run installs; there a skip is a failure.
+test-places: $(PLACES) tests/places/node_modules/.run
+	STILLWATCH_NO_SKIP=1 $(VENV_PLACES)/bin/python -m pytest tests/places
+
+tests/places/node_modules/.run: tests/places/package.json tests/places/package-lock.json
+	cd tests/places && npm ci --no-audit --no-fund
+	touch $@
+
 # FUZZ damaged files a format and test, dealt to two processes; another SEED draws others.
 fuzz: $(DEV)
 	@export STILLWATCH_FUZZ=$(FUZZ) STILLWATCH_FUZZ_SEED=$(SEED); \
@@ -46,6 +58,14 @@ tests/browser/node_modules/.run: tests/browser/package.json tests/browser/packag
 
 bench: $(DEV)
 	$(BIN)/python trials/speed.py
+
+# CALLS calls and their history are made (28800000 is the largest disclosed campaign's log: 20 GB of disk), scanned, and read plainly beside.
+profile: $(DEV)
+	$(BIN)/python trials/where.py
+
+bench-scale: $(DEV)
+	$(BIN)/python trials/scale/make.py --calls $(CALLS) --out out/scale/log --history out/scale/history
+	$(BIN)/python trials/scale/bench.py out/scale/log --history out/scale/history --out out/scale/bench.json
 
 $(RUN): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -65,5 +85,11 @@ $(LONG): requirements-long.lock pyproject.toml
 	$(VENV_LONG)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+$(PLACES): requirements-places.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV_PLACES)
+	$(VENV_PLACES)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-places.lock
+	$(VENV_PLACES)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV_LONG) out build dist
+	rm -rf $(VENV) $(VENV_LONG) $(VENV_PLACES) out build dist

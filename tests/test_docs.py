@@ -12,6 +12,8 @@ from stillwatch.doors import cli, manual
 from stillwatch.drill.declare import every_campaign, every_class
 from stillwatch.features.declare import every_feature
 from stillwatch.intake.declare import found
+from stillwatch.intake.lakes.declare import every_lake
+from stillwatch.intake.places.declare import every_place
 from stillwatch.linking.declare import every_tie
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +26,7 @@ MEMBERS = {
     "ties.md": list(every_tie()),
     "features.md": list(every_feature()),
     "formats.md": [each.name for each in found()],
+    "places.md": [*(each.name for each in every_place()), *(f"{each.name} tables" for each in every_lake())],
     "drill.md": list(every_campaign()),
 }
 

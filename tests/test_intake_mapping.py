@@ -175,6 +175,11 @@ def test_required_columns_fall_back_on_their_own_names(tmp_path: Path) -> None:
             'map.toml:5:36: unknown unit "hours"; use s, ms, us, ns or iso',
         ),
         (
+            '"ms"',
+            '["ms", "s"]',
+            "map.toml:5:28: the unit is one word, not several; use s, ms, us, ns or iso",
+        ),
+        (
             '"in"',
             '{ column = "in", unit = "s" }',
             "map.toml:6:1: input_tokens is not a time; leave out the unit",

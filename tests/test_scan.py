@@ -135,7 +135,7 @@ def test_history_of_another_unit_is_refused(tmp_path: Path) -> None:
     assert str(error.value) == f"{tmp_path}/account: was made with --unit account; name the same unit, or scan that log again with --unit key"
     with pytest.raises(UserError, match="was made with --unit key"):
         flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", history=[str(tmp_path / "key")], key=tmp_path / "k")
-    for path in (tmp_path / "account" / "states").iterdir():
+    for path in (tmp_path / "account" / "states").glob("*.parquet"):
         table = pq.read_table(path)
         pq.write_table(table.replace_schema_metadata({name: value for name, value in table.schema.metadata.items() if name != b"unit"}), path)
     flow.watch([str(tmp_path / "log.jsonl")], tmp_path / "scan", history=[str(tmp_path / "account")], key=tmp_path / "k")

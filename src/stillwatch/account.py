@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from stillwatch.campaigns.explain import explain, tied
+from stillwatch.campaigns.explain import explain, of_clusters, tied
 from stillwatch.errors import UserError
 from stillwatch.sketch.siphash import hash_one
 from stillwatch.store import keys, names
@@ -47,6 +47,7 @@ def story(folder: Path, account: str, key: Path | None = None, for_account: bool
     Raises: UserError when the folder is no scan, the account is not in it, or another key made it.
     """
     held = Memberships(folder)
+    account = account.encode("utf-8", "replace").decode()  # no log has a name that is not UTF-8
     number = _number(folder, held, account, key, for_account)
     told = {"account": account, **_told(folder, held, number)}
     return redacted(told) if for_account else told
@@ -102,6 +103,7 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     (row,) = held.of("accounts", account)
     touches, ends, ties = (held.of(name, account) for name in ("touches", "ends", "ties"))
     clusters = held.all("clusters")
+    touches = of_clusters(touches, held.all("kin"), clusters)
     told = explain(row, clusters, touches, ends, held.all("models"))
     asked = told["campaigns"] or [each["campaign"] for each in told["cases"]]
     ties = [each for each in ties if each["tie"] != "replay"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
@@ -39,7 +39,7 @@ from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
-from stillwatch.sources import Log, Reading, apart, gather, named, whole, write_marks, write_rejected
+from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
@@ -51,6 +51,9 @@ Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
 FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
 "Packages whose modules may need facts of a whole log."
+
+AT_ONCE = 2_000_000
+"Calls of clusters that are described together."
 
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
@@ -87,13 +90,13 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
-        reference = _reference(history, how, step, events)
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
+            reference = _reference(history, how, step, events, rejected.notice)
             log = gather(logs, how, rejected, staging / RUNS, before.runs, progress=lambda count: step("reading", count))
         if log is None:
-            raise UserError(rejected.advice(), ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+            raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
         found = examine(log, reference, step, priced, events)
         # The unit as well: one log's accounts, keys and end users have names of their own.
@@ -155,7 +158,7 @@ def follow(
     step = progress or (lambda name, count: None)
     how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
     priced = price_list.load(None)
-    reference = _reference(history, how, step, NO_CONTEXT)
+    reference = _reference(history, how, step, NO_CONTEXT, lambda rejected: None)
     at = following.opened(out, how, reference.history)
 
     def going_on(name: str, count: int) -> None:
@@ -166,7 +169,9 @@ def follow(
     for portions, after in following.micro_batches(logs, at, every, until_idle, once, stopped):
         began, told = time.monotonic(), len(at.point.told)
         with following.publishing(at) as staging:
-            with results.Rejections(staging, [*following.rows(out / "rejected.jsonl"), *at.rejected]) as rejected:
+            with results.Rejections(staging) as rejected:
+                for row in (*following.rows(out / "rejected.jsonl"), *at.rejected):
+                    rejected(Rejected(**row))
                 at.take(portions, after, how, staging, rejected)
             following.usable(at, staging)
             try:
@@ -241,8 +246,8 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     tested = sum(weigh.is_tested(each) for each in linked.clusters)
     standing = membership.steady(linked.clusters, listed, linked.pooled)
     ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
-    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing)
-    members["own"] = _own(traffic, listed, missing)
+    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
+    members["own"] = _own(traffic, listed, missing, placed)
     return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts, listed)
 
 
@@ -251,26 +256,42 @@ def _missing(log: local.Gathered) -> frozenset[str]:
     return frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
 
 
+def _few_at_once(weighed: list[weigh.Weighed]) -> Iterator[list[weigh.Weighed]]:
+    """Clusters in order, so many at a time that their calls stay below AT_ONCE: a call may stand in many."""
+    held: list[weigh.Weighed] = []
+    size = 0
+    for each in weighed:
+        if held and size + len(each.cluster.calls) > AT_ONCE:
+            yield held
+            held, size = [], 0
+        held.append(each)
+        size += len(each.cluster.calls)
+    if held:
+        yield held
+
+
 def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[str], context: Context) -> dict[str, list[float | None]]:
     """Every feature of every cluster. What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first."""
-    features = every_feature().values()
-    label = np.repeat(np.arange(len(weighed)), [len(each.cluster.calls) for each in weighed])
-    calls = np.concatenate([each.cluster.calls for each in weighed]) if weighed else np.zeros(0, np.int64)
-    strong = sum(each.strong for each in weighed)
-    values = columns(Groups(traffic, calls, label, len(weighed), context), [f for f in features if not f.clusters_only], missing)
-    some = label < strong
-    compared = columns(Groups(traffic, calls[some], label[some], strong, context), [f for f in features if f.clusters_only], missing)
-    values |= {name: [*column, *[None] * (len(weighed) - strong)] for name, column in compared.items()}
-    if "wordings" not in missing:
+    features, strong = every_feature().values(), sum(each.strong for each in weighed)
+    values: dict[str, list[float | None]] = {}
+    for several in _few_at_once(weighed):
+        label = np.repeat(np.arange(len(several)), [len(each.cluster.calls) for each in several])
+        calls, count = np.concatenate([each.cluster.calls for each in several]), sum(each.strong for each in several)
+        found = columns(Groups(traffic, calls, label, len(several), context), [f for f in features if not f.clusters_only], missing)
+        some = label < count
+        compared = columns(Groups(traffic, calls[some], label[some], count, context), [f for f in features if f.clusters_only], missing)
+        for name, column in (found | {name: [*column, *[None] * (len(several) - count)] for name, column in compared.items()}).items():
+            values.setdefault(name, []).extend(column)
+    if weighed and "wordings" not in missing:
         values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
     return values
 
 
-def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str]) -> pa.Table:
+def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str], pieces: membership.Pieces) -> pa.Table:
     """Each signal on the calls of each account alone; those that compare members say nothing of one."""
     features = every_feature()
     shown = {name: features[detector.value] for name, detector in every_detector().items() if not features[detector.value].clusters_only}
-    pairs, calls, label = membership.shown(listed, traffic)
+    pairs, calls, label = membership.shown(listed, traffic, pieces)
     values = columns(Groups(traffic, calls, label, len(pairs)), list(shown.values()), missing)
     return membership.own(traffic, pairs, {name: values[feature.name] for name, feature in shown.items()})
 
@@ -284,7 +305,7 @@ def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
 
 
-def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context) -> Reference:
+def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept = []
     for source in logs:
@@ -292,7 +313,7 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
             continue
         with tempfile.TemporaryDirectory() as folder:
-            log = gather([source], how, lambda rejected: None, Path(folder), progress=lambda count: step("reading history", count))
+            log = gather([source], how, notice, Path(folder), progress=lambda count: step("reading history", count))
             if log is None:
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
@@ -394,4 +415,9 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
     step("planting", 0)
     drill = compose.into(table, *chosen.campaigns, seed=chosen.seed, corpora=corpora, campaign_seed=chosen.campaign_seed)
     told = compose.write(drill, out)
-    return told | {"into": log, "calls_rejected": sum(each.line is not None for each in rejected), "rejected": write_rejected(out, rejected)}
+    return told | {
+        "into": log,
+        "calls_rejected": sum(each.line is not None for each in rejected),
+        "rejected": write_rejected(out, rejected),
+        "notices": notices(rejected),
+    }

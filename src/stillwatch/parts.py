@@ -40,8 +40,8 @@ class Parts(Protocol):
         """The work done on every part, the tables of one name put together. `reads`: columns of the marks that it needs."""
         ...
 
-    def among(self, accounts: Ints) -> Traffic:
-        """All calls of some accounts (codes, ascending), as one piece of the log."""
+    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
+        """All calls of some accounts (codes, ascending), as one piece of the log. Wordings other than those given (ascending) may be left out."""
         ...
 
     def knowing(self, given: Mapping[str, Any]) -> Parts:
@@ -67,8 +67,8 @@ class One:
         """The work done on the log."""
         return dict(work(replace(self.traffic, given=self.given)))
 
-    def among(self, accounts: Ints) -> Traffic:
-        """All calls of some accounts."""
+    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
+        """All calls of some accounts, with all their wordings."""
         wanted = np.zeros(len(self.owners.accounts), np.bool_)
         wanted[accounts] = True
         return Traffic(self.traffic.marks.filter(pa.array(wanted[self.traffic.account])), self.owners, self.given)

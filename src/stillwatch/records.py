@@ -20,6 +20,10 @@ Hash = NewType("Hash", int)
 "A keyed 64-bit hash of an identifier or of a piece of wording, as a signed 64-bit integer."
 
 
+Term = NewType("Term", int)
+"31 bits of a word's keyed hash: there are many of them, and two words of one business hardly ever share one."
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """An input record that could not be used. Never quotes the record: it may hold a customer's text."""
@@ -124,9 +128,9 @@ class Marks:
     "Words (or ideographs) of the answer, counted by the sketch."
     wordings: list[int] | None
     "Winnowed shingles of system prompt and prompt, in order of appearance, each once. None: no content."
-    terms: list[int] | None
+    terms: list[Term] | None
     "The smallest hashes of the distinct words of the prompt: a consistent sample of what it is about."
-    answered: list[int] | None
+    answered: list[Term] | None
     "The same of the answer, fewer of them: whether a next prompt takes up the last answer. None: no answer text."
     asked: int | None
     "Bits of elicitation families asked for (see sketch.lexicon); None: no content."
@@ -147,6 +151,7 @@ _ARROW: dict[object, pa.DataType] = {
     bool: pa.bool_(),
     float: pa.float64(),
     list[int]: pa.list_(pa.int64()),
+    list[Term]: pa.list_(pa.int32()),
     list[str]: pa.list_(pa.string()),
 }
 
@@ -167,7 +172,7 @@ def arrow_schema(record: type) -> pa.Schema:
 MARKS: pa.Schema = arrow_schema(Marks)
 "Arrow schema of a batch of marks."
 
-MARKS_VERSION = b"1"
+MARKS_VERSION = b"2"
 "Version of marks that have left the house: raised whenever a mark is computed otherwise."
 
 
@@ -349,8 +354,6 @@ class Cluster:
     "How many of its own families an account must use in two different prompts to be a member."
     needed_kin: float = 1.0
     "How many of the kin, besides."
-    touch: Any = field(default_factory=lambda: np.zeros((2, 0), np.int64))
-    "(2, n): (place in `kin`, its own first; call) of every call of anybody, member or not, that carries one of those families; of listed clusters only."
     ends: Any = field(default_factory=lambda: _nothing())
     "Members that are such as an end of a replay between strangers (account codes, ascending)."
     wordings: Any = field(default_factory=lambda: _nothing())

@@ -27,9 +27,13 @@ from stillwatch.linking.history import History
 from stillwatch.parts import Parts
 from stillwatch.records import Campaign, Cluster, Context, Rejected
 from stillwatch.store.states import States
+from stillwatch.store.tables import writable
 
 Names = Mapping[int, str] | None
 "Keyed hash -> the log's own account id; None leaves the hashes (--pseudonymous)."
+
+NOTICES = 20
+"Files and columns that summary.json names, at most; rejected.jsonl has all of the log's."
 
 PICTURED = (("graph", "groups"), ("raster", "rows"), ("templates", "pieces"))
 "Parts of a campaign whose rows name a few members."
@@ -79,16 +83,23 @@ class Rejections:
     def __init__(self, folder: Path, earlier: Sequence[Mapping[str, Any]] = ()) -> None:
         """`earlier`: rows that an earlier scan told, of the same log."""
         self.count = sum(row["line"] is not None for row in earlier)
-        self._first: Rejected | None = None
+        "Records."
+        self.first: Rejected | None = None
+        "The first of the first file that had any."
+        self.notices: list[Rejected] = []
+        "The first `NOTICES` whole files and columns that could not be used."
+        self.noticed = 0
+        "How many of those there were."
         self._file = (folder / "rejected.jsonl").open("wb")
         self._file.writelines(orjson.dumps(row) + b"\n" for row in earlier)
 
     def __call__(self, rejected: Rejected) -> None:
         """Note one record that could not be used."""
-        if self._first is None or _earlier(rejected, self._first):
-            self._first = rejected
+        if self.first is None or _earlier(rejected, self.first):
+            self.first = rejected
         # A whole file or column that was unusable (no line) is told, but is no record.
         self.count += rejected.line is not None
+        self.notice(rejected)
         self._file.write(orjson.dumps({"file": rejected.file, "line": rejected.line, "reason": rejected.reason}) + b"\n")
 
     def __enter__(self) -> Rejections:
@@ -97,12 +108,12 @@ class Rejections:
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._file.close()
 
-    def advice(self) -> str:
-        """One line for a log without a usable record."""
-        if self._first is None:
-            return "no record"
-        where = f"{self._first.file} line {self._first.line}" if self._first.line else self._first.file
-        return f"no usable record ({self.count} rejected; the first, {where}: {self._first.reason})"
+    def notice(self, rejected: Rejected) -> None:
+        """Note a whole file or column, of the history too; a single record is passed over."""
+        if rejected.line is None:
+            self.noticed += 1
+            if len(self.notices) < NOTICES:
+                self.notices.append(rejected)
 
 
 def _earlier(one: Rejected, other: Rejected) -> bool:
@@ -134,6 +145,7 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
         "calls_read": log.read,
         "calls_rejected": rejected.count,
         "calls_duplicate": log.read - found.parts.given[COUNT.name][0],
+        "notices": {"count": rejected.noticed, "first": [{"file": each.file, "reason": each.reason} for each in rejected.notices]},
         "accounts": len(found.parts.owners.accounts),
         "organisations": found.parts.owners.units,
         "reference_organisations": len(reference.history.units),
@@ -216,5 +228,6 @@ def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], n
     ]
     rows.sort(key=lambda row: (row["campaign"], row["account"]))
     schema = pa.schema([("account", pa.string()), ("campaign", pa.string()), ("log10_e", pa.float64()), ("calls", pa.int64())])
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "accounts.parquet")
+    with writable(folder / "accounts.parquet") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
     (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\n")

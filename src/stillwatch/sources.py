@@ -25,16 +25,19 @@ from stillwatch.intake import mapping as maps
 from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
-from stillwatch.intake.read import files, read
-from stillwatch.intake.read import portions as parts_of
-from stillwatch.intake.stream import Source
+from stillwatch.intake.read import here, portions_of, read
+from stillwatch.intake.stream import Source, shown
 from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
+from stillwatch.store.tables import readable, writable
 from stillwatch.traffic import Ints
 
 Log: TypeAlias = str | pa.Table
 "A file, folder or glob, or a table of calls in memory."
+
+NOTICES = 20
+"Whole files and columns that are named in what a command prints, at most."
 
 Reject = Callable[[Rejected], None]
 Progress = Callable[[int], None]
@@ -61,7 +64,7 @@ class Reading:
 
 def named(logs: Sequence[Log]) -> list[str]:
     """The logs as the user named them."""
-    return [log if isinstance(log, str) else tables.NAME for log in logs]
+    return [shown(log) if isinstance(log, str) else tables.NAME for log in logs]
 
 
 def _batches(logs: Sequence[Log], how: Reading, reject: Reject) -> Iterator[pa.RecordBatch]:
@@ -115,13 +118,13 @@ def gather(
 
 def gather_portions(portions: Sequence[Source], how: Reading, reject: Reject, folder: Path, progress: Progress | None = None) -> local.Gathered | None:
     """Files, or parts of files, read and marked in runs in a folder; None when there is no usable record."""
-    batches = (batch if _told(batch) else linked(batch, how.unit) for batch in parts_of(portions, how.mapping, reject))
+    batches = (batch if _told(batch) else linked(batch, how.unit) for batch in portions_of(portions, how.mapping, reject))
     return local.gather(batches, partial(_marked, unit=how.unit), partial(_names, path=how.key, sealed={}), how.secret, folder, (), progress)
 
 
 def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:
     """Refuse to write a file that is one of the logs', however it is named. Raises: UserError."""
-    read_from = {os.path.realpath(source.name) for source in files([log for log in logs if isinstance(log, str)])}
+    read_from = set(here([log for log in logs if isinstance(log, str)]))
     for path in written:
         if os.path.realpath(path) in read_from:
             raise UserError("would take the place of the log itself", str(path), "name another file with --out")
@@ -141,13 +144,42 @@ def whole(log: str, mapping: maps.Mapping | None, progress: Progress) -> tuple[p
         count += batch.num_rows
         progress(count)
     if not count:
-        raise _unusable(rejected, [log])
+        raise unusable(_first(rejected), _records(rejected), [log], mapping is not None)
     return pa.Table.from_batches(batches), rejected
 
 
-def _unusable(rejected: list[Rejected], logs: Sequence[Log]) -> UserError:
-    first = f" ({len(rejected)} rejected; the first: {rejected[0].reason})" if rejected else ""
-    return UserError(f"no usable record{first}", ", ".join(named(logs)), "describe the columns with --map FILE, or see the formats in the manual")
+def _first(rejected: Sequence[Rejected]) -> Rejected | None:
+    return rejected[0] if rejected else None
+
+
+def _records(rejected: Sequence[Rejected]) -> int:
+    """Rejected records: a whole file or column is none."""
+    return sum(each.line is not None for each in rejected)
+
+
+def unusable(first: Rejected | None, count: int, logs: Sequence[Log], mapped: bool) -> UserError:
+    """The error for a log without a usable record.
+
+    Args: what was rejected first; how many records were; whether a map was given.
+    """
+    if first is None:
+        return UserError("no record", ", ".join(named(logs)), "check that it is the log, and how it is written")
+    where = f"{first.file} line {first.line}" if first.line else first.file
+    told = f"{count} rejected; the first, {where}: {first.reason}" if count else f"{where}: {first.reason}"
+    return UserError(f"no usable record ({told})", ", ".join(named(logs)), _attempt(first.reason, count, mapped))
+
+
+def _attempt(reason: str, count: int, mapped: bool) -> str:
+    """What helps: a map does only where columns are there and mean something else."""
+    if "truncated" in reason or "damaged" in reason:
+        return "give the whole file"
+    if not count:
+        return "check that it is the log, and how it is written"
+    if mapped:
+        return "compare the map with the log, its units too"
+    if "looks like" in reason or reason.endswith("is not text"):
+        return "describe the columns with --map FILE"
+    return "see in the manual what its format must hold"
 
 
 def write_rejected(out: Path, rejected: Sequence[Rejected]) -> str | None:
@@ -162,9 +194,15 @@ def write_rejected(out: Path, rejected: Sequence[Rejected]) -> str | None:
     return str(rejected_path(out))
 
 
+def notices(rejected: Sequence[Rejected]) -> dict[str, Any]:
+    """Whole files and columns that could not be used: how many, and the first of them (as in summary.json)."""
+    whole = [each for each in rejected if each.line is None]
+    return {"count": len(whole), "first": [{"file": each.file, "reason": each.reason} for each in whole[:NOTICES]]}
+
+
 def _is_marks(path: Path) -> bool:
     try:
-        return b"stillwatch marks" in (pq.read_schema(path).metadata or {})
+        return b"stillwatch marks" in (pq.read_schema(readable(path)).metadata or {})
     except (OSError, pa.ArrowInvalid):
         return False
 
@@ -178,7 +216,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
 
     Records that cannot be used are told in OUT.rejected.jsonl. Returns: marks, calls_read, calls_rejected, accounts,
-    rejected (that file's name or None). Raises: UserError when no record is usable, or when something would be replaced that is no file of marks.
+    rejected (that file's name or None), notices (whole files and columns among them). Raises: UserError when no record is usable, or when something would be replaced that is no file of marks.
     """
     apart((out, rejected_path(out)), logs)
     if out.exists() and not _is_marks(out):
@@ -190,7 +228,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     sealed: dict[bytes, dict[int, str]] = {}
     count = 0
     with publish(out, outdated=[rejected_path(out)]) as part:
-        with closing(pq.ParquetWriter(part, MARKS.with_metadata(told), compression="zstd")) as writer:
+        with writable(part) as file, closing(pq.ParquetWriter(file, MARKS.with_metadata(told), compression="zstd")) as writer:
             for batch in _batches(logs, how, rejected.append):
                 marks = _marked(batch, how.secret, how.unit)
                 hashes, raw = _names(batch, how.secret, how.key, sealed)
@@ -200,8 +238,9 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
                 if progress is not None:
                     progress(count)
         if not count:
-            raise _unusable(rejected, logs)
+            raise unusable(_first(rejected), _records(rejected), logs, how.mapping is not None)
         names.seal(how.key, how.secret, made, list(known), list(known.values()))
     beside = write_rejected(out, rejected)
-    lost = sum(each.line is not None for each in rejected)
-    return {"marks": str(out), "calls_read": count, "calls_rejected": lost, "accounts": len(known), "rejected": beside}
+    return {
+        "marks": str(out), "calls_read": count, "calls_rejected": _records(rejected), "accounts": len(known), "rejected": beside, "notices": notices(rejected),
+    }  # fmt: skip

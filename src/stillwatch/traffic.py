@@ -149,7 +149,7 @@ class Traffic:
 
     @cached_property
     def terms(self) -> tuple[Ints, Ints]:
-        """(offsets, values) of the terms of every call."""
+        """(offsets, values: 31 bits each) of the terms of every call."""
         array = self.column("terms").combine_chunks()
         lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
         return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), array.flatten().to_numpy()
@@ -160,7 +160,7 @@ def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema = MARKS) -> Traf
     `org` is the account, `org_known` False, `model` "m"."""
     full = []
     for i, row in enumerate(rows):
-        defaults: dict[str, Any] = {"call": i, "ts": i, "org": row.get("account", 0), "org_known": False, "model": "m"}
+        defaults: dict[str, Any] = {"call": i, "ts": i, "account": 0, "org": row.get("account", 0), "org_known": False, "model": "m"}
         full.append({**dict.fromkeys(schema.names), **defaults, **row})
     table = pa.Table.from_pylist(full, schema=schema)
     return Traffic(table.sort_by([("account", "ascending"), ("ts", "ascending"), ("call", "ascending")]))

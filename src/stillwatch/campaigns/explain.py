@@ -43,6 +43,23 @@ def _prompts(touches: Iterable[Row]) -> dict[int, set[int]]:
     return found
 
 
+def of_clusters(touches: Rows, kin: Rows, clusters: Rows) -> list[dict[str, int]]:
+    """The touches of an account as those of each cluster, families by their place in it: who carries only a cluster's kin has nothing to do with it.
+
+    `touches`: number of the family, ts, prompt; `kin`: cluster, family (its place, own families first), number.
+    """
+    of: dict[int, list[Row]] = {}
+    for row in touches:
+        of.setdefault(row["number"], []).append(row)
+    own = {each["cluster"]: each["families"] for each in clusters}
+    here = {row["cluster"] for row in kin if row["family"] < own[row["cluster"]] and row["number"] in of}
+    return [
+        {"cluster": row["cluster"], "family": row["family"], "ts": each["ts"], "prompt": each["prompt"]}
+        for row in kin if row["cluster"] in here
+        for each in of.get(row["number"], [])
+    ]  # fmt: skip
+
+
 def carries(touches: Iterable[Row], cluster: Row) -> tuple[int, int]:
     """(the cluster's own families, those and its kin) that these calls use in two different prompts. Own families have the first numbers."""
     counting = [family for family, prompts in _prompts(touches).items() if len(prompts) >= AGAIN]

@@ -14,7 +14,7 @@ import numpy as np
 from stillwatch.campaigns.judge import Judged
 from stillwatch.facts import MODELS as ASKED
 from stillwatch.facts import span
-from stillwatch.traffic import Bools, Ints, Traffic, merged
+from stillwatch.traffic import Bools, Ints, Traffic, distinct_rows, merged
 
 BUCKETS = 96
 "Columns of everything over time, at most."
@@ -96,7 +96,7 @@ def _inside(edges: tuple[Ints, Ints], members: Ints) -> tuple[Ints, Ints]:
     """(row of the member, dense key) of the edges of a tie whose key joins at least two members; each pair once."""
     account, key = edges
     inside = np.isin(account, members)
-    pairs = np.unique(np.stack([np.searchsorted(members, account[inside]), key[inside]]), axis=1)
+    pairs, _ = distinct_rows(np.searchsorted(members, account[inside]), key[inside])
     _, dense, sizes = np.unique(pairs[1], return_inverse=True, return_counts=True)
     shared = sizes[dense] >= 2
     return pairs[0][shared], np.unique(dense[shared], return_inverse=True)[1].astype(np.int64)
@@ -125,14 +125,14 @@ def _nodes(row: Ints, key: Ints, members: int) -> tuple[Ints, Ints, Ints]:
     sizes = np.bincount(key, minlength=count)
     if count > KEYS and 2 * len(np.unique(row[np.isin(key, np.argsort(-sizes, kind="stable")[: KEYS - 1])])) < len(np.unique(row)):
         label = np.unique(merged(members + count, row, members + key)[members:], return_inverse=True)[1]
-    pairs = np.unique(np.stack([row, label[key]]), axis=1)
+    pairs, _ = distinct_rows(row, label[key])
     sizes = np.bincount(pairs[1], minlength=int(label.max(initial=-1)) + 1)
     rank = np.empty(len(sizes), np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     if len(sizes) > KEYS:
         telling = int((sizes >= LEAST_SHARE * len(np.unique(pairs[0]))).sum())
         rank = np.minimum(rank, min(telling, KEYS - 1))
-    pairs = np.unique(np.stack([pairs[0], rank[pairs[1]]]), axis=1)
+    pairs, _ = distinct_rows(pairs[0], rank[pairs[1]])
     return pairs[0], pairs[1], np.bincount(rank[label])
 
 

@@ -6,7 +6,7 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ def _fail(error: StillwatchError, in_json: bool, code: int) -> int:
     return code
 
 
+def _notice(told: Mapping[str, Any]) -> None:
+    """Say on stderr what of the log was not read whole, for whoever reads only the summary would miss it."""
+    for line in words.noticed(told):
+        click.echo(f"stillwatch: {line}", err=True)
+
+
 def _run(work: Callable[[Progress], Any], json_: bool) -> Any:
     progress = Progress(quiet=json_)
     try:
@@ -117,8 +123,9 @@ def main() -> None:
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
 @as_json
 def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
-    """Read logs (files, folders, globs) and write the campaigns found in them to DIR.
+    """Read logs (files, folders, globs, and what lies elsewhere) and write the campaigns found in them to DIR.
 
+    A LOG may also be a URL: object stores (s3://, gs://, az://), Delta and Iceberg tables, queries to databases (the manual's page of places).
     Formats are found by themselves (the manual lists them); plain, gzip or zstd. Any other flat log: --map. Marks that
     `stillwatch marks` wrote are read as well.
     """
@@ -132,6 +139,7 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
     if json_:
         click.echo(json.dumps(summary))
         return
+    _notice(summary)
     campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
     click.echo(words.scanned(summary, campaigns, out))
 
@@ -195,6 +203,8 @@ def marks(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None
     from stillwatch import flow
 
     made = _run(lambda progress: flow.marks(logs, out, progress=progress, **options), json_)
+    if not json_:
+        _notice(made)
     click.echo(json.dumps(made) if json_ else words.marked(made))
 
 
@@ -256,6 +266,8 @@ def drill(scenario: str, out: Path, json_: bool, seen_before: float | None, hide
     planted = _run(
         lambda progress: flow.rehearse(scenario, out, ladder=ladder, weights=rungs.weights(benign), innocents=innocents, progress=progress, **options), json_
     )
+    if not json_:
+        _notice(planted)
     click.echo(json.dumps(planted) if json_ else words.drilled(planted))
 
 

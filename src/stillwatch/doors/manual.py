@@ -26,6 +26,8 @@ from stillwatch.drill.scenario import RUNGS, Planted, Scenario, built_in, load
 from stillwatch.features.declare import Feature, every_feature
 from stillwatch.intake import mapping
 from stillwatch.intake.declare import Format, Reads, found
+from stillwatch.intake.lakes.declare import Lake, every_lake
+from stillwatch.intake.places.declare import Place, every_place
 from stillwatch.linking.declare import Joins, Tie, every_tie
 from stillwatch.store import context as events
 
@@ -69,6 +71,7 @@ def pages() -> dict[str, str]:
         "ties.md": lambda: ties(every_tie().values()),
         "features.md": lambda: features(every_feature().values()),
         "formats.md": lambda: formats(found()),
+        "places.md": lambda: places(every_place(), every_lake()),
         "context.md": context,
         "drill.md": lambda: drill(every_class().values(), every_campaign().values(), [load(name) for name in built_in()]),
     }
@@ -190,6 +193,19 @@ def formats(members: Iterable[Format]) -> Lines:
             yield f"- {'reads' if isinstance(case, Reads) else 'rejects'}: {case.why}"
     yield from ("", "## Canonical columns", "", *_fields(LogCall))
     yield from ("", "## A map for any other flat log", "", inspect.cleandoc(mapping.__doc__ or "").replace("::", ":"))
+
+
+def places(members: Iterable[Place], tables: Iterable[Lake]) -> Lines:
+    """Every kind of place where a log may live, and the tables on files that are known there."""
+    yield from ("# Where logs live", "")
+    yield "Whatever takes a log (`scan`, `--history`, `marks`, `drill --into`) takes any of these; the scheme chooses. Passwords never stand in a log's name, which"
+    yield "results and lists of processes show: a name with one is refused."
+    for each in members:
+        yield from ("", f"## {each.name}", "", each.page, "")
+        yield from _facts(("schemes", ", ".join(f"`{name}://`" for name in each.schemes) or "none, a path"), ("example", f"`{each.example}`"))
+    for table in tables:
+        yield from ("", f"## {table.name} tables", "", table.page, "")
+        yield from _facts(("known by", f"`{table.folder}`"), ("extra", f"`{table.extra}`"))
 
 
 def context() -> Lines:

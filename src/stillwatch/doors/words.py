@@ -33,6 +33,14 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
     return "\n".join(lines)
 
 
+def noticed(told: Mapping[str, Any], most: int = 5) -> list[str]:
+    """A line for each of the first whole files and columns that could not be used, and one for the rest."""
+    notices = told.get("notices") or {"count": 0, "first": []}
+    lines = [f"{each['file']}: {each['reason']}" for each in notices["first"][:most]]
+    more = notices["count"] - len(lines)
+    return [*lines, f"and {more:,} more files or columns that could not be used; see rejected.jsonl"] if more > 0 else lines
+
+
 def _several(count: int, name: str, plural: str = "s") -> str:
     return f"{count:,} {name}{'' if count == 1 else plural}"
 

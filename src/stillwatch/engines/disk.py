@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from stillwatch.codes import Bools, Ints
 from stillwatch.engines import runs
 from stillwatch.engines.runs import BUCKETS, Run
+from stillwatch.linking.carriers import standing_in
 from stillwatch.owners import OWNED, Owners, owned, owners
 from stillwatch.parts import Work
 from stillwatch.records import MARKS
@@ -26,6 +27,12 @@ CALLS = 300_000
 
 WORKERS = 2
 "Parts that are looked at side by side."
+
+SMALL = frozenset({
+    "turns", "tools", "images", "max_tokens", "n", "status", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "prompt_tokens", "response_tokens",
+    "asked", "delivered", "capability", "script",
+})  # fmt: skip
+"Columns of counts and codes."
 
 AWAY = "away"
 "Folder in the scratch folder of the calls that are away from home."
@@ -38,15 +45,47 @@ TELLING = ("ts", "account", "prompt", "org")
 "Of records with one call id, the one stays whose values of these are the smallest."
 
 
-def in_order(marks: pa.Table) -> pa.Table:
-    """Marks in canonical order. Runs are in order already, and mostly follow one another in time."""
-    account, ts, call = (marks[name].to_numpy() for name in ORDER)
+def _order(account: Ints, ts: Ints, call: Ints) -> Ints:
     order = np.argsort(account, kind="stable")
     account, ts, call = account[order], ts[order], call[order]
     after = (account[1:] > account[:-1]) | (ts[1:] > ts[:-1]) | ((ts[1:] == ts[:-1]) & (call[1:] >= call[:-1]))
-    if not after.all():
-        order = order[np.lexsort((call, ts, account))]
+    return order if after.all() else order[np.lexsort((call, ts, account))]
+
+
+def in_order(marks: pa.Table) -> pa.Table:
+    """Marks in canonical order. Runs are in order already, and mostly follow one another in time."""
+    order = _order(*(marks[name].to_numpy() for name in ORDER))
     return marks.take(pa.array(order)) if (order[1:] != order[:-1] + 1).any() else marks
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    """Many tables of marks as one in canonical order, column by column, so that no more than one column lies there twice. Empties the list."""
+    columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in tables[0].column_names}
+    tables.clear()
+    order = pa.array(_order(*(pa.chunked_array(columns[name]).to_numpy() for name in ORDER)))
+    return pa.table({name: _narrow(name, columns.pop(name), order) for name in list(columns)})
+
+
+def _narrow(name: str, chunks: list[pa.Array], order: pa.Array) -> pa.Array:
+    """A column in order. One that nobody knows, or that counts something small, takes less room than its type would."""
+    if all(chunk.null_count == len(chunk) for chunk in chunks):
+        return pa.nulls(len(order), MARKS.field(name).type)
+    joined = pa.concat_arrays(chunks).take(order)
+    largest = pc.max(joined).as_py() if name in SMALL else None
+    return joined.cast(pa.int32()) if largest is not None and largest < 2**31 else joined
+
+
+def _with_wordings(marks: pa.Table, wordings: Ints) -> pa.Table:
+    """The marks without any other wordings than these (ascending)."""
+    column = marks["wordings"].combine_chunks()
+    array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values = array.flatten().to_numpy()
+    call, index = standing_in(offsets, values, wordings)
+    limits = np.concatenate([[0], np.cumsum(np.bincount(call, minlength=len(lengths)))]).astype(np.int32)
+    kept = pa.ListArray.from_arrays(pa.array(limits), pa.array(wordings[index]), mask=pa.array(np.asarray(array.is_null())))
+    return marks.set_column(marks.column_names.index("wordings"), MARKS.field("wordings"), kept)
 
 
 @dataclass(frozen=True)
@@ -230,8 +269,8 @@ class OnDisk:
             found = list(pool.map(one, range(self.plan.parts)))
         return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
 
-    def among(self, accounts: Ints) -> Traffic:
-        """All calls of some accounts."""
+    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
+        """All calls of some accounts, with no other wordings than those given."""
         wanted = self.owners.accounts[accounts]
 
         def one(number: int) -> pa.Table:
@@ -240,11 +279,12 @@ class OnDisk:
             marks = self._bucket(number, MARKS.names)
             account = marks["account"].to_numpy()
             at = np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)
-            return marks.filter(pa.array(wanted[at] == account))
+            marks = marks.filter(pa.array(wanted[at] == account))
+            return marks if wordings is None else _with_wordings(marks, wordings)
 
         with ThreadPoolExecutor(WORKERS) as pool:
             held = list(pool.map(one, range(BUCKETS)))
-        return Traffic(in_order(pa.concat_tables(held).combine_chunks()), self.owners, self.given)
+        return Traffic(_joined(held), self.owners, self.given)
 
     def knowing(self, given: Mapping[str, Any]) -> OnDisk:
         """The same log, with these facts besides."""

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.engines import runs
@@ -19,6 +20,9 @@ from stillwatch.traffic import Ints, Traffic
 
 WORKERS = 2
 "Kernels release the interpreter, so batches are marked side by side."
+
+MOST_WAITING = 2**20
+"Accounts of batches that wait to be put together, beyond twice those that are."
 
 RUN = 384 * 2**20
 "Bytes of marks that are sorted and written together."
@@ -59,6 +63,34 @@ def _marked(batches: Iterable[pa.RecordBatch], mark: Mark, names: Names, key: by
             yield waiting.popleft().result()
 
 
+class Known:
+    """Accounts and their names, as batches tell them again and again: arrays, put together every so often, and a dictionary only at the end."""
+
+    def __init__(self) -> None:
+        self._hashes: list[Ints] = []
+        self._names: list[pa.Array] = []
+        self._waiting = 0
+
+    def add(self, hashes: Ints, names: pa.Array) -> None:
+        """Accounts of one batch."""
+        self._hashes.append(hashes)
+        self._names.append(names)
+        self._waiting += len(hashes)
+        if len(self._hashes) > 1 and self._waiting > MOST_WAITING + 2 * len(self._hashes[0]):
+            self._together()
+
+    def _together(self) -> None:
+        hashes, first = np.unique(np.concatenate(self._hashes), return_index=True)
+        names = pa.concat_arrays([each.cast(pa.large_string()) for each in self._names]).take(pa.array(first))
+        self._hashes, self._names, self._waiting = [hashes], [names], len(hashes)
+
+    def names(self) -> dict[int, str]:
+        """Keyed hash -> name."""
+        if self._hashes:
+            self._together()
+        return dict(zip(self._hashes[0].tolist(), self._names[0].to_pylist(), strict=True)) if self._hashes else {}
+
+
 def gather(
     batches: Iterable[pa.RecordBatch],
     mark: Mark,
@@ -73,7 +105,7 @@ def gather(
     `earlier`: runs that belong to the same log. Of records with one call_id the one with the smallest (time, account, prompt, organisation) stays, whichever
     came first. Returns None when no call was read.
     """
-    made, known, read = list[Run](), dict[int, str](), 0
+    made, known, read = list[Run](), Known(), 0
     held: list[pa.RecordBatch] = []
     size = 0
     with ThreadPoolExecutor(1) as writer:
@@ -82,7 +114,7 @@ def gather(
             held.append(marks)
             size += marks.nbytes
             read += marks.num_rows
-            known.update(zip(hashes.tolist(), raw.to_pylist(), strict=True))
+            known.add(hashes, raw)
             if size >= RUN:
                 writing.append(writer.submit(runs.write, folder / f"{len(earlier) + len(writing):06d}", pa.Table.from_batches(held, MARKS)))
                 held, size = [], 0
@@ -99,7 +131,7 @@ def gather(
         made = [*earlier, *(each.result() for each in writing)]
     present = frozenset().union(*(run.present for run in made))
     parts: Parts = One(Traffic(in_order(once(last)))) if len(made) == 1 and held else OnDisk(tuple(made), folder)
-    return Gathered(parts, sum(run.rows for run in made), present, made, known)
+    return Gathered(parts, sum(run.rows for run in made), present, made, known.names())
 
 
 def off(reads: Mapping[str, Sequence[str]], present: frozenset[str]) -> dict[str, list[str]]:

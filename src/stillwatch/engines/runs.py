@@ -82,9 +82,10 @@ class Run:
 
 def write(path: Path, marks: pa.Table, home: Ints | None = None) -> Run:
     """Write the marks of some calls, in any order, as a run. `home`: the bucket of each, where it is not that of its organisation."""
-    org, account, ts, call = (marks[name].to_numpy() for name in ("org", "account", "ts", "call"))
+    org, account, call = (marks[name].to_numpy() for name in ("org", "account", "call"))
     home = bucket(org) if home is None else home
-    order = np.lexsort((call, ts, account, home))
+    # Accounts by their upper bits, each in the order of the log, which mostly is that of time: whoever reads a part puts it in order.
+    order = np.argsort((home << 55) | (account.view(np.uint64) >> np.uint64(9)).astype(np.int64), kind="stable")
     sizes = np.bincount(home, minlength=BUCKETS)
     ordered = marks.take(pa.array(order)).combine_chunks()
     np.sort(call).tofile(path.with_suffix(CALL_FILE))

@@ -77,7 +77,7 @@ def frozen_client(groups: Groups) -> Floats:
     alone = np.ones(len(change), np.bool_)
     _, kind = np.unique(pack(np.unique(client[change], return_inverse=True)[1], np.unique(client[change + 1], return_inverse=True)[1]), return_inverse=True)
     for shift in (0, TOGETHER // 2):
-        window = (ts[change + 1] - ts.min() + shift) // TOGETHER
+        window = (ts[change + 1] - span(groups.traffic)[0] + shift) // TOGETHER
         _, event = np.unique(pack(label[change], kind, window), return_inverse=True)
         with_ = np.bincount(event[distinct(event, account[change])]) if len(change) else np.zeros(0)
         alone &= with_[event] < LEAST_TOGETHER

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from stillwatch.traffic import Bools, Ints, Traffic, distinct_rows
+from stillwatch.traffic import Bools, Ints, Traffic, codes, distinct_rows
 
 IN_TEMPLATE = 0.2
 "Share of the units in whose core calls a term stands from which it belongs to the template."
@@ -49,13 +49,15 @@ def conversations(traffic: Traffic) -> Ints:
     session = traffic.column("session")
     known = np.asarray(session.is_valid())
     account = traffic.account
+    if not traffic.calls:
+        return np.zeros(0, np.int64)
     gap = np.ones(traffic.calls, np.bool_)
     gap[1:] = (account[1:] != account[:-1]) | (traffic.ts[1:] - traffic.ts[:-1] > PAUSE)
     run = np.cumsum(gap)
-    values = session.fill_null(0).to_numpy()
-    label = np.where(known, values, run)
-    _, out = np.unique(np.stack([account, known.astype(np.int64), label]), axis=1, return_inverse=True)
-    return np.asarray(out).ravel().astype(np.int64)
+    # A run has numbers above those of all sessions, so that the two are told apart.
+    code, values = codes(session)
+    label = np.where(known, code, run + len(values))
+    return np.asarray(np.unique(account * (int(run[-1]) + len(values) + 1) + label, return_inverse=True)[1], np.int64)
 
 
 def _sample(traffic: Traffic, calls: Ints) -> Ints:

@@ -11,7 +11,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillwatch.errors import UserError
 from stillwatch.intake.columns import Unusable
@@ -55,7 +55,10 @@ def listed(sources: Sequence[str]) -> list[Source]:
             if not (os.path.isdir(each) or glob.has_magic(each)):
                 raise
             continue
-        found |= {os.path.realpath(source.name): source for source in inside}
+        for source in inside:
+            if not isinstance(source, Source) or source.away is not None:
+                raise UserError("lies elsewhere, and only files on this machine are followed", each, "fetch its objects into a folder, or scan it")
+            found[os.path.realpath(source.path)] = source
     return sorted(found.values(), key=lambda source: source.name)
 
 
@@ -111,7 +114,7 @@ def _new(source: Source, seen: Seen | None, resting: Mapping[str, tuple[int, int
         if end == seen.read:
             return
         then = Seen(end, seen.lines + lines, _head(source, min(HEAD, end)), 0)
-        yield Source(source.name, source.path, seen.read, end, seen.lines), then
+        yield replace(source, begin=seen.read, end=end, lines=seen.lines), then
         seen = then
 
 

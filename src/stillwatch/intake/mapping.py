@@ -107,8 +107,9 @@ def _entry(file: str, text: str, ours: str, given: Any) -> tuple[str, str | None
         return given["column"], None
     if ours not in BOUNDS:
         raise pointed(file, text, ours, f"{ours} is not a time", "leave out the unit")
-    if unit not in UNITS and unit != "iso":
-        raise pointed(file, text, str(unit), f'unknown unit "{unit}"', "use s, ms, us, ns or iso")
+    if not isinstance(unit, str) or (unit not in UNITS and unit != "iso"):
+        what = f'unknown unit "{unit}"' if isinstance(unit, str) else "the unit is one word, not several"
+        raise pointed(file, text, unit if isinstance(unit, str) else "unit", what, "use s, ms, us, ns or iso")
     return given["column"], unit
 
 

@@ -66,14 +66,30 @@ def account_hashes(names: list[str], key: bytes) -> list[int]:
 
 
 def _each(column: pa.Array, made: Callable[[str], str | None]) -> pa.Array:
-    """A text made of each text, worked out once for each distinct value."""
+    """A text made of each text, worked out once for each distinct value: a dictionary."""
     coded = column.dictionary_encode()
     values = [None if value is None else made(value) for value in coded.dictionary.to_pylist()]
-    return pa.DictionaryArray.from_arrays(coded.indices, pa.array(values, pa.string())).dictionary_decode()
+    return pa.DictionaryArray.from_arrays(coded.indices, pa.array(values, pa.string()))
+
+
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"\A{_OCTET}(?:\.{_OCTET}){{3}}\z"
+"An address as `ipaddress` would write it itself."
 
 
 def _addresses(column: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array]:
-    return hash_column(_each(column, _address), key, "ip"), hash_column(_each(column, _network), key, "net")
+    """Hashes of addresses and of their networks. What is IPv4 in its usual spelling never becomes a Python object."""
+    coded = column.dictionary_encode()
+    texts = coded.dictionary
+    usual = pc.match_substring_regex(texts, _IPV4)
+    nets = pc.replace_substring_regex(texts, r"[0-9]+\z", "0/24")
+    if not pc.all(usual, min_count=0).as_py():
+        other = texts.to_pylist()
+        plain = usual.to_pylist()
+        texts = pa.array([text if same or text is None else _address(text) for text, same in zip(other, plain, strict=True)], pa.string())
+        known = zip(other, plain, nets.to_pylist(), strict=True)
+        nets = pa.array([net if same or text is None else _network(text) for text, same, net in known], pa.string())
+    return hash_column(texts, key, "ip").take(coded.indices), hash_column(nets, key, "net").take(coded.indices)
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -104,10 +120,19 @@ def domain(text: str) -> str | None:
 
 
 def _toolsets(column: pa.Array) -> pa.Array:
-    """One text for each set of tool names, whatever their order; null for none."""
-    if column.null_count == len(column):
-        return pa.nulls(len(column), pa.string())
-    return pa.array([None if not names else "\n".join(sorted(set(names))) for names in column.to_pylist()], pa.string())
+    """One text for each set of tool names, whatever their order; null for none. A dictionary: each list is looked at once."""
+    coded = column.flatten().dictionary_encode()
+    names, codes = coded.dictionary.to_pylist(), np.asarray(coded.indices.cast(pa.int32()))
+    raw, width = codes.tobytes(), codes.itemsize
+    sizes = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+    ends = np.cumsum(sizes, dtype=np.int64) * width
+    known: dict[bytes, int] = {}
+    places = np.zeros(len(column), np.int32)
+    some = np.flatnonzero(sizes)
+    for row, end, size in zip(some.tolist(), ends[some].tolist(), sizes[some].tolist(), strict=True):
+        places[row] = known.setdefault(raw[end - size * width : end], len(known))
+    texts = ["\n".join(sorted({names[code] for code in np.frombuffer(each, codes.dtype)})) for each in known]
+    return pa.DictionaryArray.from_arrays(pa.array(places, mask=sizes == 0), pa.array(texts, pa.string()))
 
 
 def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array, pa.Array]:

@@ -14,7 +14,7 @@ from stillwatch.errors import UserError
 from stillwatch.intake.columns import Unusable
 from stillwatch.intake.declare import Opening
 from stillwatch.intake.jsonlines import parsed
-from stillwatch.intake.stream import Source, blocks, compression, lines
+from stillwatch.intake.stream import Source, blocks, compression, lines, lost, seekable
 
 HEAD = 4096
 "First bytes that a format may look at."
@@ -31,6 +31,9 @@ FAR = 64 * 2**20
 MOST_PARQUET = 2 * 2**30
 "Largest Parquet file that is unpacked from gzip or zstd: it must lie in memory whole, its index stands at the end."
 
+AHEAD = 64 * 2**20
+"Largest Parquet file elsewhere whose wanted columns are fetched together; of a larger one each column of each row group by itself."
+
 NAME = re.compile(r"(?:[^\W\d][\w .:/()#%-]{0,63})?")
 "What a column may be called, for a first line to count as a header; cells may be empty."
 
@@ -40,7 +43,7 @@ BROKEN = (pa.ArrowException, OSError, ValueError)
 
 def look(source: Source) -> Opening:
     """What the first bytes, lines and names of a file are. Raises UserError when it cannot be opened."""
-    if compression(source) is None and not source.path.stat().st_size:
+    if not source.size:
         return Opening("empty")
     reasons: list[str] = []
     head = next(blocks(source, reasons.append), b"")
@@ -59,7 +62,8 @@ def parquet(source: Source) -> pq.ParquetFile:
     Raises one of `BROKEN` when it is damaged.
     """
     if compression(source) is None:
-        return pq.ParquetFile(str(source.path), memory_map=False)
+        # What lies elsewhere comes in few, long pieces, as long as they may be held together.
+        return pq.ParquetFile(seekable(source), pre_buffer=source.away is not None and source.size <= AHEAD)
     parts, size = [], 0
     for block in blocks(source, lambda _: None):
         size += len(block)
@@ -73,7 +77,8 @@ def _parquet(source: Source) -> Opening:
     try:
         with parquet(source) as file:
             return Opening("parquet", tuple(file.schema_arrow.names))
-    except BROKEN:
+    except BROKEN as error:
+        lost(source, error)
         return Opening("damaged", reason="the Parquet file is truncated or damaged: its index at the end cannot be read")
 
 

@@ -1,33 +1,55 @@
-"""Reading a log: files, folders and globs -> batches of LogCalls, each file in the format that it is found to have."""
+"""Reading a log: whatever names one -> batches of LogCalls, each file in the format that it is found to have, each place by its scheme."""
 
 from __future__ import annotations
 
-import difflib
-import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import pyarrow as pa
 
 from stillwatch.calls import REQUIRED
 from stillwatch.errors import UserError
-from stillwatch.files import REJECTED, TRUTH
 from stillwatch.intake import mapping as maps
+from stillwatch.intake import tables
 from stillwatch.intake.declare import Format, Opening, Reject, found
 from stillwatch.intake.opening import look
+from stillwatch.intake.places.declare import place_of, scheme
 from stillwatch.intake.stream import Source
+from stillwatch.intake.tables import Rows
 from stillwatch.records import Rejected
 
-RESULT = ".stillwatch"
-"File by which a folder of results is known: inside a folder of logs it is passed over."
+ASIDE = 16
+"Objects that are looked at at the same time: elsewhere each look waits for an answer."
 
 _SAYS = {
     "binary": "not a log that is known: binary",
     "array": "one JSON array, not one record a line",
+    "spread": "JSON objects spread over lines, not one a line",
 }
+
+
+class _Unknown(UserError):
+    """A file in no known format."""
+
+
+@dataclass(slots=True)
+class _Planned:
+    """How a file or table will be read."""
+
+    source: Source | Rows
+    opening: Opening
+    format: Format | None = None
+    "None for rows, and for what cannot be read."
+    why: UserError | None = None
+    "Why a file among others has no format."
+
+    @property
+    def reads(self) -> bool:
+        """Whether calls may come of it."""
+        return self.format is not None or isinstance(self.source, Rows)
 
 
 def read(
@@ -39,41 +61,98 @@ def read(
 ) -> Iterator[pa.RecordBatch]:
     """Batches of `calls.SCHEMA`, files in sorted order; `progress` is told the calls of each batch as it is read.
 
-    Looks at every file before the first is read. Raises UserError when a source does not exist, when no format
-    recognises a file, or when the map names columns that a file has not. Records that cannot be used, broken
-    files and empty files go to `reject`.
+    Looks at every file before the first is read. Raises UserError when a source does not exist, when a file that is named itself has no known
+    format or a folder holds no file that has one, and when the map names columns that a file has not. Records that cannot be used, broken
+    files, empty files, files of no format among others, and mapped columns that no record has go to `reject`.
     """
-    return portions(files(sources), mapping, reject, progress, formats)
+    planned = _plan(files(sources), mapping, formats)
+    _readable(planned)
+    return _whole(planned, mapping, reject, progress)
 
 
-def portions(
+def portions_of(
     sources: Sequence[Source],
     mapping: maps.Mapping | None,
     reject: Reject,
     progress: Callable[[int], None] | None = None,
     formats: Sequence[Format] | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The same of files, or parts of files, that are known: a file's format is that of its beginning."""
+    """The same of files, or parts of files, that are known: a file's format is that of its beginning.
+
+    Raises UserError for a file of no known format that was named itself; one that lies in a folder goes to `reject`, for others may come.
+    """
+    planned = _plan(sources, mapping, formats)
+    for plan in planned:
+        if plan.why is not None and not plan.source.among:
+            raise plan.why
+    return _read(planned, mapping, reject, progress)
+
+
+def _plan(sources: Sequence[Source | Rows], mapping: maps.Mapping | None, formats: Sequence[Format] | None) -> list[_Planned]:
     known = tuple(formats) if formats is not None else found()
-    plan = []
-    for source in sources:
-        opening = look(replace(source, begin=0))
-        chosen = _format(source, opening, mapping, known)
-        plan.append((source, replace(opening, records=()), chosen))  # a thousand files' first records would weigh
-    return _read(plan, mapping or maps.CANONICAL, reject, progress)
+    planned: list[_Planned] = []
+    for source, opening in zip(sources, _looked(sources), strict=True):
+        plan = _Planned(source, replace(opening, records=()))  # a thousand files' first records would weigh
+        if isinstance(source, Rows):
+            tables.chosen(source.name, opening.columns, mapping)
+        else:
+            try:
+                plan.format = _format(source, opening, mapping, known)
+            except _Unknown as error:
+                plan.why = error
+        planned.append(plan)
+    return planned
 
 
-def _read(
-    plan: list[tuple[Source, Opening, Format | None]],
-    mapping: maps.Mapping,
-    reject: Reject,
-    progress: Callable[[int], None] | None,
-) -> Iterator[pa.RecordBatch]:
-    for source, opening, chosen in plan:
-        if chosen is None:
-            reject(Rejected(source.name, None, opening.reason or "the file is empty"))
+def _looked(sources: Sequence[Source | Rows]) -> Iterator[Opening]:
+    """What each is, in order; what lies elsewhere a few at a time."""
+    if all(isinstance(each, Source) and each.away is None for each in sources):
+        yield from map(_look, sources)
+        return
+    with ThreadPoolExecutor(ASIDE) as pool:
+        yield from pool.map(_look, sources)
+
+
+def _look(source: Source | Rows) -> Opening:
+    return Opening("rows", source.columns()) if isinstance(source, Rows) else look(replace(source, begin=0))
+
+
+def _readable(planned: Sequence[_Planned]) -> None:
+    """Raise for a file of no format that was named itself, and for a folder or glob in which nothing has one."""
+    among: dict[str, list[_Planned]] = {}
+    for plan in planned:
+        among.setdefault(plan.source.among, []).append(plan)
+    for name, held in among.items():
+        strange = [plan.why for plan in held if plan.why is not None]
+        if strange and (not name or not any(plan.reads for plan in held)):
+            raise strange[0]
+
+
+def _whole(planned: Sequence[_Planned], mapping: maps.Mapping | None, reject: Reject, progress: Callable[[int], None] | None) -> Iterator[pa.RecordBatch]:
+    """All calls; at the end, what the map names and no record has is told."""
+    unseen = set(mapping.said) if mapping is not None else set()
+    count = 0
+    for batch in _read(planned, mapping, reject, progress):
+        if "account" in batch.schema.names and unseen:
+            unseen -= {name for name in unseen if name not in batch.schema.names or batch.column(name).null_count < batch.num_rows}
+        count += batch.num_rows
+        yield batch
+    if mapping is not None and count:
+        for ours in sorted(unseen):
+            reject(Rejected(mapping.file, None, f'no record has a value in column "{maps.named([mapping.columns[ours]])}", mapped to {ours}; it is unknown'))
+
+
+def _read(planned: Sequence[_Planned], mapping: maps.Mapping | None, reject: Reject, progress: Callable[[int], None] | None) -> Iterator[pa.RecordBatch]:
+    for plan in planned:
+        if isinstance(plan.source, Rows):
+            batches = tables.stream(plan.source, plan.opening.columns, mapping, reject)
+        elif plan.format is not None:
+            batches = plan.format.read(plan.source, plan.opening, mapping or maps.CANONICAL, partial(_counted, reject, plan.source.lines))
+        else:
+            reason = plan.why.what if plan.why is not None else plan.opening.reason or "the file is empty"
+            reject(Rejected(plan.source.name, None, f"not read: {reason}" if plan.why is not None else reason))
             continue
-        for batch in chosen.read(source, opening, mapping, partial(_counted, reject, source.lines)):
+        for batch in batches:
             if batch.num_rows:
                 yield batch
             if progress is not None:
@@ -88,79 +167,53 @@ def _counted(reject: Reject, lines: int, rejected: Rejected) -> None:
 def _format(source: Source, opening: Opening, mapping: maps.Mapping | None, known: Sequence[Format]) -> Format | None:
     if opening.container in ("empty", "damaged"):
         return None
+    spread = _spread(opening)
     for each in known:
+        if spread and each.flat:
+            continue
         if mapping is None and each.recognises(opening):
             return each
         if mapping is not None and each.flat and each.fits(opening):
             if opening.columns:
                 mapping.check(opening.columns, sparse=opening.container == "json")
             return each
-    if opening.container in _SAYS:
+    container = "spread" if spread else opening.container
+    if container in _SAYS:
         attempt = "give Parquet, JSON Lines or CSV"
-        if opening.container == "array":
+        if container == "array":
             attempt = "write one object a line (jq -c '.[]' does it)"
-        raise UserError(_SAYS[opening.container], source.name, attempt)
+        if spread:
+            attempt = "write one object a line (jq -c . does it)"
+        raise _Unknown(_SAYS[container], source.name, attempt)
     if opening.container == "text" and not opening.columns:
-        raise UserError("the first line is not a header that names columns", source.name, "put one on top, or give JSON Lines")
+        raise _Unknown("the first line is not a header that names columns", source.name, "put one on top, or give JSON Lines")
     lacking = [name for name in REQUIRED if name not in opening.columns]
-    raise UserError(
+    raise _Unknown(
         f"no known log format: columns {maps.named(opening.columns)}; {', '.join(lacking)} not among them",
         source.name,
-        "name the columns with --map FILE",
+        "name the columns with --map FILE" if mapping is None else "see the formats in the manual",
     )
 
 
-def files(sources: Sequence[str]) -> list[Source]:
-    """The files that the sources name, each once, sorted by name. Raises UserError for a source that names none."""
-    named: dict[str, Source] = {}
+def _spread(opening: Opening) -> bool:
+    """Whether a file looks like JSON that people read: no line is an object, and the first ends where an object goes on."""
+    first, newline, _ = opening.head.lstrip().partition(b"\n")
+    return opening.container == "json" and not opening.columns and bool(newline) and first.rstrip().endswith((b"{", b"[", b","))
+
+
+def files(sources: Sequence[str]) -> list[Source | Rows]:
+    """What the sources name, each file once, sorted by name. Raises UserError for a source that names nothing."""
+    named: dict[str, Source | Rows] = {}
     for each in sources:
-        for name in _expanded(each):
-            named.setdefault(os.path.realpath(name), Source(name, Path(name)))
-    return sorted(named.values(), key=lambda source: source.name)
+        for one in place_of(each).find(each):
+            at = os.path.realpath(one.path) if isinstance(one, Source) and one.away is None else one.name
+            # Named itself counts more than found in a folder.
+            named.setdefault(at, one)
+            if not one.among:
+                named[at] = replace(named[at], among="")
+    return sorted(named.values(), key=lambda one: one.name)
 
 
-def _expanded(name: str) -> list[str]:
-    if os.path.isfile(name):
-        return [name]
-    if os.path.isdir(name):
-        inside = _usable(_walked(name))
-        inside = [path for path in inside if not _hidden(os.path.relpath(path, name))]
-        if not inside:
-            raise UserError("the folder holds no log files", name, "name a folder with Parquet, JSON Lines or CSV files")
-        return inside
-    if glob.has_magic(name):
-        matches = sorted(glob.glob(name, recursive=True))
-        inside = _usable(path for path in matches if os.path.isfile(path))
-        # A glob may match folders (a partitioned log); each is read like a folder that is named.
-        if not inside:
-            inside = [file for path in matches if os.path.isdir(path) for file in _expanded(path)]
-        if inside:
-            return inside
-        raise UserError("no file matches", name, "check the pattern, and that the shell did not keep its quotes")
-    if os.path.exists(name):
-        raise UserError("neither a file nor a folder", name, "write the log to a file first")
-    near = difflib.get_close_matches(os.path.basename(name), _neighbours(name), n=1)
-    raise UserError("no such file or folder", name, f'did you mean "{near[0]}"?' if near else "check the path")
-
-
-def _walked(name: str) -> Iterator[str]:
-    for folder, below, held in os.walk(name):
-        if RESULT in held:
-            below.clear()  # what an earlier scan wrote is no log
-        else:
-            yield from (os.path.join(folder, file) for file in held)
-
-
-def _usable(paths: Iterator[str]) -> list[str]:
-    return sorted(path for path in paths if os.path.isfile(path) and not path.endswith((TRUTH, REJECTED)))
-
-
-def _hidden(relative: str) -> bool:
-    return any(part.startswith((".", "_")) for part in Path(relative).parts)
-
-
-def _neighbours(name: str) -> list[str]:
-    try:
-        return sorted(os.listdir(os.path.dirname(name) or "."))
-    except OSError:
-        return []
+def here(sources: Sequence[str]) -> list[str]:
+    """Where the files lie that the sources name on this machine, links followed."""
+    return [os.path.realpath(one.path) for one in files([each for each in sources if not scheme(each)]) if isinstance(one, Source)]

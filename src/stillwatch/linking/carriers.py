@@ -137,6 +137,10 @@ def reused(traffic: Traffic) -> pa.Table:
 
 def standing(traffic: Traffic, candidates: Ints) -> tuple[Ints, Ints]:
     """(call, number of the candidate) of every occurrence of some wordings (ascending), in order of calls and of appearance in the call."""
-    offsets, values = traffic.wordings
+    return standing_in(*traffic.wordings, candidates)
+
+
+def standing_in(offsets: Ints, values: Ints, candidates: Ints) -> tuple[Ints, Ints]:
+    """The same of lists of wordings: call i has `values[offsets[i]:offsets[i + 1]]`."""
     found: tuple[Ints, Ints] = _standing(offsets, values, candidates, _screened(candidates, SCREEN_BITS), SCREEN_BITS)
     return found

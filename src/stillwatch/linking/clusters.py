@@ -12,19 +12,18 @@ from dataclasses import dataclass, replace
 
 import networkit as nk
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, triu
 
 from stillwatch.evidence.strangers import LEAST_SHOWN, most_shown
-from stillwatch.linking.families import LEAST_UNITS, Candidates, Family, core, families
+from stillwatch.linking.families import LEAST_UNITS, Families, Family, core, families
 from stillwatch.linking.history import History
 from stillwatch.linking.members import NOBODY, Members, Told
 from stillwatch.linking.ties import replay
 from stillwatch.linking.used import Used
 from stillwatch.parts import Parts
 from stillwatch.records import Cluster
-from stillwatch.traffic import NONE, Bools, Ints, Owners, Traffic, merged, strangers
+from stillwatch.traffic import Ints, Owners, Traffic, merged, strangers
 
 IN_COMMON = 0.6
 "Jaccard index of the accounts of two keys from which they may be one cluster's: a turn of phrase that two campaigns share joins neither."
@@ -54,12 +53,12 @@ class Linked:
     "Those that can be tested, ordered by name; their calls are not looked up yet (`placed`)."
     families: list[Family]
     "By number, as clusters name them."
+    made: Families
+    "All that were made, those with too few accounts among them."
     pooled: float
     "Hypotheses for each cluster that can be tested: itself, and what the history alone would have added."
-    candidates: Candidates
-    "The wordings that families are made of."
-    place: Ints
-    "Number of the family of each label of a candidate; NONE where it has too few accounts to be one."
+    shared: Ints
+    "Wordings that may be asked for again, ascending (`Used.shared`)."
 
 
 def communities(keys: list[Ints], accounts: int) -> list[list[int]]:
@@ -197,10 +196,10 @@ def link(log: Parts, used: Used, links: replay.Links, history: History, shares: 
     Args: the log; who uses which wording again; replays between strangers (none where that tie is off); the history; today's share of the exposure by alphabet,
     organisations counted by owner and by name.
     """
-    made, candidates, place = families(log, used.wordings, used.now)
+    found = families(log, used.wordings, used.now)
+    made = found.members
     groups = _replay_groups(links, log.owners.accounts, made)
     parts = [family for family in made if len(family.accounts) >= LEAST_ACCOUNTS]
-    place = np.where(place < len(parts), place, NONE)
     keys = [family.accounts for family in parts] + groups
     members = Members(parts, len(log.owners.accounts), history)
     least = _least(shares[0])
@@ -216,31 +215,14 @@ def link(log: Parts, used: Used, links: replay.Links, history: History, shares: 
         if cluster is not None:
             clusters.append(cluster)
     clusters.sort(key=lambda each: each.name)
-    return Linked(clusters, parts, _pooled(used, shares[0]), candidates, place)
+    return Linked(clusters, parts, found, _pooled(used, shares[0]), used.shared)
 
 
 def suspects(log: Parts, linked: Linked, clusters: Sequence[Cluster]) -> Traffic:
     """All calls of the members of some clusters, and of whoever else carries what those are told by."""
-    reads = ("call", "ts", "account", "prompt", "wordings")
-    families = np.unique(np.concatenate([each.own for each in clusters])) if clusters else np.zeros(0, np.int64)
-    names = log.each(_Carrying(linked.candidates, np.isin(linked.place, families)), reads)["accounts"] if len(families) else None
-    wanted = [each.accounts for each in clusters]
-    if names is not None:
-        wanted.append(np.searchsorted(log.owners.accounts, names["account"].to_numpy()))
-    return log.among(np.unique(np.concatenate(wanted)).astype(np.int64) if wanted else np.zeros(0, np.int64))
-
-
-@dataclass(frozen=True)
-class _Carrying:
-    """Of one part: the accounts with a core call of some families."""
-
-    candidates: Candidates
-    wanted: Bools
-    "Of each label of a candidate."
-
-    def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
-        family, call = core(traffic, self.candidates)
-        return {"accounts": pa.table({"account": np.unique(traffic.accounts[traffic.account[call[self.wanted[family]]]])})}
+    nobody = np.zeros(0, np.int64)
+    families = np.unique(np.concatenate([nobody, *(each.own for each in clusters)]))
+    return log.among(np.unique(np.concatenate([linked.made.carrying(families), *(each.accounts for each in clusters)])), linked.shared)
 
 
 class Placed:
@@ -249,35 +231,38 @@ class Placed:
     def __init__(self, linked: Linked, traffic: Traffic, edges: Edges) -> None:
         """`traffic`: what `suspects` gives, of the clusters that will be asked for."""
         self._traffic, self._facts = traffic, Facts(edges, len(traffic.accounts))
-        label, call = core(traffic, linked.candidates)
-        number = linked.place[label]
+        label, call = core(traffic, linked.made.candidates)
+        number = linked.made.place[label]
         order = np.lexsort((call, number))
         self._call, number = call[order], number[order]
         self._limits = np.searchsorted(number, np.arange(len(linked.families) + 1))
+        self._families = linked.families
         self._first = {int(family.wordings[0]): i for i, family in enumerate(linked.families)}
 
-    def _of(self, family: int) -> Ints:
+    def calls(self, family: int) -> Ints:
+        """Core calls of a family, ascending."""
         return self._call[self._limits[family] : self._limits[family + 1]]
 
+    def users(self, family: int) -> Ints:
+        """Accounts that use it in two different prompts, ascending."""
+        return self._families[family].accounts
+
     def __call__(self, cluster: Cluster) -> Cluster:
-        """The cluster with its core calls, what joins its members, and `touch`: who carries what of that by which they are told."""
+        """The cluster with its core calls and with what joins its members."""
         traffic = self._traffic
         starts = np.flatnonzero(np.append(True, cluster.family[1:] != cluster.family[:-1])[: len(cluster.family)])
-        mine = [self._of(self._first[int(cluster.wordings[start])]) for start in starts]
+        mine = [self.calls(self._first[int(cluster.wordings[start])]) for start in starts]
         member = np.zeros(len(traffic.accounts), np.bool_)
         member[cluster.accounts] = True
         inside = [part[member[traffic.account[part]]] for part in mine]
         calls = np.unique(np.concatenate(inside)) if inside else np.zeros(0, np.int64)
         if len(cluster.ends):
             calls = np.union1d(calls, replay.core(traffic, cluster.ends))
-        kin = [self._of(int(family)) for family in cluster.kin]
-        place = np.repeat(np.arange(len(kin)), [len(each) for each in kin])
         return replace(
             cluster,
             calls=calls,
             ties=self._facts(cluster.accounts),
             uses=np.array([len(part) for part in inside], np.int64),
-            touch=np.stack([place, np.concatenate(kin)]) if kin else cluster.touch,
         )
 
 

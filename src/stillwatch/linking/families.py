@@ -55,6 +55,24 @@ class Candidates:
 
 
 @dataclass(frozen=True)
+class Families:
+    """The families of a log."""
+
+    members: list[Family]
+    "The largest first, then by smallest wording."
+    candidates: Candidates
+    "The wordings that they are made of."
+    place: Ints
+    "Place of each label of a candidate in that list."
+    carriers: tuple[Ints, Ints]
+    "(family, account code) of whoever has a core call of it, in no order."
+
+    def carrying(self, families: Ints) -> Ints:
+        """Accounts with a core call of one of some families."""
+        return np.unique(self.carriers[1][np.isin(self.carriers[0], families)])
+
+
+@dataclass(frozen=True)
 class _Neighbours:
     """Of one part: accounts that carry each candidate, organisations by name that use it again, and accounts in which two stand side by side."""
 
@@ -120,7 +138,7 @@ def core(traffic: Traffic, candidates: Candidates) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True)
 class _Users:
-    """Of one part: who has core calls of a family with two different prompts."""
+    """Of one part: who has core calls of a family, and whether with two different prompts."""
 
     candidates: Candidates
 
@@ -128,22 +146,23 @@ class _Users:
         family, call = core(traffic, self.candidates)
         (family, account, _), _ = distinct_rows(family, traffic.account[call], traffic.prompt[call])
         (family, account), prompts = distinct_rows(family, account)
-        twice = prompts >= 2
-        return {"users": pa.table({"family": family[twice], "account": traffic.accounts[account[twice]]})}
+        return {"users": pa.table({"family": family.astype(np.int32), "account": traffic.accounts[account], "twice": prompts >= 2})}
 
 
-def families(log: Parts, wordings: Ints, now: Ints) -> tuple[list[Family], Candidates, Ints]:
-    """(families, the largest first, then by smallest wording; candidates; place of each label in that list).
+def families(log: Parts, wordings: Ints, now: Ints) -> Families:
+    """All families of a log.
 
     `wordings`: those that at least LEAST_UNITS units use again, ascending, and how many units do. Two passes over the log.
     """
     if not len(wordings):
-        return [], Candidates(wordings, wordings, wordings), wordings
+        return Families([], Candidates(wordings, wordings, wordings), wordings, (wordings, wordings))
     found = log.each(_Neighbours(wordings), READS)
     label = _groups(found, len(wordings))
     candidates = Candidates(wordings, label, np.bincount(label).astype(np.int64))
     users = log.each(_Users(candidates), READS)["users"]
-    (family, account), _ = distinct_rows(users["family"].to_numpy(), np.searchsorted(log.owners.accounts, users["account"].to_numpy()))
+    every = users["family"].to_numpy().astype(np.int64), np.searchsorted(log.owners.accounts, users["account"].to_numpy()).astype(np.int64)
+    twice = np.asarray(users["twice"])
+    (family, account), _ = distinct_rows(every[0][twice], every[1][twice])
     limits = np.searchsorted(family, np.arange(len(candidates.sizes) + 1))
     named = _sum(found["named"], len(wordings))
     order = np.argsort(label, kind="stable")
@@ -155,4 +174,4 @@ def families(log: Parts, wordings: Ints, now: Ints) -> tuple[list[Family], Candi
     ranked = sorted(range(len(members)), key=lambda group: (-len(members[group].accounts), int(members[group].wordings[0])))
     place = np.empty(len(members), np.int64)
     place[ranked] = np.arange(len(members))
-    return [members[group] for group in ranked], candidates, place
+    return Families([members[group] for group in ranked], candidates, place, (place[every[0]], every[1]))

@@ -6,10 +6,12 @@ Mergeable: the union of the rows, each (wording, unit) and each unit once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba import njit
 
 from stillwatch.traffic import Ints, Traffic, distinct_rows
 
@@ -47,16 +49,20 @@ NOTHING = History(np.zeros(0, np.int64), np.zeros((0, ALPHABETS), np.int64), np.
 "No history."
 
 
+@njit(cache=True, nogil=True)
+def _alphabets(offsets: Any, values: Any) -> Any:
+    """Of each call a bit for every alphabet that it has a wording in."""
+    out = np.zeros(len(offsets) - 1, np.int8)
+    for call in range(len(out)):
+        for at in range(offsets[call], offsets[call + 1]):
+            out[call] |= np.int8(1) << np.int8(values[at] & 7)
+    return out
+
+
 def exposures(traffic: Traffic, group: Ints, count: int) -> Ints:
     """(groups, ALPHABETS): calls with a wording in each alphabet, of groups of accounts given by the group of each account."""
-    offsets, values = traffic.wordings
-    call = np.repeat(np.arange(traffic.calls), np.diff(offsets))
-    out = np.zeros((count, ALPHABETS), np.int64)
-    for alphabet in range(ALPHABETS):
-        has = np.zeros(traffic.calls, np.bool_)
-        has[call[(values & 7) == alphabet]] = True
-        out[:, alphabet] = np.bincount(group[traffic.account[has]], minlength=count)
-    return out
+    alphabets, mine = _alphabets(*traffic.wordings), group[traffic.account]
+    return np.stack([np.bincount(mine[(alphabets >> alphabet) & 1 > 0], minlength=count) for alphabet in range(ALPHABETS)], axis=1)
 
 
 def exposure_table(traffic: Traffic) -> pa.Table:

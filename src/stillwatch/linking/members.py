@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from stillwatch.linking.families import Family
 from stillwatch.linking.history import History
@@ -50,9 +49,11 @@ class Members:
 
     def __init__(self, families: list[Family], accounts: int, history: History) -> None:
         """`families`: by number; `accounts`: how many there are."""
-        rows = np.repeat(np.arange(len(families)), [len(each.accounts) for each in families])
-        columns = np.concatenate([each.accounts for each in families]) if families else np.zeros(0, np.int64)
-        self._uses = csr_matrix((np.ones(len(rows), np.int32), (rows, columns)), shape=(len(families), accounts))
+        self._users = [each.accounts for each in families]
+        family = np.repeat(np.arange(len(families)), [len(each) for each in self._users])
+        account = np.concatenate(self._users) if families else np.zeros(0, np.int64)
+        self._families = family[np.argsort(account, kind="stable")]
+        self._starts = np.concatenate([[0], np.cumsum(np.bincount(account, minlength=accounts))]).astype(np.int64)
         # A phrase that others used before makes nobody a member, unless there is nothing else.
         self._new = np.array([(history.before(each.wordings) > 0).mean() < 0.5 for each in families], np.bool_)
         self._history = history
@@ -65,19 +66,30 @@ class Members:
         own = new if len(new) or replays else families
         if not len(own):
             return NOBODY
-        carried = self._carried(own)
-        needed = _least(carried[carried > 0])
-        base = np.flatnonzero(carried >= needed)
-        besides = np.asarray(self._uses[:, base].sum(axis=1)).ravel() * self._new
-        besides[own] = 0
-        most = np.argsort(-besides, kind="stable")[:MOST_KIN]
-        kin = np.concatenate([own, most[besides[most] >= KIN * len(base)]])
-        all_of_it = self._carried(kin)[base]
+        accounts, carried = self._carried(own)
+        needed = _least(carried)
+        base = accounts[carried >= needed]
+        besides, uses = np.unique(self._of_accounts(base), return_counts=True)
+        other = self._new[besides] & ~np.isin(besides, own)
+        besides, uses = besides[other], uses[other]
+        most = np.argsort(-uses, kind="stable")[:MOST_KIN]
+        kin = np.concatenate([own, besides[most[uses[most] >= KIN * len(base)]]])
+        accounts, carried = self._carried(kin)
+        all_of_it = carried[np.searchsorted(accounts, base)]
         needed_kin = _least(all_of_it)
         return Told(own, kin, needed, needed_kin, base[all_of_it >= needed_kin])
 
-    def _carried(self, families: Ints) -> Ints:
-        return np.asarray(self._uses[families].sum(axis=0)).ravel()
+    def _carried(self, families: Ints) -> tuple[Ints, Ints]:
+        """(accounts that carry any of some families, ascending; how many each carries)."""
+        accounts, times = np.unique(np.concatenate([self._users[family] for family in families]), return_counts=True)
+        return accounts, times.astype(np.int64)
+
+    def _of_accounts(self, accounts: Ints) -> Ints:
+        """Every family of every one of some accounts."""
+        starts, counts = self._starts[accounts], self._starts[accounts + 1] - self._starts[accounts]
+        at = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(starts, counts)
+        found: Ints = self._families[at]
+        return found
 
 
 def _least(carried: Ints) -> float:

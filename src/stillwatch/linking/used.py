@@ -17,6 +17,9 @@ from stillwatch.linking.families import LEAST_UNITS
 from stillwatch.linking.history import History
 from stillwatch.traffic import Bools, Ints
 
+SHARED_UNITS = 3
+"Units that use a wording again from which a cluster's features may ask for it (features.slots.AGAIN_UNITS)."
+
 _jit = njit(cache=True, nogil=True)
 
 
@@ -28,6 +31,8 @@ class Used:
     "Those that at least LEAST_UNITS units of this log use again, ascending."
     now: Ints
     "How many units do."
+    shared: Ints
+    "All that at least SHARED_UNITS units of this log use again, and perhaps some that fewer do, ascending."
     common: Ints
     "Those that as many units of this log and of the history together use again, ascending."
     common_now: Ints
@@ -52,13 +57,13 @@ def _enough(counts: Any, values: Any, bits: int, least: int) -> Any:
     return out
 
 
-def maybe_common(*pairs: Ints) -> list[Bools]:
-    """For each array of the wordings of pairs: which may occur at least LEAST_UNITS times in all of them together. All that do are among them."""
+def maybe_common(*pairs: Ints, least: int = LEAST_UNITS) -> list[Bools]:
+    """For each array of the wordings of pairs: which may occur at least so many times in all of them together. All that do are among them."""
     bits = max(12, min(30, int(sum(map(len, pairs))).bit_length() + 1))
     counts = np.zeros(1 << bits, np.uint8)
     for values in pairs:
-        _counted(counts, values, bits, LEAST_UNITS)
-    return [_enough(counts, values, bits, LEAST_UNITS) for values in pairs]
+        _counted(counts, values, bits, least)
+    return [_enough(counts, values, bits, least) for values in pairs]
 
 
 def used(pairs: pa.Table, history: History) -> Used:
@@ -69,4 +74,5 @@ def used(pairs: pa.Table, history: History) -> Used:
     now = np.bincount(inverse[: int(some.sum())], minlength=len(wordings)).astype(np.int64)
     before = np.bincount(inverse[int(some.sum()) :], minlength=len(wordings)).astype(np.int64)
     mine, both = now >= LEAST_UNITS, now + before >= LEAST_UNITS
-    return Used(wordings[mine], now[mine], wordings[both], now[both], before[both])
+    (shared,) = maybe_common(here, least=SHARED_UNITS)
+    return Used(wordings[mine], now[mine], np.unique(here[shared]), wordings[both], now[both], before[both])

@@ -55,7 +55,10 @@ def hash_column(array: pa.Array | pa.ChunkedArray, key: bytes, domain: str) -> p
     >>> hash_column(pa.array(["acct-1", None]), bytes(32), "account").to_pylist()
     [-5366636695645922446, None]
     """
-    flat = _flat(array)
+    flat = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if pa.types.is_dictionary(flat.type):
+        # A null is one among the indices or one among the values: taking keeps both.
+        return hash_column(flat.dictionary, key, domain).take(flat.indices)
     return pa.array(hash_strings(flat, key, domain), mask=_nulls(flat) if flat.null_count else None)
 
 
@@ -115,34 +118,41 @@ def _round(v0: Any, v1: Any, v2: Any, v3: Any) -> Any:
     return v0, v1, v2, v3
 
 
+@numba.njit(inline="always")
+def _word(data: Any, at: Any) -> Any:
+    # Unsigned places: numba looks twice at signed ones, and the eight loads would not become one.
+    word = np.uint64(0)
+    for j in range(8):
+        word |= np.uint64(data[at + np.uint64(j)]) << np.uint64(8 * j)
+    return word
+
+
 @numba.njit(nogil=True, cache=True)
 def siphash(data: Any, offsets: Any, k0: Any, k1: Any) -> Any:
     """SipHash-2-4 of each value `data[offsets[i]:offsets[i + 1]]`: the 64-bit result, read as a signed integer."""
     count = offsets.size - 1
     out = np.empty(count, np.int64)
+    eight = np.uint64(8)
     for i in range(count):
-        at, end = offsets[i], offsets[i + 1]
+        at, end = np.uint64(offsets[i]), np.uint64(offsets[i + 1])
         v0 = k0 ^ np.uint64(0x736F6D6570736575)
         v1 = k1 ^ np.uint64(0x646F72616E646F6D)
         v2 = k0 ^ np.uint64(0x6C7967656E657261)
         v3 = k1 ^ np.uint64(0x7465646279746573)
-        length = end - at
-        while end - at >= 8:
-            word = np.uint64(0)
-            for j in range(8):
-                word |= np.uint64(data[at + j]) << np.uint64(8 * j)
+        last = ((end - at) & np.uint64(0xFF)) << np.uint64(56)
+        while end - at >= eight:
+            word = _word(data, at)
             v3 ^= word
             v0, v1, v2, v3 = _round(v0, v1, v2, v3)
             v0, v1, v2, v3 = _round(v0, v1, v2, v3)
             v0 ^= word
-            at += 8
-        word = np.uint64(length & 0xFF) << np.uint64(56)
-        for j in range(end - at):
-            word |= np.uint64(data[at + j]) << np.uint64(8 * j)
-        v3 ^= word
+            at += eight
+        for j in range(np.int64(end - at)):
+            last |= np.uint64(data[at + np.uint64(j)]) << np.uint64(8 * j)
+        v3 ^= last
         v0, v1, v2, v3 = _round(v0, v1, v2, v3)
         v0, v1, v2, v3 = _round(v0, v1, v2, v3)
-        v0 ^= word
+        v0 ^= last
         v2 ^= np.uint64(0xFF)
         for _ in range(4):
             v0, v1, v2, v3 = _round(v0, v1, v2, v3)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stillwatch.sketch import kernels, lexicon
+from stillwatch.sketch import characters, cues, kernels, lexicon
 
 TERMS = 32
 "Terms kept of each prompt."
@@ -46,25 +46,30 @@ def _seed(key: bytes) -> int:
     return int.from_bytes(blake2b(b"wordings", key=key, digest_size=8).digest(), "little")
 
 
+Cues = tuple[NDArray[np.uint8], NDArray[np.uint64]]
+"Lengths of cues by the low bits of their first token, and the table from a cue's hash to the bits of its groups."
+
+
 @lru_cache(maxsize=4)
-def _table(key: bytes) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """Open-addressing table from the hash of a cue to the bit of its group."""
-    groups: list[tuple[int, Iterable[str]]] = [(bit, words) for bit, words in enumerate(lexicon.CUES.values())]
-    groups.append((kernels.STEP_BIT, lexicon.STEPS))
-    groups.append((kernels.VERDICT_BIT, lexicon.VERDICTS))
-    groups.append((kernels.TAG_BIT, lexicon.TAGS))
-    groups += [(kernels.TOPIC_BIT + lexicon.CAPABILITIES.index(name), words) for name, words in lexicon.TOPICS.items()]
-    size = 1 << 13
-    slots, bits = np.zeros(size, np.uint64), np.zeros(size, np.int64)
+def _tables(key: bytes) -> tuple[Cues, Cues]:
+    """What requests are listened to for, and what answers are."""
+    asked: list[tuple[int, Iterable[str]]] = list(enumerate(lexicon.CUES.values()))
+    topics = [(cues.TOPIC_BIT + lexicon.CAPABILITIES.index(name), words) for name, words in lexicon.TOPICS.items()]
+    tags = (cues.TAG_BIT, lexicon.TAGS)
+    return _table([*asked, tags, *topics], key), _table([(cues.STEP_BIT, lexicon.STEPS), (cues.VERDICT_BIT, lexicon.VERDICTS), tags], key)
+
+
+def _table(groups: Iterable[tuple[int, Iterable[str]]], key: bytes) -> Cues:
+    lengths, slots = np.zeros(1 << 13, np.uint8), np.zeros((1 << 12, 2), np.uint64)
     for bit, words in groups:
         starts, data, _ = _buffers(pa.array(list(words)))
-        for phrase in kernels.phrase_hashes(starts, data, np.uint64(_seed(key))):
-            at = int(phrase) & (size - 1)
-            while slots[at] not in (0, phrase):
-                at = (at + 1) & (size - 1)
-            slots[at] = phrase
-            bits[at] |= 1 << bit
-    return slots, bits
+        for phrase, first, length in zip(*cues.phrase_hashes(starts, data, np.uint64(_seed(key)), characters.tables()), strict=True):
+            at = int(phrase) & (len(slots) - 1)
+            while slots[at, 0] not in (0, phrase):
+                at = (at + 1) & (len(slots) - 1)
+            slots[at] = phrase, slots[at, 1] | np.uint64(1 << bit)
+            lengths[int(first) & (len(lengths) - 1)] |= 1 << (length - 1)
+    return lengths, slots
 
 
 def _families(groups: Ints, tags: NDArray[np.bool_]) -> Ints:
@@ -79,10 +84,9 @@ def _families(groups: Ints, tags: NDArray[np.bool_]) -> Ints:
 
 def _capability(topics: Ints, asked: Ints) -> Ints:
     """The capability with the most hits; where topics are silent, what the families say."""
-    best = np.where(topics.max(axis=1) > 1, topics.argmax(axis=1), 0)
     named = lexicon.CAPABILITIES.index
     # A rubric wraps arbitrary material, and so does making tasks: what is asked for outranks the material's topic.
-    best = np.where((asked & 1) & (best == 0), named("reasoning"), best)
+    best = np.where((asked & 1) & (topics == 0), named("reasoning"), topics)
     best = np.where((asked >> 2) & 1, named("grading"), best)
     return np.where((asked >> 4) & ((asked >> 2) & 1 == 0) & (best == 0) & 1, named("making training tasks"), best)
 
@@ -100,13 +104,13 @@ def sketch(system: pa.Array, prompt: pa.Array, response: pa.Array, key: bytes) -
     ([10], [1], [None])
     """
     seed = np.uint64(_seed(key))
-    slots, bits = _table(key)
+    requests, answers = _tables(key)
     s_starts, s_data, s_valid = _buffers(system)
     p_starts, p_data, p_valid = _buffers(prompt)
     r_starts, r_data, r_valid = _buffers(response)
-    found = kernels.request_marks(s_starts, s_data, p_starts, p_data, seed, slots, bits, TERMS)
+    found = kernels.request_marks(s_starts, s_data, p_starts, p_data, seed, characters.tables(), requests, TERMS)
     ends, wordings, term_ends, terms, prompts, tokens, groups, tags, topics, script = found
-    r_tokens, steps, verdicts, r_tags, r_term_ends, r_terms = kernels.answer_marks(r_starts, r_data, seed, slots, bits, ANSWER_TERMS)
+    r_tokens, steps, verdicts, r_tags, r_term_ends, r_terms = kernels.answer_marks(r_starts, r_data, seed, characters.tables(), answers, ANSWER_TERMS)
     asked = _families(groups, tags)
     content = p_valid | s_valid
     reasoned = (r_tokens >= LONG_ANSWER) & (steps >= 4) & (steps * 60 >= r_tokens)
@@ -118,13 +122,17 @@ def sketch(system: pa.Array, prompt: pa.Array, response: pa.Array, key: bytes) -
     def lists(limits: Ints, values: Ints, valid: NDArray[np.bool_]) -> pa.Array:
         return pa.ListArray.from_arrays(pa.array(limits, pa.int32()), pa.array(values, pa.int64()), mask=pa.array(~valid))
 
+    def words(limits: Ints, values: Ints, valid: NDArray[np.bool_]) -> pa.Array:
+        # The upper 31 of 63 bits: their order stays.
+        return pa.ListArray.from_arrays(pa.array(limits, pa.int32()), pa.array((values >> 32).astype(np.int32)), mask=pa.array(~valid))
+
     return {
         "prompt": column(prompts, p_valid),
         "prompt_tokens": column(tokens, p_valid),
         "response_tokens": column(r_tokens, r_valid),
         "wordings": lists(ends, wordings, content),
-        "terms": lists(term_ends, terms, content),
-        "answered": lists(r_term_ends, r_terms, r_valid),
+        "terms": words(term_ends, terms, content),
+        "answered": words(r_term_ends, r_terms, r_valid),
         "asked": column(asked, content),
         "delivered": column(delivered, r_valid),
         "capability": column(_capability(topics, asked), content),

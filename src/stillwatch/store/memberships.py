@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.errors import UserError
+from stillwatch.store.tables import readable, writable
 
-VERSION = b"2"
+VERSION = b"3"
 FOLDER = "states"
-NAMES = ("accounts", "clusters", "families", "models", "touches", "ends", "ties", "holders", "own")
+NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own")
 ROWS = 16_384
 "Rows of a group, the least that is read of a table."
 
@@ -30,7 +31,8 @@ def write(folder: Path, tables: dict[str, pa.Table], fingerprint: str) -> None:
     """Write the tables into a scan's folder, stamped with version and key."""
     for name in NAMES:
         stamped = tables[name].replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode()})
-        pq.write_table(stamped, _place(folder, name), compression="zstd", row_group_size=ROWS)
+        with writable(_place(folder, name)) as file:
+            pq.write_table(stamped, file, compression="zstd", row_group_size=ROWS)
 
 
 class Memberships:
@@ -46,7 +48,7 @@ class Memberships:
 
     def _open(self, name: str) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(_place(self._folder, name), memory_map=True)
+            return pq.ParquetFile(readable(_place(self._folder, name)))
         except (OSError, pa.ArrowInvalid) as error:
             raise UserError("is no folder that a scan wrote", str(self._folder), "name the DIR that was given to `stillwatch scan --out`") from error
 

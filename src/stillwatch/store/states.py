@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch.errors import UserError
+from stillwatch.store.tables import readable, writable
 
 VERSION = b"1"
 FOLDER = "states"
@@ -35,7 +36,8 @@ def write(folder: Path, states: States, fingerprint: str, unit: str) -> None:
     (folder / FOLDER).mkdir(exist_ok=True)
     for name, table in (("organisations", states.organisations), ("wordings", states.wordings)):
         stamped = table.replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode(), b"unit": unit.encode()})
-        pq.write_table(stamped, folder / FOLDER / f"{name}.parquet", compression="zstd")
+        with writable(folder / FOLDER / f"{name}.parquet") as file:
+            pq.write_table(stamped, file, compression="zstd")
 
 
 def read(folder: Path, fingerprint: str, unit: str) -> States:
@@ -50,7 +52,7 @@ def read(folder: Path, fingerprint: str, unit: str) -> States:
     for name in ("organisations", "wordings"):
         path = folder / FOLDER / f"{name}.parquet"
         try:
-            table = pq.read_table(path)
+            table = pq.read_table(readable(path))
         except (OSError, pa.ArrowInvalid) as error:
             raise UserError("holds no readable states of an earlier scan", str(folder), "name a folder that a scan wrote, or a log") from error
         meta = table.schema.metadata or {}

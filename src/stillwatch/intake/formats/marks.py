@@ -14,7 +14,7 @@ from stillwatch.intake.columns import ROWS
 from stillwatch.intake.declare import Format, Opening, Reads, Reject, Rejects, nothing
 from stillwatch.intake.mapping import Mapping
 from stillwatch.intake.opening import BROKEN, parquet
-from stillwatch.intake.stream import Source
+from stillwatch.intake.stream import Source, lost
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 
 _REQUIRED = tuple(field.name for field in MARKS if not field.nullable)
@@ -44,7 +44,8 @@ def read(source: Source, opening: Opening, mapping: Mapping, reject: Reject) -> 
                     reject(Rejected(source.name, None, f"{made.num_rows - whole.num_rows} rows without call, time, account or model"))
                 yield whole
                 rows += len(part)
-    except BROKEN:
+    except BROKEN as error:
+        lost(source, error)
         reject(Rejected(source.name, None, f"the Parquet file is damaged after row {rows}; what came before was used"))
 
 

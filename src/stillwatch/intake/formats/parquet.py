@@ -15,7 +15,7 @@ from stillwatch.intake.columns import REAL, ROWS, TEXT, TEXTS, TRUTH, WHOLE, Col
 from stillwatch.intake.declare import Format, Opening, Reads, Reject, Rejects
 from stillwatch.intake.mapping import Mapping
 from stillwatch.intake.opening import BROKEN, parquet
-from stillwatch.intake.stream import Source
+from stillwatch.intake.stream import Source, lost
 from stillwatch.intake.times import BOUNDS
 from stillwatch.records import Rejected
 
@@ -68,7 +68,8 @@ def _batches(source: Source, wanted: list[str], reject: Reject) -> Iterator[pa.R
                 for start in range(0, len(part), step):
                     yield part.slice(start, step)
                 rows += len(part)
-    except BROKEN:
+    except BROKEN as error:
+        lost(source, error)
         reason = f"the Parquet file is damaged after row {rows}; what came before was used"
         reject(Rejected(source.name, None, reason))
 
