@@ -18,7 +18,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
 LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "parts"}
 WORDS = {"records", "errors"}
-PURE = {"records", "codes", "owners", "traffic", "facts", "parts", "survey", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
+PURE = {"records", "alerts", "codes", "owners", "traffic", "facts", "parts", "survey", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
 
 MAY: dict[str, set[str]] = {
     "records": set(),
@@ -41,7 +41,9 @@ MAY: dict[str, set[str]] = {
     "results": {"engines", "store", *STAGES, *LOW, *WORDS},
     "sources": {"intake", "engines", "store", "files", *LOW, *WORDS},
     "earlier": {"engines", "store", *WORDS},
-    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier"},
+    "alerts": STAGES | LOW | WORDS,
+    "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
+    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "following"},
     "account": {"store", *STAGES, *LOW, *WORDS},
     "doors": {"flow", "account", "results", *WORDS},
     "__main__": {"doors"},

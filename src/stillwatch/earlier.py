@@ -54,14 +54,14 @@ def taken_up(folder: Path, staging: Path, fingerprint: str, unit: str, key: Path
     for run in kept:
         runs.check(run)
         for end in (runs.MARK_FILE, runs.CALL_FILE, runs.NOTE_FILE):
-            _linked(run.path.with_suffix(end), staging / RUNS / f"{run.path.name}{end}")
+            linked(run.path.with_suffix(end), staging / RUNS / f"{run.path.name}{end}")
         moved.append(Run(staging / RUNS / run.path.name, run.rows, run.sizes, run.present))
     summary = orjson.loads((folder / "summary.json").read_bytes())
     rejected = tuple(orjson.loads(line) for line in (folder / "rejected.jsonl").read_bytes().splitlines())
     return Earlier(tuple(moved), _names(summary, moved, key, secret), rejected, tuple(summary["parameters"]["logs"]))
 
 
-def _linked(there: Path, here: Path) -> None:
+def linked(there: Path, here: Path) -> None:
     """One file in two places, so that nothing is copied; copied where the two are on different file systems."""
     try:
         os.link(there, here)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stillwatch import earlier, results
+from stillwatch import earlier, following, results
 from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
@@ -107,15 +107,12 @@ def watch(
             raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
         found = examine(log, reference, step, priced, events)
-        shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
-        step("writing", 0)
-        accounts = found.parts.owners.accounts
         # The unit as well: one log's accounts, keys and end users have names of their own.
         calls, mixed, _ = found.parts.given[COUNT.name]
         scan = blake2b(f"{unit} {calls} {mixed}".encode(), key=secret, digest_size=8).hexdigest()
+        accounts = found.parts.owners.accounts
         if not fleeting:
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
-        told = [results.line(campaign, None if pseudonymous else log.names) for campaign in found.campaigns]
         summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
         summary["parameters"] = {
             "logs": [*before.logs, *named(logs)],
@@ -127,13 +124,88 @@ def watch(
         }
         summary["context"] = None if context is None else results.told(events, accounts)
         summary["scan"] = None if fleeting else scan
-        summary["key_fingerprint"] = keys.fingerprint(secret)
-        results.write(staging, told, found.campaigns, None if pseudonymous else log.names, summary)
-        states.write(staging, found.kept, keys.fingerprint(secret), unit)
-        memberships.write(staging, found.members, keys.fingerprint(secret))
-        if render is not None:
-            (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
+        _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
     return summary
+
+
+def _leave(staging: Path, found: Found, known: results.Names, summary: dict[str, Any], how: Reading, render: Render | None, step: Progress) -> None:
+    """Write what an examination found. `known`: the accounts' names, None leaves hashes."""
+    shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
+    step("writing", 0)
+    told = [results.line(campaign, known) for campaign in found.campaigns]
+    summary["key_fingerprint"] = keys.fingerprint(how.secret)
+    results.write(staging, told, found.campaigns, known, summary)
+    states.write(staging, found.kept, keys.fingerprint(how.secret), how.unit)
+    memberships.write(staging, found.members, keys.fingerprint(how.secret))
+    if render is not None:
+        (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
+
+
+def follow(
+    logs: Sequence[str],
+    out: Path,
+    *,
+    history: Sequence[Log] = (),
+    mapping: Path | None = None,
+    key: Path | None = None,
+    unit: str = "account",
+    pseudonymous: bool = False,
+    every: float = 10.0,
+    until_idle: float | None = None,
+    once: bool = False,
+    stopped: Callable[[], bool] = lambda: False,
+    heard: Callable[[dict[str, Any]], None] = lambda line: None,
+    progress: Progress | None = None,
+    render: Render | None = None,
+) -> dict[str, Any]:
+    """Scan logs as they come: `out` is at every moment the result of a scan, of what was read until its last examination, with alerts as they were raised.
+
+    Args: as `watch`; seconds between two looks at the files; end after so many seconds without anything new; or after what is there now; `stopped`: whether the user
+    wants it to end; `heard` is told of each alert when it is in its place. Returns: the object of summary.json.
+    """
+    step = progress or (lambda name, count: None)
+    how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
+    priced = price_list.load(None)
+    reference = _reference(history, how, step, NO_CONTEXT, lambda rejected: None)
+    at = following.opened(out, how, reference.history)
+
+    def going_on(name: str, count: int) -> None:
+        step(name, count)
+        if stopped() and at.point.examined:
+            raise following.Stopped
+
+    for portions, after in following.micro_batches(logs, at, every, until_idle, once, stopped):
+        began, told = time.monotonic(), len(at.point.told)
+        with following.publishing(at) as staging:
+            with results.Rejections(staging) as rejected:
+                for row in (*following.rows(out / "rejected.jsonl"), *at.rejected):
+                    rejected(Rejected(**row))
+                at.take(portions, after, how, staging, rejected)
+            following.usable(at, staging)
+            try:
+                if portions and not at.due:
+                    raise following.Stopped
+                log = at.log(staging)
+                found = examine(log, reference, going_on, priced)
+            except following.Stopped:
+                at.keep(staging)
+            else:
+                at.examined(found)
+                summary = results.summary(found, log, reference, rejected, time.monotonic() - began)
+                summary["parameters"] = {
+                    "logs": list(logs),
+                    "onto": None,
+                    "history": named(history),
+                    "unit": unit,
+                    "pseudonymous": pseudonymous,
+                    "context": None,
+                }
+                summary |= {"context": None, "scan": at.point.scan, "stream": at.told()}
+                _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
+            at.save(staging, how)
+        for line in at.point.told[told:]:
+            heard(line)
+    return following.ended(at, logs, once)
 
 
 def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT) -> Found:
@@ -184,7 +256,7 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
     members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
     members["own"] = _own(traffic, listed, missing, placed)
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts)
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts, listed)
 
 
 def _missing(log: local.Gathered) -> frozenset[str]:

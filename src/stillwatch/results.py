@@ -25,7 +25,7 @@ from stillwatch.facts import COUNT, SPAN
 from stillwatch.features.rows import KEPT
 from stillwatch.linking.history import History
 from stillwatch.parts import Parts
-from stillwatch.records import Campaign, Context, Rejected
+from stillwatch.records import Campaign, Cluster, Context, Rejected
 from stillwatch.store.states import States
 from stillwatch.store.tables import writable
 
@@ -61,6 +61,8 @@ class Found:
     "What explains any account (campaigns.membership)."
     parts: Parts
     "The log, with the facts of the whole."
+    listed: list[tuple[str, str, list[Cluster]]]
+    "Id, verdict and clusters of each campaign."
 
 
 @dataclass(frozen=True)

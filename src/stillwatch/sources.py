@@ -27,8 +27,8 @@ from stillwatch.intake import mapping as maps
 from stillwatch.intake import tables
 from stillwatch.intake.mark import accounts as account_names
 from stillwatch.intake.mark import mark
-from stillwatch.intake.read import Where, here, one, read, recognised, unseen
-from stillwatch.intake.stream import shown
+from stillwatch.intake.read import Where, here, one, portions_of, read, recognised, unseen
+from stillwatch.intake.stream import Source, shown
 from stillwatch.intake.unit import UNITS, linked
 from stillwatch.records import MARKS, MARKS_VERSION, Rejected
 from stillwatch.store import keys, names
@@ -200,6 +200,12 @@ class Taking:
             yield Taken(marks, accounts[new], pa.array(bodies, pa.binary()), seen)
 
 
+def gather_portions(portions: Sequence[Source], how: Reading, reject: Reject, folder: Path, progress: Progress | None = None) -> local.Gathered | None:
+    """Files, or parts of files, read and marked in runs in a folder; None when there is no usable record."""
+    batches = (batch if _told(batch) else linked(batch, how.unit) for batch in portions_of(portions, how.mapping, reject))
+    return local.gather(batches, partial(_marked, unit=how.unit), partial(_names, path=how.key, sealed={}), how.secret, folder, (), progress)
+
+
 def apart(written: Sequence[Path], logs: Sequence[Log]) -> None:
     """Refuse to write a file that is one of the logs', however it is named. Raises: UserError."""
     read_from = set(here([log for log in logs if isinstance(log, str)]))
@@ -285,6 +291,11 @@ def _is_marks(path: Path) -> bool:
         return False
 
 
+def stamp(how: Reading, names_id: str) -> dict[bytes, bytes]:
+    """What a file of marks says of its making. `names_id`: under which the names are sealed, or will not be found."""
+    return {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": names_id.encode()}
+
+
 def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress | None = None) -> dict[str, Any]:
     """Marks of the logs as one Parquet file, whole or not at all, and the names sealed beside the key.
 
@@ -295,7 +306,7 @@ def write_marks(logs: Sequence[Log], out: Path, how: Reading, progress: Progress
     if out.exists() and not _is_marks(out):
         raise UserError("is there already and holds no marks", str(out), "name another file, or delete this one yourself")
     made = secrets.token_hex(8)
-    told = {b"stillwatch marks": MARKS_VERSION, b"key": keys.fingerprint(how.secret).encode(), b"unit": how.unit.encode(), b"names": made.encode()}
+    told = stamp(how, made)
     rejected: list[Rejected] = []
     known: dict[int, str] = {}
     sealed: dict[bytes, dict[int, str]] = {}

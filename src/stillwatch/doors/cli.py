@@ -151,6 +151,44 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
 
 @main.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Results and where the stream stands; named again, it goes on.")
+@click.option("--history", multiple=True, metavar="DIR", help="Earlier scan, or log, of the same provider as reference; may be repeated.")
+@click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
+@click.option("--every", type=click.FloatRange(0.1), default=10.0, show_default=True, metavar="SECONDS", help="Look for something new so often.")
+@click.option("--until-idle", type=click.FloatRange(0), metavar="SECONDS", help="End when nothing new has come for so long.")
+@click.option("--once", is_flag=True, help="End when what is there now is read.")
+@with_unit
+@with_key
+@click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
+@as_json
+def follow(logs: tuple[str, ...], out: Path, until_idle: float | None, once: bool, json_: bool, **options: Any) -> None:
+    """Scan logs as they come: folders and globs are watched for new files, and DIR is at every moment the result of a scan.
+
+    A campaign that crosses is an alert once, in DIR/alerts.jsonl, with evidence that holds however often one looks. Files are complete
+    when they appear; plain JSON Lines may grow. Stopped at any moment (Ctrl-C, SIGTERM, kill), it goes on where it was with the same DIR.
+    """
+    from stillwatch import flow
+    from stillwatch.doors.report import page
+    from stillwatch.doors.stopping import Stopping
+
+    if once and until_idle is not None:
+        raise UserError("one of the two ends it", "--once and --until-idle", "leave one out")
+
+    def heard(line: dict[str, Any]) -> None:
+        click.echo(json.dumps(line) if json_ else words.heard(line))
+
+    with Stopping() as stopping:
+        summary = _run(
+            lambda progress: flow.follow(
+                logs, out, once=once, until_idle=until_idle, stopped=stopping, heard=heard, progress=progress, render=page.render, **options
+            ),
+            json_,
+        )
+    click.echo(json.dumps(summary) if json_ else words.followed(summary, out))
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option(
     "--out",
     required=True,

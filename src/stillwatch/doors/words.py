@@ -45,6 +45,32 @@ def _several(count: int, name: str, plural: str = "s") -> str:
     return f"{count:,} {name}{'' if count == 1 else plural}"
 
 
+def heard(line: Mapping[str, Any]) -> str:
+    """One alert of a stream, as it is raised."""
+    return (
+        f"alert   {line['campaign']}  {line['accounts']:,} accounts, {line['calls']:,} calls, 10^{line['log10_e']:.0f} to 1 after {line['calls_read']:,} calls"
+    )
+
+
+def followed(summary: Mapping[str, Any], out: Path) -> str:
+    """Where a stream ended."""
+    if not summary:
+        return "stopped before anything was read"
+    lines = [
+        f"{summary['calls_read']:,} calls examined in {_several(summary['stream']['micro_batches'], 'micro-batch', 'es')}, {summary['calls_duplicate']:,} duplicate",
+        f"{_several(summary['alerts'], 'alert')}, {_several(summary['reviews'], 'review')}, {_several(summary['watches'], 'watch', 'es')};"
+        f" {_several(summary['stream']['alerts'], 'campaign')} crossed: {out / 'alerts.jsonl'}",
+    ]
+    if summary["unexamined"]:
+        lines.append(f"{summary['unexamined']:,} calls more are read and wait for the next examination")
+    if summary["unfinished_lines"]:
+        lines.append(f"{_several(summary['unfinished_lines'], 'file')} end within a line, which waits for the rest of it")
+    if summary["cannot_decide"]:
+        lines.append(str(summary["cannot_decide"]))
+    lines.append(f"report: {out / 'report.html'}")
+    return "\n".join(lines)
+
+
 def marked(made: Mapping[str, Any]) -> str:
     """What `marks` wrote."""
     lost = f"; {made['calls_rejected']:,} rejected, see {made['rejected']}" if made["rejected"] else ""

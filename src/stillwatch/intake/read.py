@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,10 +66,27 @@ def read(
     format or a folder holds no file that has one, and when the map names columns that a file has not. Records that cannot be used, broken
     files, empty files, files of no format among others, and mapped columns that no record has go to `reject`.
     """
-    known = tuple(formats) if formats is not None else found()
-    planned = _planned(files(sources), mapping, known)
+    planned = _planned(files(sources), mapping, tuple(formats) if formats is not None else found())
     _readable(planned)
     return _whole(planned, mapping, reject, progress)
+
+
+def portions_of(
+    sources: Sequence[Source],
+    mapping: maps.Mapping | None,
+    reject: Reject,
+    progress: Callable[[int], None] | None = None,
+    formats: Sequence[Format] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The same of files, or parts of files, that are known: a file's format is that of its beginning.
+
+    Raises UserError for a file of no known format that was named itself; one that lies in a folder goes to `reject`, for others may come.
+    """
+    planned = _planned(sources, mapping, tuple(formats) if formats is not None else found())
+    for plan in planned:
+        if plan.why is not None and not plan.source.among:
+            raise plan.why
+    return _read(planned, mapping, reject, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +154,7 @@ def _looked(sources: Sequence[Source | Rows]) -> Iterator[Opening]:
 
 
 def _look(source: Source | Rows) -> Opening:
-    return Opening("rows", source.columns()) if isinstance(source, Rows) else look(source)
+    return Opening("rows", source.columns()) if isinstance(source, Rows) else look(replace(source, begin=0))
 
 
 def _readable(planned: Sequence[_Planned]) -> None:
@@ -174,7 +192,7 @@ def _read(planned: Sequence[_Planned], mapping: maps.Mapping | None, reject: Rej
         if isinstance(plan.source, Rows):
             batches = tables.stream(plan.source, plan.opening.columns, mapping, reject)
         elif plan.format is not None:
-            batches = plan.format.read(plan.source, plan.opening, mapping or maps.CANONICAL, reject)
+            batches = plan.format.read(plan.source, plan.opening, mapping or maps.CANONICAL, partial(_counted, reject, plan.source.lines))
         else:
             reason = plan.why.what if plan.why is not None else plan.opening.reason or "the file is empty"
             reject(Rejected(plan.source.name, None, f"not read: {reason}" if plan.why is not None else reason))
@@ -184,6 +202,11 @@ def _read(planned: Sequence[_Planned], mapping: maps.Mapping | None, reject: Rej
                 yield batch
             if progress is not None:
                 progress(batch.num_rows)
+
+
+def _counted(reject: Reject, lines: int, rejected: Rejected) -> None:
+    """A record's line counted from the beginning of its file."""
+    reject(rejected if rejected.line is None or not lines else replace(rejected, line=rejected.line + lines))
 
 
 def _format(source: Source, opening: Opening, mapping: maps.Mapping | None, known: Sequence[Format]) -> Format | None:

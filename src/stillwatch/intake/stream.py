@@ -61,6 +61,12 @@ class Source:
     "The file, where it lies elsewhere."
     among: str = ""
     "The folder or glob in which it was found; empty for a file that was named itself."
+    begin: int = 0
+    "First byte that is read, of a plain file of which the rest was read before."
+    end: int | None = None
+    "Byte before which reading ends; None: all there is."
+    lines: int = 0
+    "Lines before `begin`: so that a line keeps its number."
 
     @property
     def size(self) -> int:
@@ -118,7 +124,7 @@ def _blocks(source: Source, codec: str | None, damaged: Damaged) -> Iterator[byt
     given = 0
     try:
         with _opened(source, codec) as stream:
-            while block := stream.read(BLOCK):
+            while block := stream.read(BLOCK if source.end is None else min(BLOCK, source.end - source.begin - given)):
                 given += len(block)
                 yield block
         return
@@ -132,6 +138,8 @@ def _blocks(source: Source, codec: str | None, damaged: Damaged) -> Iterator[byt
 
 def _opened(source: Source, codec: str | None) -> Any:
     file = seekable(source) if source.away is None else source.away.stream()
+    if source.begin:
+        file.seek(source.begin)
     return pa.CompressedInputStream(file, codec) if codec else file
 
 
