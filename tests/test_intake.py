@@ -300,7 +300,7 @@ def test_openai_bodies_of_any_shape_are_read_or_rejected(shape: Any, where: str,
     good = {
         "account": "a",
         "request": {"model": "m", "messages": [{"role": "user", "content": "x"}]},
-        "response": {"id": "r", "created": 1.75e9},
+        "response": {"id": "r", "object": "chat.completion", "created": 1.75e9},
     }
     raw = [orjson.dumps(good), json.dumps({**good, where: shape}).encode()]
     rows, rejected = run(put(tmp_path, "log", b"\n".join(raw)))
