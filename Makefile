@@ -65,10 +65,11 @@ tests/browser/node_modules/.run: tests/browser/package.json tests/browser/packag
 bench: $(DEV)
 	$(BIN)/python trials/speed.py
 
-# CALLS calls and their history are made (28800000 is the largest disclosed campaign's log: 20 GB of disk), scanned, and read plainly beside.
+# Where the time of a scan goes.
 profile: $(DEV)
 	$(BIN)/python trials/where.py
 
+# CALLS calls and their history are made (28800000 is the largest disclosed campaign's log: 20 GB of disk), scanned, and read plainly beside.
 bench-scale: $(DEV)
 	$(BIN)/python trials/scale/make.py --calls $(CALLS) --out out/scale/log --history out/scale/history
 	$(BIN)/python trials/scale/bench.py out/scale/log --history out/scale/history --out out/scale/bench.json
