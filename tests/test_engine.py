@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import Logs
-from stillwatch import flow
+from stillwatch import examination, flow
 from stillwatch.earlier import RUNS
 from stillwatch.engines import disk, local, runs
 from stillwatch.engines.disk import OnDisk
@@ -180,7 +180,7 @@ def test_repeated_calls_are_found_in_any_ranges(tmp_path: Path) -> None:
 
 
 CONTEXT = Context((Release("b", 2 * 86_400 * 10**6, True), Release("c", 3 * 86_400 * 10**6, False)), (), (PaymentChange(2 * 86_400 * 10**6, "price change"),))
-FACTS = every_fact(*flow.FACTS)
+FACTS = every_fact(*examination.FACTS)
 
 
 @pytest.mark.parametrize("fact", FACTS, ids=lambda fact: fact.name)

@@ -37,7 +37,8 @@ import pyarrow.parquet as pq
 
 from stillwatch import account, flow
 from stillwatch.engines.local import Gathered
-from stillwatch.records import NO_CONTEXT
+from stillwatch.parts import One
+from stillwatch.records import MARKS, NO_CONTEXT
 from stillwatch.sources import Reading, gather
 from stillwatch.store import keys
 from stillwatch.traffic import Traffic
@@ -134,7 +135,7 @@ def batches(several: Iterable[Change], members: dict[str, set[int]]) -> list[lis
 
 def changed(log: Gathered, several: Sequence[Change], members: dict[str, set[int]]) -> Gathered:
     """The log with the changes made in its marks, in canonical order."""
-    marks = log.traffic.marks
+    marks = log.parts.among(np.arange(len(log.parts.owners.accounts))).marks.cast(MARKS)
     account, ts = marks["account"].to_numpy(), marks["ts"].to_numpy()
     keep = np.ones(len(ts), np.bool_)
     parts = []
@@ -161,7 +162,7 @@ def changed(log: Gathered, several: Sequence[Change], members: dict[str, set[int
         parts.append(copy)
     table = pa.concat_tables([marks.filter(pa.array(keep)), *parts]).combine_chunks()
     order = np.lexsort((table["call"].to_numpy(), table["ts"].to_numpy(), table["account"].to_numpy()))
-    return Gathered(Traffic(table.take(order)), log.read, log.duplicates, log.present, log.names)
+    return Gathered(One(Traffic(table.take(order))), log.read, log.present, [], log.names)
 
 
 def judge(several: Sequence[Change], found: dict[str, set[int]], members: dict[str, set[int]]) -> None:
@@ -227,7 +228,9 @@ def main() -> None:
         run("scan", str(args.history), "--out", str(history), "--key", str(key), "--json")
         summary = json.loads(run("scan", str(args.log), "--out", str(scan), "--history", str(history), "--key", str(key), "--json")[1])
         how = Reading(keys.load_or_create(key), key)
-        log = gather([str(args.log)], how, lambda rejected: None)
+        kept = folder / "calls"
+        kept.mkdir()
+        log = gather([str(args.log)], how, lambda rejected: None, kept)
         assert log is not None
         hashes = {name: number for number, name in log.names.items()}
         stories, wrong = agreement(scan, key, sorted(hashes))
@@ -240,7 +243,7 @@ def main() -> None:
             f"seconds: median {statistics.median(seconds):.2f}, max {max(seconds):.2f}; of processor {statistics.median(processor):.2f}, {max(processor):.2f}",
             flush=True,
         )
-        reference = flow._reference([str(history)], how, lambda step, count: None, NO_CONTEXT)
+        reference = flow._reference([str(history)], how, lambda step, count: None, NO_CONTEXT, lambda rejected: None)
 
         def scanned(several: Sequence[Change]) -> None:
             found = flow.examine(changed(log, several, members), reference, lambda step, count: None)

@@ -19,7 +19,7 @@ from pathlib import Path
 import networkit as nk
 import numpy as np
 
-from stillwatch import flow
+from stillwatch import examination
 from stillwatch.earlier import RUNS
 from stillwatch.engines import disk, runs
 from stillwatch.facts import every_fact
@@ -53,10 +53,10 @@ def main() -> None:
     args = parser.parse_args()
     disk.WORKERS = 1
     with tempfile.TemporaryDirectory() as scratch:
-        log = with_facts(disk.OnDisk(tuple(runs.found(args.scan / RUNS)), Path(scratch)), every_fact(*flow.FACTS), NO_CONTEXT)
+        log = with_facts(disk.OnDisk(tuple(runs.found(args.scan / RUNS)), Path(scratch)), every_fact(*examination.FACTS), NO_CONTEXT)
         seen = survey(log, frozenset(), ("replay",), NO_CONTEXT)
         kept = [] if args.history is None else [states.read(args.history, keys.fingerprint(keys.load_or_create(args.key)), "account")]
-        history = merge([flow._exposure(each) for each in kept], [each.wordings for each in kept])
+        history = merge([examination.exposure_of(each) for each in kept], [each.wordings for each in kept])
         links, shares = replay.links(log.among(np.zeros(0, np.int64))), (share_now(seen.by_owner, history), share_now(seen.by_name, history))
         words = used(seen.wordings, history)
         passes = clusters.families(log, words.wordings, words.now)

@@ -6,62 +6,37 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch import earlier, following, results
-from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
-from stillwatch.campaigns.taken import Prices, counted_beside
-from stillwatch.campaigns.taken import taken as what_was_taken
-from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
-from stillwatch.engines import local
 from stillwatch.engines.disk import AWAY
 from stillwatch.engines.spark import gather as spark
 from stillwatch.errors import UserError
-from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
+from stillwatch.examination import FACTS, Progress, examine, exposure_of, missing_in
 from stillwatch.facts import COUNT, every_fact
-from stillwatch.features.declare import Groups, columns, every_feature, lacking
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
-from stillwatch.linking import clusters as linking
-from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import merge, share_now, shares
-from stillwatch.linking.ties import replay
-from stillwatch.linking.used import maybe_common, used
+from stillwatch.linking.history import merge
 from stillwatch.parts import with_facts
-from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context, Rejected
+from stillwatch.records import NO_CONTEXT, Context, Rejected
 from stillwatch.results import Found, Reference
-from stillwatch.sketch import lexicon
 from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
 from stillwatch.store import prices as price_list
 from stillwatch.survey import survey
-from stillwatch.traffic import Traffic
 
-Progress = Callable[[str, int], None]
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
-FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
-"Packages whose modules may need facts of a whole log."
-
 ENGINES = ("local", "spark")
 "Where a scan can run."
-
-AT_ONCE = 2_000_000
-"Calls of clusters that are described together."
-
-LEAST_CALLS = 20
-"Calls from which an organisation's features count in the benign range."
 
 
 def watch(
@@ -208,111 +183,6 @@ def follow(
     return following.ended(at, logs, once)
 
 
-def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT) -> Found:
-    """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
-    ties, features, detectors = every_tie(), every_feature(), every_detector()
-    missing = _missing(log)
-    tie_off = local.off({name: tie.reads for name, tie in ties.items()}, log.present)
-    step("counting", 0)
-    parts = with_facts(log.parts, every_fact(*FACTS), context)
-    step("surveying", 0)
-    seen = survey(parts, missing, [name for name in ties if name not in tie_off], context)
-    step("linking", 0)
-    links = replay.links(parts.among(np.zeros(0, np.int64))) if "replay" in seen.edges else replay.NO_LINKS
-    shares_now = share_now(seen.by_owner, reference.history), share_now(seen.by_name, reference.history)
-    linked = linking.link(parts, used(seen.wordings, reference.history), links, reference.history, shares_now)
-    step("weighing", len(linked.clusters))
-    listed_ones = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled))
-    traffic = linking.suspects(parts, linked, [each.cluster for each in listed_ones])
-    placed = linking.Placed(linked, traffic, seen.edges)
-    weighed = sorted((replace(each, cluster=placed(each.cluster)) for each in listed_ones), key=lambda each: not each.strong)
-    values = _values(traffic, weighed, missing, context)
-    kept = states.States(seen.organisations, seen.wordings)
-    ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
-    speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
-    judged = []
-    for at, each in enumerate(weighed):
-        mine = {name: column[at] for name, column in values.items()}
-        said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
-        judged.append(judge.judge(each, mine, said, speaking))
-    step("telling", len(judged))
-    words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
-    take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
-    draw = partial(picture.draw, traffic=traffic, edges=seen.edges, releases=picture.appearances(traffic) if judged else {})
-    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled), speaking=speaking)
-    campaigns: list[Campaign] = []
-    listed: list[tuple[str, str, list[Cluster]]] = []
-    taken: set[int] = set()
-    for case in judge.cases(judged):
-        campaigns.append(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context))
-        taken.add(campaigns[-1].earliest)
-        listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [one.weighed.cluster for one in case]))
-    campaigns = tell.ranked(campaigns)
-    columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
-    untold = {name: sorted({f"{part} (--context)" for f in detector.reads for part in lacking(features[f], context)}) for name, detector in detectors.items()}
-    off = local.off(columns_of, log.present) | {name: lack for name, lack in untold.items() if lack} | {f"tie: {name}": lack for name, lack in tie_off.items()}
-    tested = sum(weigh.is_tested(each) for each in linked.clusters)
-    standing = membership.steady(linked.clusters, listed, linked.pooled)
-    ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
-    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
-    members["own"] = _own(traffic, listed, missing, placed)
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts, listed)
-
-
-def _missing(log: local.Gathered) -> frozenset[str]:
-    """Columns that features read and the log does not carry."""
-    return frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
-
-
-def _few_at_once(weighed: list[weigh.Weighed]) -> Iterator[list[weigh.Weighed]]:
-    """Clusters in order, so many at a time that their calls stay below AT_ONCE: a call may stand in many."""
-    held: list[weigh.Weighed] = []
-    size = 0
-    for each in weighed:
-        if held and size + len(each.cluster.calls) > AT_ONCE:
-            yield held
-            held, size = [], 0
-        held.append(each)
-        size += len(each.cluster.calls)
-    if held:
-        yield held
-
-
-def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[str], context: Context) -> dict[str, list[float | None]]:
-    """Every feature of every cluster. What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first."""
-    features, strong = every_feature().values(), sum(each.strong for each in weighed)
-    values: dict[str, list[float | None]] = {}
-    for several in _few_at_once(weighed):
-        label = np.repeat(np.arange(len(several)), [len(each.cluster.calls) for each in several])
-        calls, count = np.concatenate([each.cluster.calls for each in several]), sum(each.strong for each in several)
-        found = columns(Groups(traffic, calls, label, len(several), context), [f for f in features if not f.clusters_only], missing)
-        some = label < count
-        compared = columns(Groups(traffic, calls[some], label[some], count, context), [f for f in features if f.clusters_only], missing)
-        for name, column in (found | {name: [*column, *[None] * (len(several) - count)] for name, column in compared.items()}).items():
-            values.setdefault(name, []).extend(column)
-    if weighed and "wordings" not in missing:
-        values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
-    return values
-
-
-def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str], pieces: membership.Pieces) -> pa.Table:
-    """Each signal on the calls of each account alone; those that compare members say nothing of one."""
-    features = every_feature()
-    shown = {name: features[detector.value] for name, detector in every_detector().items() if not features[detector.value].clusters_only}
-    pairs, calls, label = membership.shown(listed, traffic, pieces)
-    values = columns(Groups(traffic, calls, label, len(pairs)), list(shown.values()), missing)
-    return membership.own(traffic, pairs, {name: values[feature.name] for name, feature in shown.items()})
-
-
-def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
-    """Of each cluster: `all_traffic` of its core calls and those of its kindred, so that one campaign's other wordings are no alibi."""
-    calls = [np.unique(np.concatenate([clusters[k].calls for k in mine])) for mine in judge.kindred(clusters)]
-    mine = [part[np.isin(traffic.account[part], each.accounts)] for part, each in zip(calls, clusters, strict=True)]
-    label = np.repeat(np.arange(len(mine)), [len(part) for part in mine])
-    groups = Groups(traffic, np.concatenate(mine) if mine else np.zeros(0, np.int64), label, len(mine))
-    return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
-
-
 def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractContextManager[spark.OnCluster | None]:
     """Where a scan runs: None is here."""
     if name not in ENGINES:
@@ -335,41 +205,11 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
             log = gather([source], how, notice, Path(folder), (), lambda count: step("reading history", count), cluster, keep=False)
             if log is None:
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
-            seen = survey(with_facts(log.parts, every_fact(*FACTS), context), _missing(log), (), context)
+            seen = survey(with_facts(log.parts, every_fact(*FACTS), context), missing_in(log), (), context)
         kept.append(states.States(seen.organisations, seen.wordings))
-    history = merge([_exposure(each) for each in kept], [each.wordings for each in kept])
+    history = merge([exposure_of(each) for each in kept], [each.wordings for each in kept])
     organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
     return Reference(history, organisations, kept)
-
-
-def _exposure(kept: states.States) -> pa.Table:
-    return kept.organisations.select([name for name in kept.organisations.column_names if name == "unit" or name.startswith("calls_")])
-
-
-def _ranges(organisations: pa.Table) -> Mapping[str, Range]:
-    """5th and 95th percentile of every feature among organisations with enough calls."""
-    enough = organisations.filter(pa.compute.greater_equal(organisations["calls"], LEAST_CALLS))
-    ranges = {}
-    for feature in every_feature().values():
-        if feature.clusters_only or feature.name not in enough.column_names:
-            continue
-        known = enough[feature.name].drop_null().to_numpy()
-        if len(known) >= LEAST_CALLS:
-            low, high = np.percentile(known, [5, 95])
-            ranges[feature.name] = Range(round(float(low), 6), round(float(high), 6))
-    return ranges
-
-
-def _placebo(kept: states.States, reference: Reference) -> Placebo:
-    """The test of strangers on organisations dealt at random to today and before."""
-    if not reference.kept:
-        return NOT_RUN
-    everybody = [kept, *reference.kept]
-    # The placebo looks at wordings that several use again, and a long log's pairs are mostly of others.
-    common = maybe_common(*(each.wordings["wording"].to_numpy() for each in everybody))
-    both = merge([_exposure(each) for each in everybody], [each.wordings.filter(pa.array(some)) for each, some in zip(everybody, common, strict=True)])
-    now, before = kept.organisations.num_rows, len(reference.history.units)
-    return placebo(both.wording, both.pair_unit, both.units, now / (now + before), lambda today: shares(both.calls[today], both.calls[~today]))
 
 
 def marks(
