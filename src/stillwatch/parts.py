@@ -36,10 +36,11 @@ class Parts(Protocol):
         """Facts of the whole log that are worked out, by name."""
         ...
 
-    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on every part, the tables of one name put together. `reads`: columns of the marks that it needs.
 
-        `sums`: tables of (key, n) of which only the sum of n of each key counts; an engine may add them up before it puts them together.
+        `sums`: tables of (key, n) of which only the sum of n of each key counts; an engine may add them up before it puts them together. `ordered`: False where the order of
+        the calls does not matter, so that an engine need not see to it.
         """
         ...
 
@@ -66,7 +67,7 @@ class One:
         """Whose the accounts are."""
         return self.traffic.owners
 
-    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on the log."""
         return dict(work(replace(self.traffic, given=self.given)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from stillwatch.codes import Bools, Ints
 from stillwatch.engines import runs
-from stillwatch.engines.runs import BUCKETS, Run
+from stillwatch.engines.runs import BUCKETS, Readers, Run
 from stillwatch.linking.carriers import standing_in
 from stillwatch.owners import OWNED, Owners, owned, owners
 from stillwatch.parts import Work
@@ -199,8 +199,10 @@ class OnDisk:
 
     @cached_property
     def _owned(self) -> tuple[Owners, pa.Table]:
+        read = self._readers(OWNED)
+
         def one(number: int) -> dict[str, pa.Table]:
-            return owned(self._bucket(number, OWNED))
+            return owned(self._bucket(number, read))
 
         with ThreadPoolExecutor(WORKERS) as pool:
             parts = list(pool.map(one, range(BUCKETS)))
@@ -220,8 +222,9 @@ class OnDisk:
     def _guests(self) -> list[Run]:
         """The calls of organisations that stand in several buckets and are not at home there, in runs whose buckets are parts."""
         plan, made, held, size = self.plan, list[Run](), list[pa.Table](), 0
+        read = self._readers(MARKS.names)
         for number in range(BUCKETS) if len(plan.moved) else ():
-            marks = self._bucket(number, MARKS.names)
+            marks = self._bucket(number, read)
             held.append(marks.filter(pa.array(plan.leaving(marks["account"].to_numpy(), int(plan.part[number])))))
             size += held[-1].nbytes
             if number == BUCKETS - 1 or size >= GUESTS:
@@ -236,47 +239,45 @@ class OnDisk:
         folder.mkdir(exist_ok=True)
         return folder
 
-    def _bucket(self, number: int, columns: Sequence[str]) -> pa.Table:
-        """A bucket's calls, each once, in no order."""
-        wanted = sorted({*columns, *(("call", *TELLING) if len(self.repeats.calls) else ())}, key=MARKS.get_field_index)
-        schema = pa.schema([MARKS.field(name) for name in wanted])
-        marks = pa.Table.from_batches([batch for run in self.runs for batch in run.read([number], wanted)], schema)
-        return self.repeats.once(marks).select(list(columns))
+    def _readers(self, columns: Collection[str]) -> Readers:
+        """Of the columns, and of those by which repeated calls are told."""
+        return Readers(self.runs, sorted({*columns, *(("call", *TELLING) if len(self.repeats.calls) else ())}, key=MARKS.get_field_index))
 
-    def _part(self, number: int, columns: Sequence[str]) -> pa.Table:
+    def _bucket(self, number: int, read: Readers) -> pa.Table:
+        """A bucket's calls, each once, in no order."""
+        return self.repeats.once(read.bucket(number))
+
+    def _part(self, number: int, read: Readers, guests: Readers) -> pa.Table:
         """A part's calls, in no order."""
-        plan, guests = self.plan, self._guests
-        held = []
+        plan, held = self.plan, []
         for each in np.flatnonzero(plan.part == number).tolist():
-            marks = self._bucket(each, columns)
+            marks = self._bucket(each, read)
             leaving = plan.leaving(marks["account"].to_numpy(), number)
             held.append(marks.filter(pa.array(~leaving)) if leaving.any() else marks)
-        schema = pa.schema([MARKS.field(name) for name in columns])
-        held += [pa.Table.from_batches(run.read([number], columns), schema) for run in guests]
-        return pa.concat_tables(held).combine_chunks()
+        return pa.concat_tables([*held, guests.bucket(number)]).combine_chunks()
 
-    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on every part."""
-        columns = sorted({*reads, *ORDER}, key=MARKS.get_field_index)
-        whose = self.owners
+        whose, read = self.owners, self._readers({*reads, *ORDER} if ordered else {*reads, "account"})
+        guests = Readers(self._guests, read.columns)
 
         def one(number: int) -> Mapping[str, pa.Table]:
-            marks = in_order(self._part(number, columns))
+            marks = self._part(number, read, guests)
+            marks = in_order(marks) if ordered else marks
             return work(Traffic(marks, whose.among(np.unique(marks["account"].to_numpy())), self.given))
 
-        _ = self._guests
         with ThreadPoolExecutor(WORKERS) as pool:
             found = list(pool.map(one, range(self.plan.parts)))
         return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
 
     def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
         """All calls of some accounts, with no other wordings than those given."""
-        wanted = self.owners.accounts[accounts]
+        wanted, read = self.owners.accounts[accounts], self._readers(MARKS.names)
 
         def one(number: int) -> pa.Table:
             if not len(wanted):
                 return MARKS.empty_table()
-            marks = self._bucket(number, MARKS.names)
+            marks = self._bucket(number, read)
             account = marks["account"].to_numpy()
             at = np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)
             marks = marks.filter(pa.array(wanted[at] == account))

@@ -7,6 +7,7 @@ the marks. Runs are written once and never changed: a later scan adds its own be
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,17 +68,36 @@ class Run:
     present: frozenset[str]
     "Columns of the marks of which any value is known."
 
+    def opened(self, columns: Sequence[str]) -> pa.ipc.RecordBatchFileReader:
+        """A reader of some columns, one batch a bucket."""
+        options = pa.ipc.IpcReadOptions(included_fields=[MARKS.get_field_index(name) for name in columns], use_threads=False)
+        return pa.ipc.open_file(pa.memory_map(str(self.path.with_suffix(MARK_FILE))), options=options)
+
     def read(self, which: Sequence[int], columns: Sequence[str]) -> list[pa.RecordBatch]:
         """Some buckets, some columns."""
-        fields = [MARKS.get_field_index(name) for name in columns]
-        options = pa.ipc.IpcReadOptions(included_fields=fields, use_threads=False)
-        with pa.memory_map(str(self.path.with_suffix(MARK_FILE))) as source:
-            reader = pa.ipc.open_file(source, options=options)
-            return [reader.get_batch(number) for number in which if self.sizes[number]]
+        reader = self.opened(columns)
+        return [reader.get_batch(number) for number in which if self.sizes[number]]
 
     def calls(self) -> Ints:
         """The call hashes, ascending, as far as they are looked at: the file is mapped."""
         return np.memmap(self.path.with_suffix(CALL_FILE), np.int64, "r") if self.rows else np.zeros(0, np.int64)
+
+
+class Readers:
+    """Some columns of several runs, bucket by bucket: what a run's footer says is read once a thread, and not once a bucket."""
+
+    def __init__(self, several: Sequence[Run], columns: Sequence[str]) -> None:
+        """`columns`: in the order of the marks."""
+        self.columns = tuple(columns)
+        self.schema = pa.schema([MARKS.field(name) for name in columns])
+        self._runs, self._mine = tuple(several), threading.local()
+
+    def bucket(self, number: int) -> pa.Table:
+        """A bucket's calls in all runs."""
+        if not hasattr(self._mine, "readers"):
+            self._mine.readers = [run.opened(self.columns) for run in self._runs]
+        batches = [reader.get_batch(number) for run, reader in zip(self._runs, self._mine.readers, strict=True) if run.sizes[number]]
+        return pa.Table.from_batches(batches, self.schema)
 
 
 def write(path: Path, marks: pa.Table, home: Ints | None = None) -> Run:

@@ -18,8 +18,8 @@ _jit = njit(cache=True, nogil=True)
 MOST_SLOTS = 1 << 22
 "Slots of the table of one organisation; one with more occurrences is looked at in several turns, each over a share of the wordings."
 
-SCREEN_BITS = 20
-"Size of the screen before a lookup: one bit for each hash of a candidate, small enough for the processor's cache."
+SCREEN_BITS, MOST_SCREEN = 20, 24
+"Least and largest size of the screen before a lookup, one bit for each hash of a candidate: it must lie in the processor's cache."
 
 
 @_jit
@@ -91,25 +91,35 @@ def _screened(candidates: Any, bits: int) -> Any:
 
 
 @_jit
-def _standing(offsets: Any, values: Any, candidates: Any, screen: Any, bits: int) -> Any:
-    """(call, number of the candidate) of every occurrence of a candidate, in order of calls and of appearance. `candidates`: ascending."""
+def _tabled(candidates: Any, size: int) -> Any:
+    """Open addressing from a candidate's hash to its number; -1 where there is none."""
+    table = np.full(size, -1, np.int32)
+    mask = np.uint64(size - 1)
+    for i in range(len(candidates)):
+        at = (_scattered(candidates[i]) >> np.uint64(20)) & mask
+        while table[at] >= 0:
+            at = (at + np.uint64(1)) & mask
+        table[at] = i
+    return table
+
+
+@_jit
+def _standing(offsets: Any, values: Any, candidates: Any, table: Any, screen: Any, bits: int) -> Any:
+    """(call, number of the candidate) of every occurrence of a candidate, in order of calls and of appearance. `table`: their numbers by hash."""
     out_call, out_index, used = np.zeros(1024, np.int64), np.zeros(1024, np.int64), 0
+    mask = np.uint64(len(table) - 1)
     for call in range(len(offsets) - 1):
         for j in range(offsets[call], offsets[call + 1]):
             at = _scattered(values[j]) >> np.uint64(64 - bits)
             if (screen[at >> np.uint64(6)] >> (at & np.uint64(63))) & np.uint64(1) == 0:
                 continue
-            low, high = 0, len(candidates)
-            while low < high:
-                middle = (low + high) >> 1
-                if candidates[middle] < values[j]:
-                    low = middle + 1
-                else:
-                    high = middle
-            if low < len(candidates) and candidates[low] == values[j]:
+            at = (_scattered(values[j]) >> np.uint64(20)) & mask
+            while table[at] >= 0 and candidates[table[at]] != values[j]:
+                at = (at + np.uint64(1)) & mask
+            if table[at] >= 0:
                 if used == len(out_call):
                     out_call, out_index = _grown(out_call), _grown(out_index)
-                out_call[used], out_index[used] = call, low
+                out_call[used], out_index[used] = call, table[at]
                 used += 1
     return out_call[:used], out_index[:used]
 
@@ -142,5 +152,7 @@ def standing(traffic: Traffic, candidates: Ints) -> tuple[Ints, Ints]:
 
 def standing_in(offsets: Ints, values: Ints, candidates: Ints) -> tuple[Ints, Ints]:
     """The same of lists of wordings: call i has `values[offsets[i]:offsets[i + 1]]`."""
-    found: tuple[Ints, Ints] = _standing(offsets, values, candidates, _screened(candidates, SCREEN_BITS), SCREEN_BITS)
+    enough = len(candidates).bit_length()
+    bits = min(MOST_SCREEN, max(SCREEN_BITS, enough + 3))
+    found: tuple[Ints, Ints] = _standing(offsets, values, candidates, _tabled(candidates, 1 << (enough + 2)), _screened(candidates, bits), bits)
     return found

@@ -24,7 +24,7 @@ SIDE_BY_SIDE = 0.6
 MARKS_OF_CORE = 3
 "Wordings of a family that a call must carry to be core (half of a smaller family)."
 
-READS = ("call", "ts", "account", "prompt", "wordings")
+READS = ("account", "prompt", "wordings")
 "Columns of the marks that families are formed of."
 
 
@@ -156,10 +156,10 @@ def families(log: Parts, wordings: Ints, now: Ints) -> Families:
     """
     if not len(wordings):
         return Families([], Candidates(wordings, wordings, wordings), wordings, (wordings, wordings))
-    found = log.each(_Neighbours(wordings), READS, sums=("carried", "named", "beside"))
+    found = log.each(_Neighbours(wordings), READS, sums=("carried", "named", "beside"), ordered=False)
     label = _groups(found, len(wordings))
     candidates = Candidates(wordings, label, np.bincount(label).astype(np.int64))
-    users = log.each(_Users(candidates), READS)["users"]
+    users = log.each(_Users(candidates), READS, ordered=False)["users"]
     every = users["family"].to_numpy().astype(np.int64), np.searchsorted(log.owners.accounts, users["account"].to_numpy()).astype(np.int64)
     twice = np.asarray(users["twice"])
     (family, account), _ = distinct_rows(every[0][twice], every[1][twice])

@@ -131,7 +131,7 @@ class OnSpark:
     def _known(self) -> Broadcast[tuple[Owners, Mapping[str, Any]]]:
         return self.work.session.sparkContext.broadcast((self.owners, self.given))
 
-    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on every part."""
         columns = sorted({*reads, *ORDER}, key=MARKS.get_field_index)
         with told(self.work.session, f"looking at parts ({type(work).__name__.strip('_').lower()})"):
