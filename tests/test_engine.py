@@ -15,10 +15,11 @@ import pytest
 from conftest import Logs
 from stillwatch import examination, flow
 from stillwatch.earlier import RUNS
-from stillwatch.engines import disk, local, runs
+from stillwatch.engines import disk, local, runs, shelf
 from stillwatch.engines.disk import OnDisk
 from stillwatch.errors import UserError
 from stillwatch.facts import every_fact, rounds
+from stillwatch.linking.carriers import standing
 from stillwatch.parts import One
 from stillwatch.records import MARKS, Context, PaymentChange, Release
 from stillwatch.traffic import Traffic, from_rows
@@ -141,9 +142,9 @@ def _on_disk(folder: Path, marks: pa.Table, several: int) -> OnDisk:
     return OnDisk(tuple(made), folder, size=200)
 
 
-def test_every_organisation_lies_whole_in_one_part_and_every_call_in_one(tmp_path: Path) -> None:
+def test_every_organisation_lies_whole_in_one_part_and_every_call_in_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marks = from_rows(_calls()).marks
-    log, want = _on_disk(tmp_path, marks, 5), Traffic(disk.in_order(disk.once(marks)))
+    log, want = _on_disk(tmp_path, marks, 5), Traffic(shelf.in_order(disk.once(marks)))
     assert log.plan.parts > 5 and len(log.plan.moved)
     for name in ("accounts", "org", "org_known", "payment", "address", "unit", "unit_hash"):
         assert getattr(log.owners, name).tolist() == getattr(want.owners, name).tolist(), name
@@ -154,14 +155,34 @@ def test_every_organisation_lies_whole_in_one_part_and_every_call_in_one(tmp_pat
 
     found = log.each(look, ["call", "ts"])
     assert sorted(found["units"]["unit"].to_pylist()) == sorted(want.unit_hash.tolist()), "each unit in one part"
-    assert found["calls"].sort_by([(name, "ascending") for name in disk.ORDER]).equals(want.marks.select(["account", "ts", "call"]))
+    assert found["calls"].sort_by([(name, "ascending") for name in shelf.ORDER]).equals(want.marks.select(["account", "ts", "call"]))
     some = np.arange(0, len(want.accounts), 7)
     assert log.among(some).marks.cast(MARKS).equals(One(want).among(some).marks)
+    monkeypatch.setattr(shelf, "AT_HAND", 0)
+    first = log.among(some).marks
+    assert log.among(some[:2]).marks.num_rows < first.num_rows
+    assert first.cast(MARKS).equals(One(want).among(some).marks), "mapped from files, and still there after another request"
+
+
+def test_what_stands_by_some_wordings_is_what_the_whole_says_of_them(tmp_path: Path) -> None:
+    marks = from_rows(_calls()).marks
+    log, want = _on_disk(tmp_path, marks, 5), Traffic(shelf.in_order(disk.once(marks)))
+    few = np.arange(0, 500, 9, dtype=np.int64) * 8
+
+    def look(traffic: Traffic) -> dict[str, pa.Table]:
+        call, index = standing(traffic, few)
+        return {"found": pa.table({"account": traffic.accounts[traffic.account[call]], "prompt": traffic.prompts[call], "wording": few[index]})}
+
+    by = [(name, "ascending") for name in ("account", "prompt", "wording")]
+    narrowed = log.narrowed(few).each(look, ["account", "prompt", "wordings"], ordered=False)["found"].sort_by(by)
+    assert 0 < narrowed.num_rows < marks.num_rows * 4 and narrowed.equals(look(want)["found"].sort_by(by))
+    with pytest.raises(ValueError, match="left out"):
+        log.narrowed(few).each(look, ["ts"])
 
 
 def test_of_records_with_one_id_the_smallest_stays_in_any_order_and_packing(tmp_path: Path) -> None:
     marks = from_rows(_calls()).marks
-    want = disk.in_order(disk.once(marks))
+    want = shelf.in_order(disk.once(marks))
     assert want.num_rows == len(np.unique(marks["call"].to_numpy())) < marks.num_rows
     shuffled = marks.take(pa.array(np.random.default_rng(1).permutation(marks.num_rows)))
     for number, several in enumerate((1, 4, 9)):

@@ -23,17 +23,12 @@ Work = Callable[[Traffic], Mapping[str, pa.Table]]
 "Tables that one part of a log gives, by name. Rows only, so that those of all parts can be put together in any order."
 
 
-class Parts(Protocol):
-    """A log in parts."""
+class Passes(Protocol):
+    """What can be looked at part by part."""
 
     @property
     def owners(self) -> Owners:
         """Whose the accounts are, over the whole log."""
-        ...
-
-    @property
-    def given(self) -> Mapping[str, Any]:
-        """Facts of the whole log that are worked out, by name."""
         ...
 
     def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
@@ -42,6 +37,19 @@ class Parts(Protocol):
         `sums`: tables of (key, n) of which only the sum of n of each key counts; an engine may add them up before it puts them together. `ordered`: False where the order of
         the calls does not matter, so that an engine need not see to it.
         """
+        ...
+
+
+class Parts(Passes, Protocol):
+    """A log in parts."""
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """Facts of the whole log that are worked out, by name."""
+        ...
+
+    def narrowed(self, wordings: Ints) -> Passes:
+        """The same log for looks that read account, prompt and wordings, in any order, and at no other wordings than these (ascending): the rest may be left out."""
         ...
 
     def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
@@ -70,6 +78,10 @@ class One:
     def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on the log."""
         return dict(work(replace(self.traffic, given=self.given)))
+
+    def narrowed(self, wordings: Ints) -> One:
+        """The same log."""
+        return self
 
     def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
         """All calls of some accounts, with all their wordings."""

@@ -177,8 +177,8 @@ def test_a_messy_log_with_workers_that_die_gives_the_same_and_no_secret_is_writt
     each = OnSpark.each
     monkeypatch.setattr(sources, "Taking", partial(DyingTaking, marker=str(tmp_path / "died while reading")))
 
-    def dying(log: OnSpark, work: Work, reads: Sequence[str], sums: Sequence[str] = ()) -> dict[str, pa.Table]:
-        return each(log, DyingWork(work, str(tmp_path / f"died {type(work).__name__}")), reads, sums)
+    def dying(log: OnSpark, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
+        return each(log, DyingWork(work, str(tmp_path / f"died {type(work).__name__}")), reads, sums, ordered)
 
     monkeypatch.setattr(OnSpark, "each", dying)
     monkeypatch.setattr(works.Folder, "delete", lambda self, url=None: None)

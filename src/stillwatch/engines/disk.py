@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from stillwatch.codes import Bools, Ints
-from stillwatch.engines import runs
+from stillwatch.engines import runs, shelf
+from stillwatch.engines.narrow import COLUMNS, Narrow, put_by, with_wordings
 from stillwatch.engines.runs import BUCKETS, Readers, Run
-from stillwatch.linking.carriers import standing_in
+from stillwatch.engines.shelf import ORDER, in_order
 from stillwatch.owners import OWNED, Owners, owned, owners
 from stillwatch.parts import Work
 from stillwatch.records import MARKS
 from stillwatch.traffic import Traffic
+
+T = TypeVar("T")
 
 CALLS = 300_000
 "Calls of a part, about: small buckets are read together."
@@ -28,64 +32,14 @@ CALLS = 300_000
 WORKERS = 2
 "Parts that are looked at side by side."
 
-SMALL = frozenset({
-    "turns", "tools", "images", "max_tokens", "n", "status", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "prompt_tokens", "response_tokens",
-    "asked", "delivered", "capability", "script",
-})  # fmt: skip
-"Columns of counts and codes."
-
 AWAY = "away"
-"Folder in the scratch folder of the calls that are away from home."
+"Folder in the scratch folder of the calls that are away from home, and of what is left of a log."
 
 GUESTS = 256 * 2**20
 "Bytes of calls away from home that are written together."
 
-ORDER = ("account", "ts", "call")
 TELLING = ("ts", "account", "prompt", "org")
 "Of records with one call id, the one stays whose values of these are the smallest."
-
-
-def _order(account: Ints, ts: Ints, call: Ints) -> Ints:
-    order = np.argsort(account, kind="stable")
-    account, ts, call = account[order], ts[order], call[order]
-    after = (account[1:] > account[:-1]) | (ts[1:] > ts[:-1]) | ((ts[1:] == ts[:-1]) & (call[1:] >= call[:-1]))
-    return order if after.all() else order[np.lexsort((call, ts, account))]
-
-
-def in_order(marks: pa.Table) -> pa.Table:
-    """Marks in canonical order. Runs are in order already, and mostly follow one another in time."""
-    order = _order(*(marks[name].to_numpy() for name in ORDER))
-    return marks.take(pa.array(order)) if (order[1:] != order[:-1] + 1).any() else marks
-
-
-def joined(tables: list[pa.Table]) -> pa.Table:
-    """Many tables of marks as one in canonical order, column by column, so that no more than one column lies there twice. Empties the list."""
-    columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in tables[0].column_names}
-    tables.clear()
-    order = pa.array(_order(*(pa.chunked_array(columns[name]).to_numpy() for name in ORDER)))
-    return pa.table({name: _narrow(name, columns.pop(name), order) for name in list(columns)})
-
-
-def _narrow(name: str, chunks: list[pa.Array], order: pa.Array) -> pa.Array:
-    """A column in order. One that nobody knows, or that counts something small, takes less room than its type would."""
-    if all(chunk.null_count == len(chunk) for chunk in chunks):
-        return pa.nulls(len(order), MARKS.field(name).type)
-    joined = pa.concat_arrays(chunks).take(order)
-    largest = pc.max(joined).as_py() if name in SMALL else None
-    return joined.cast(pa.int32()) if largest is not None and largest < 2**31 else joined
-
-
-def with_wordings(marks: pa.Table, wordings: Ints) -> pa.Table:
-    """The marks without any other wordings than these (ascending)."""
-    column = marks["wordings"].combine_chunks()
-    array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    values = array.flatten().to_numpy()
-    call, index = standing_in(offsets, values, wordings)
-    limits = np.concatenate([[0], np.cumsum(np.bincount(call, minlength=len(lengths)))]).astype(np.int32)
-    kept = pa.ListArray.from_arrays(pa.array(limits), pa.array(wordings[index]), mask=pa.array(np.asarray(array.is_null())))
-    return marks.set_column(marks.column_names.index("wordings"), MARKS.field("wordings"), kept)
 
 
 @dataclass(frozen=True)
@@ -258,34 +212,47 @@ class OnDisk:
 
     def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on every part."""
-        whose, read = self.owners, self._readers({*reads, *ORDER} if ordered else {*reads, "account"})
-        guests = Readers(self._guests, read.columns)
+        whose = self.owners
 
-        def one(number: int) -> Mapping[str, pa.Table]:
-            marks = self._part(number, read, guests)
+        def one(marks: pa.Table, number: int) -> Mapping[str, pa.Table]:
             marks = in_order(marks) if ordered else marks
             return work(Traffic(marks, whose.among(np.unique(marks["account"].to_numpy())), self.given))
 
-        with ThreadPoolExecutor(WORKERS) as pool:
-            found = list(pool.map(one, range(self.plan.parts)))
+        found = self._parts(one, {*reads, *ORDER} if ordered else {*reads, "account"})
         return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
+
+    def _parts(self, what: Callable[[pa.Table, int], T], columns: Collection[str]) -> list[T]:
+        """Something done with some columns of every part and its number."""
+        read = self._readers(columns)
+        guests = Readers(self._guests, read.columns)
+        with ThreadPoolExecutor(WORKERS) as pool:
+            return list(pool.map(lambda number: what(self._part(number, read, guests), number), range(self.plan.parts)))
+
+    def narrowed(self, wordings: Ints) -> Narrow:
+        """What stands by some wordings, put by."""
+        folder = self._away()
+        files = self._parts(lambda marks, number: put_by(folder / f"narrow {number:06d}", marks, wordings), COLUMNS)
+        return Narrow(tuple(files), self.owners, self.given, WORKERS)
 
     def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
         """All calls of some accounts, with no other wordings than those given."""
+        if not len(accounts):
+            return Traffic(MARKS.empty_table(), self.owners, self.given)
         wanted, read = self.owners.accounts[accounts], self._readers(MARKS.names)
 
         def one(number: int) -> pa.Table:
-            if not len(wanted):
-                return MARKS.empty_table()
             marks = self._bucket(number, read)
             account = marks["account"].to_numpy()
             at = np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)
             marks = marks.filter(pa.array(wanted[at] == account))
             return marks if wordings is None else with_wordings(marks, wordings)
 
+        # A folder of its own: what an earlier request was given may still be looked at.
+        folder = Path(tempfile.mkdtemp(dir=self._away()))
+
         with ThreadPoolExecutor(WORKERS) as pool:
-            held = list(pool.map(one, range(BUCKETS)))
-        return Traffic(joined(held), self.owners, self.given)
+            files = list(pool.map(lambda number: shelf.put(folder / f"{number:06d}", one(number)), range(BUCKETS)))
+        return Traffic(shelf.together(files), self.owners, self.given)
 
     def knowing(self, given: Mapping[str, Any]) -> OnDisk:
         """The same log, with these facts besides."""

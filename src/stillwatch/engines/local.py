@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.engines import runs
-from stillwatch.engines.disk import OnDisk, in_order, once
+from stillwatch.engines.disk import OnDisk, once
 from stillwatch.engines.runs import Run
+from stillwatch.engines.shelf import in_order
 from stillwatch.parts import One, Parts
 from stillwatch.records import MARKS
 from stillwatch.traffic import Ints, Traffic

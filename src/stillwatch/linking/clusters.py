@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import networkit as nk
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, triu
 
 from stillwatch.evidence.strangers import LEAST_SHOWN, most_shown
 from stillwatch.linking.families import LEAST_UNITS, Families, Family, core, families
 from stillwatch.linking.history import History
 from stillwatch.linking.members import NOBODY, Members, Told
+from stillwatch.linking.overlap import overlapping
 from stillwatch.linking.ties import replay
 from stillwatch.linking.used import Used
 from stillwatch.parts import Parts
@@ -63,15 +63,8 @@ class Linked:
 
 def communities(keys: list[Ints], accounts: int) -> list[list[int]]:
     """Groups of keys whose account sets overlap; each key in exactly one group, groups by their smallest key."""
-    rows = np.repeat(np.arange(len(keys)), [len(key) for key in keys])
-    matrix = csr_matrix((np.ones(len(rows)), (rows, np.concatenate(keys))), shape=(len(keys), accounts))
-    common = triu(matrix @ matrix.T, k=1).tocoo()
-    sizes = np.asarray(matrix.sum(axis=1)).ravel()
-    jaccard = common.data / (sizes[common.row] + sizes[common.col] - common.data)
-    strong = jaccard >= IN_COMMON
-    row, col, weight = common.row[strong], common.col[strong], jaccard[strong]
-    order = np.lexsort((col, row))
-    graph = nk.GraphFromCoo((weight[order], (row[order], col[order])), n=len(keys), weighted=True)
+    row, col, weight = overlapping(keys, accounts, IN_COMMON)
+    graph = nk.GraphFromCoo((weight, (row, col)), n=len(keys), weighted=True)
     threads = nk.getMaxNumberOfThreads()
     nk.setNumberOfThreads(1)
     nk.setSeed(1, False)

@@ -73,26 +73,41 @@ class Families:
 
 
 @dataclass(frozen=True)
-class _Neighbours:
-    """Of one part: accounts that carry each candidate, organisations by name that use it again, and accounts in which two stand side by side."""
+class _Carried:
+    """Of one part: accounts that carry each candidate, and organisations by name that use it again."""
 
     wordings: Ints
 
     def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
         call, index = standing(traffic, self.wordings)
-        count, owner = len(self.wordings), traffic.account[call]
-        (carried, _), _ = distinct_rows(index, owner)
-        beside = call[1:] == call[:-1]
-        left, right = index[:-1][beside], index[1:][beside]
-        (pair, _), _ = distinct_rows(np.minimum(left, right) * np.int64(count) + np.maximum(left, right), owner[1:][beside])
-        pairs, together = np.unique(pair, return_counts=True)
+        count = len(self.wordings)
+        (carried, _), _ = distinct_rows(index, traffic.account[call])
         org = np.unique(traffic.org, return_inverse=True)[1].astype(np.int64)
         words, _ = again(_only(traffic, call, self.wordings[index]), org, int(org.max(initial=-1)) + 1)
         return {
             "carried": _counted(np.bincount(carried, minlength=count)),
             "named": _counted(np.bincount(np.searchsorted(self.wordings, words), minlength=count)),
-            "beside": pa.table({"key": pairs, "n": together}),
         }
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """Of one part: accounts in which two candidates stand side by side, of those that so few or so many accounts carry that they might in most."""
+
+    wordings: Ints
+    carriers: Ints
+    "Accounts that carry each candidate."
+
+    def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
+        call, index = standing(traffic, self.wordings)
+        count, owner = len(self.wordings), traffic.account[call]
+        left, right = index[:-1], index[1:]
+        fewer, more = np.minimum(self.carriers[left], self.carriers[right]), np.maximum(self.carriers[left], self.carriers[right])
+        beside = (call[1:] == call[:-1]) & (left != right) & (fewer >= SIDE_BY_SIDE * more)
+        left, right = left[beside], right[beside]
+        (pair, _), _ = distinct_rows(np.minimum(left, right) * np.int64(count) + np.maximum(left, right), owner[1:][beside])
+        pairs, together = np.unique(pair, return_counts=True)
+        return {"beside": pa.table({"key": pairs, "n": together})}
 
 
 def _only(traffic: Traffic, call: Ints, wording: Ints) -> Any:
@@ -118,13 +133,13 @@ def _sum(table: pa.Table, size: int) -> Ints:
     return np.bincount(table["key"].to_numpy(), weights=table["n"].to_numpy(), minlength=size).astype(np.int64)
 
 
-def _groups(found: dict[str, pa.Table], count: int) -> Ints:
+def _groups(beside: pa.Table, carriers: Ints) -> Ints:
     """Group label of each candidate: neighbours within a call, joined where they stand together in most accounts."""
-    carriers = _sum(found["carried"], count)
-    edges, code = np.unique(found["beside"]["key"].to_numpy(), return_inverse=True)
-    weight = np.bincount(code, weights=found["beside"]["n"].to_numpy(), minlength=len(edges))
+    count = len(carriers)
+    edges, code = np.unique(beside["key"].to_numpy(), return_inverse=True)
+    weight = np.bincount(code, weights=beside["n"].to_numpy(), minlength=len(edges))
     low, high = edges // count, edges % count
-    strong = (low != high) & (weight >= SIDE_BY_SIDE * np.maximum(carriers[low], carriers[high]))
+    strong = weight >= SIDE_BY_SIDE * np.maximum(carriers[low], carriers[high])
     return merged(count, low[strong], high[strong])
 
 
@@ -152,14 +167,16 @@ class _Users:
 def families(log: Parts, wordings: Ints, now: Ints) -> Families:
     """All families of a log.
 
-    `wordings`: those that at least LEAST_UNITS units use again, ascending, and how many units do. Two passes over the log.
+    `wordings`: those that at least LEAST_UNITS units use again, ascending, and how many units do. One pass over the log, and three over what stands by these wordings.
     """
     if not len(wordings):
         return Families([], Candidates(wordings, wordings, wordings), wordings, (wordings, wordings))
-    found = log.each(_Neighbours(wordings), READS, sums=("carried", "named", "beside"), ordered=False)
-    label = _groups(found, len(wordings))
+    few = log.narrowed(wordings)
+    found = few.each(_Carried(wordings), READS, sums=("carried", "named"), ordered=False)
+    carriers = _sum(found["carried"], len(wordings))
+    label = _groups(few.each(_Neighbours(wordings, carriers), READS, sums=("beside",), ordered=False)["beside"], carriers)
     candidates = Candidates(wordings, label, np.bincount(label).astype(np.int64))
-    users = log.each(_Users(candidates), READS, ordered=False)["users"]
+    users = few.each(_Users(candidates), READS, ordered=False)["users"]
     every = users["family"].to_numpy().astype(np.int64), np.searchsorted(log.owners.accounts, users["account"].to_numpy()).astype(np.int64)
     twice = np.asarray(users["twice"])
     (family, account), _ = distinct_rows(every[0][twice], every[1][twice])

@@ -24,7 +24,8 @@ import pyarrow as pa
 
 from stillwatch.codes import Ints
 from stillwatch.engines import disk
-from stillwatch.engines.disk import ORDER, in_order, joined, with_wordings
+from stillwatch.engines.narrow import with_wordings
+from stillwatch.engines.shelf import ORDER, in_order, joined
 from stillwatch.engines.spark import packing
 from stillwatch.engines.spark.intake import schema
 from stillwatch.engines.spark.session import told
@@ -146,6 +147,10 @@ class OnSpark:
             tables = self.work.fetched(found.where("share < 0").unionAll(several))
             self.work.delete(where)
             return tables
+
+    def narrowed(self, wordings: Ints) -> OnSpark:
+        """The same log."""
+        return self
 
     def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
         """All calls of some accounts, with no other wordings than those given."""
