@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,10 @@ from stillwatch.engines import disk, local, runs, shelf
 from stillwatch.engines.disk import OnDisk
 from stillwatch.errors import UserError
 from stillwatch.facts import every_fact, rounds
-from stillwatch.linking.carriers import standing
-from stillwatch.parts import One
+from stillwatch.parts import Besides, One
 from stillwatch.records import MARKS, Context, PaymentChange, Release
-from stillwatch.traffic import Traffic, from_rows
+from stillwatch.standing import FEW, numbers, standing
+from stillwatch.traffic import Ints, Traffic, from_rows
 
 RESULTS = ("campaigns.jsonl", "rejected.jsonl")
 
@@ -161,6 +163,11 @@ def test_every_organisation_lies_whole_in_one_part_and_every_call_in_one(tmp_pat
     monkeypatch.setattr(shelf, "AT_HAND", 0)
     first = log.among(some).marks
     assert log.among(some[:2]).marks.num_rows < first.num_rows
+    besides = Besides(want.accounts[np.arange(1, len(want.accounts), 5)], np.arange(0, 500, 3, dtype=np.int64) * 8)
+    both, alone = log.among(some, None, besides).marks, One(want).among(some, None, besides)
+    said = [bool(set(words) & set(besides.wordings.tolist())) for words in want.marks["wordings"].to_pylist()]
+    wanted = np.isin(want.account, some) | (np.isin(want.account, np.arange(1, len(want.accounts), 5)) & np.array(said))
+    assert first.num_rows < both.num_rows and both.cast(MARKS).equals(alone.marks) and alone.marks.equals(want.marks.filter(pa.array(wanted)))
     assert first.cast(MARKS).equals(One(want).among(some).marks), "mapped from files, and still there after another request"
 
 
@@ -169,13 +176,15 @@ def test_what_stands_by_some_wordings_is_what_the_whole_says_of_them(tmp_path: P
     log, want = _on_disk(tmp_path, marks, 5), Traffic(shelf.in_order(disk.once(marks)))
     few = np.arange(0, 500, 9, dtype=np.int64) * 8
 
-    def look(traffic: Traffic) -> dict[str, pa.Table]:
-        call, index = standing(traffic, few)
+    def look(traffic: Traffic, found: Callable[[Traffic], tuple[Ints, Ints]] = numbers) -> dict[str, pa.Table]:
+        call, index = found(traffic)
         return {"found": pa.table({"account": traffic.accounts[traffic.account[call]], "prompt": traffic.prompts[call], "wording": few[index]})}
 
     by = [(name, "ascending") for name in ("account", "prompt", "wording")]
-    narrowed = log.narrowed(few).each(look, ["account", "prompt", "wordings"], ordered=False)["found"].sort_by(by)
-    assert 0 < narrowed.num_rows < marks.num_rows * 4 and narrowed.equals(look(want)["found"].sort_by(by))
+    whole = look(want, partial(standing, candidates=few))["found"].sort_by(by)
+    assert 0 < whole.num_rows < want.calls
+    for several in (log, One(want)):
+        assert several.narrowed(few).each(look, FEW, ordered=False)["found"].sort_by(by).equals(whole)
     with pytest.raises(ValueError, match="left out"):
         log.narrowed(few).each(look, ["ts"])
 

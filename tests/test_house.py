@@ -16,9 +16,9 @@ ROOT = Path(stillwatch.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
 STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
-LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "parts"}
+LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "standing", "parts"}
 WORDS = {"records", "errors"}
-PURE = {"records", "alerts", "codes", "owners", "traffic", "facts", "parts", "survey", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
+PURE = {"records", "alerts", "codes", "owners", "traffic", "facts", "standing", "parts", "survey", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
 
 MAY: dict[str, set[str]] = {
     "records": set(),
@@ -29,7 +29,8 @@ MAY: dict[str, set[str]] = {
     "owners": WORDS | {"codes"},
     "traffic": WORDS | {"codes", "owners"},
     "facts": WORDS | {"codes", "traffic"},
-    "parts": WORDS | {"codes", "owners", "traffic", "facts"},
+    "standing": WORDS | {"traffic"},
+    "parts": WORDS | {"codes", "owners", "traffic", "facts", "standing"},
     "survey": {"features", "linking", *LOW, *WORDS},
     "sketch": WORDS,
     "evidence": WORDS,

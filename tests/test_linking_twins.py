@@ -10,11 +10,12 @@ import pytest
 
 from stillwatch.features.slots import AGAIN_UNITS
 from stillwatch.linking import carriers, used
-from stillwatch.linking.carriers import again, reused, standing
+from stillwatch.linking.carriers import again, reused
 from stillwatch.linking.clusters import Facts
 from stillwatch.linking.families import LEAST_UNITS, Family
 from stillwatch.linking.history import ALPHABETS, NOTHING, History, exposures
 from stillwatch.linking.members import KIN, MOST_KIN, NOBODY, Members, _least
+from stillwatch.standing import standing
 from stillwatch.traffic import Ints, Traffic, from_rows
 
 

@@ -13,14 +13,39 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.codes import Ints
+from stillwatch.codes import Bools, Ints
 from stillwatch.facts import rounds
 from stillwatch.owners import Owners
 from stillwatch.records import Context
+from stillwatch.standing import few, said
 from stillwatch.traffic import Fact, Traffic
 
 Work = Callable[[Traffic], Mapping[str, pa.Table]]
 "Tables that one part of a log gives, by name. Rows only, so that those of all parts can be put together in any order."
+
+
+@dataclass(frozen=True)
+class Besides:
+    """Calls of some accounts by what they say."""
+
+    accounts: Ints
+    "Keyed hashes, ascending."
+    wordings: Ints
+    "Ascending: calls with one of these."
+
+    def standing(self, marks: pa.Table) -> Bools:
+        """Of each call, whether it is one of them."""
+        calls = np.flatnonzero(made_by(marks["account"].to_numpy(), self.accounts))
+        out = np.zeros(marks.num_rows, np.bool_)
+        out[calls[said(marks["wordings"].take(pa.array(calls)), self.wordings)]] = True
+        return out
+
+
+def made_by(account: Ints, wanted: Ints) -> Bools:
+    """Of each call, whether its account is among some (both keyed hashes, those ascending)."""
+    if not len(wanted):
+        return np.zeros(len(account), np.bool_)
+    return np.asarray(wanted[np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)] == account)
 
 
 class Passes(Protocol):
@@ -49,11 +74,12 @@ class Parts(Passes, Protocol):
         ...
 
     def narrowed(self, wordings: Ints) -> Passes:
-        """The same log for looks that read account, prompt and wordings, in any order, and at no other wordings than these (ascending): the rest may be left out."""
+        """What stands by some wordings (ascending), for looks that read `carriers.FEW` in any order: the calls that have any, with the numbers of these for wordings."""
         ...
 
-    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
-        """All calls of some accounts (codes, ascending), as one piece of the log. Wordings other than those given (ascending) may be left out."""
+    def among(self, accounts: Ints, wordings: Ints | None = None, besides: Besides | None = None) -> Traffic:
+        """All calls of some accounts (codes, ascending), as one piece of the log. Wordings other than those given (ascending) may be left out, and of other accounts' calls
+        everything but what stands `besides`."""
         ...
 
     def knowing(self, given: Mapping[str, Any]) -> Parts:
@@ -80,14 +106,17 @@ class One:
         return dict(work(replace(self.traffic, given=self.given)))
 
     def narrowed(self, wordings: Ints) -> One:
-        """The same log."""
-        return self
+        """What stands by some wordings, by their numbers."""
+        return One(Traffic(few(self.traffic.marks, wordings), self.owners, self.given), self.given)
 
-    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
-        """All calls of some accounts, with all their wordings."""
+    def among(self, accounts: Ints, wordings: Ints | None = None, besides: Besides | None = None) -> Traffic:
+        """All calls of some accounts, with all their wordings, and what stands besides."""
         wanted = np.zeros(len(self.owners.accounts), np.bool_)
         wanted[accounts] = True
-        return Traffic(self.traffic.marks.filter(pa.array(wanted[self.traffic.account])), self.owners, self.given)
+        keep = wanted[self.traffic.account]
+        if besides is not None:
+            keep |= besides.standing(self.traffic.marks)
+        return Traffic(self.traffic.marks.filter(pa.array(keep)), self.owners, self.given)
 
     def knowing(self, given: Mapping[str, Any]) -> One:
         """The same log, with these facts besides."""

@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 
 from stillwatch.codes import Bools, Ints
 from stillwatch.engines import runs, shelf
-from stillwatch.engines.narrow import COLUMNS, Narrow, put_by, with_wordings
+from stillwatch.engines.narrow import Narrow, put_by
 from stillwatch.engines.runs import BUCKETS, Readers, Run
 from stillwatch.engines.shelf import ORDER, in_order
 from stillwatch.owners import OWNED, Owners, owned, owners
-from stillwatch.parts import Work
+from stillwatch.parts import Besides, Work, made_by
 from stillwatch.records import MARKS
+from stillwatch.standing import FEW, with_wordings
 from stillwatch.traffic import Traffic
 
 T = TypeVar("T")
@@ -229,22 +230,23 @@ class OnDisk:
             return list(pool.map(lambda number: what(self._part(number, read, guests), number), range(self.plan.parts)))
 
     def narrowed(self, wordings: Ints) -> Narrow:
-        """What stands by some wordings, put by."""
+        """What stands by some wordings, by their numbers, put by."""
         folder = self._away()
-        files = self._parts(lambda marks, number: put_by(folder / f"narrow {number:06d}", marks, wordings), COLUMNS)
+        files = self._parts(lambda marks, number: put_by(folder / f"narrow {number:06d}", marks, wordings), FEW)
         return Narrow(tuple(files), self.owners, self.given, WORKERS)
 
-    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
-        """All calls of some accounts, with no other wordings than those given."""
+    def among(self, accounts: Ints, wordings: Ints | None = None, besides: Besides | None = None) -> Traffic:
+        """All calls of some accounts and what stands besides, with no other wordings than those given."""
         if not len(accounts):
             return Traffic(MARKS.empty_table(), self.owners, self.given)
         wanted, read = self.owners.accounts[accounts], self._readers(MARKS.names)
 
         def one(number: int) -> pa.Table:
             marks = self._bucket(number, read)
-            account = marks["account"].to_numpy()
-            at = np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)
-            marks = marks.filter(pa.array(wanted[at] == account))
+            keep = made_by(marks["account"].to_numpy(), wanted)
+            if besides is not None:
+                keep |= besides.standing(marks)
+            marks = marks.filter(pa.array(keep))
             return marks if wordings is None else with_wordings(marks, wordings)
 
         # A folder of its own: what an earlier request was given may still be looked at.

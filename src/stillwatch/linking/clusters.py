@@ -21,7 +21,7 @@ from stillwatch.linking.members import NOBODY, Members, Told
 from stillwatch.linking.overlap import overlapping
 from stillwatch.linking.ties import replay
 from stillwatch.linking.used import Used
-from stillwatch.parts import Parts
+from stillwatch.parts import Besides, Parts
 from stillwatch.records import Cluster
 from stillwatch.traffic import Ints, Owners, Traffic, merged, strangers
 
@@ -212,10 +212,12 @@ def link(log: Parts, used: Used, links: replay.Links, history: History, shares: 
 
 
 def suspects(log: Parts, linked: Linked, clusters: Sequence[Cluster]) -> Traffic:
-    """All calls of the members of some clusters, and of whoever else carries what those are told by."""
+    """All calls of the members of some clusters; of whoever else carries what those are told by, the calls that might."""
     nobody = np.zeros(0, np.int64)
-    families = np.unique(np.concatenate([nobody, *(each.own for each in clusters)]))
-    return log.among(np.unique(np.concatenate([linked.made.carrying(families), *(each.accounts for each in clusters)])), linked.shared)
+    own, kin = (np.unique(np.concatenate([nobody, *several])) for several in ([each.own for each in clusters], [each.kin for each in clusters]))
+    members = np.unique(np.concatenate([nobody, *(each.accounts for each in clusters)]))
+    others = np.setdiff1d(linked.made.carrying(own), members)
+    return log.among(members, linked.shared, Besides(log.owners.accounts[others], linked.made.said(np.union1d(own, kin))))
 
 
 class Placed:

@@ -6,13 +6,13 @@ Formed blind to history, from this log's occurrences alone. Accounts, and the or
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.linking.carriers import again, standing
+from stillwatch.linking.carriers import again
 from stillwatch.parts import Parts
+from stillwatch.standing import FEW, numbers, standing
 from stillwatch.traffic import Ints, Traffic, distinct_rows, merged
 
 LEAST_UNITS = 4
@@ -23,9 +23,6 @@ SIDE_BY_SIDE = 0.6
 
 MARKS_OF_CORE = 3
 "Wordings of a family that a call must carry to be core (half of a smaller family)."
-
-READS = ("account", "prompt", "wordings")
-"Columns of the marks that families are formed of."
 
 
 @dataclass(frozen=True)
@@ -71,22 +68,27 @@ class Families:
         """Accounts with a core call of one of some families."""
         return np.unique(self.carriers[1][np.isin(self.carriers[0], families)])
 
+    def said(self, families: Ints) -> Ints:
+        """The wordings of some families, ascending."""
+        return self.candidates.wordings[np.isin(self.place[self.candidates.label], families)]
+
 
 @dataclass(frozen=True)
 class _Carried:
     """Of one part: accounts that carry each candidate, and organisations by name that use it again."""
 
-    wordings: Ints
+    candidates: int
+    "How many there are."
 
     def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
-        call, index = standing(traffic, self.wordings)
-        count = len(self.wordings)
+        call, index = numbers(traffic)
+        count = self.candidates
         (carried, _), _ = distinct_rows(index, traffic.account[call])
         org = np.unique(traffic.org, return_inverse=True)[1].astype(np.int64)
-        words, _ = again(_only(traffic, call, self.wordings[index]), org, int(org.max(initial=-1)) + 1)
+        words, _ = again(traffic, org, int(org.max(initial=-1)) + 1)
         return {
             "carried": _counted(np.bincount(carried, minlength=count)),
-            "named": _counted(np.bincount(np.searchsorted(self.wordings, words), minlength=count)),
+            "named": _counted(np.bincount(words, minlength=count)),
         }
 
 
@@ -94,13 +96,12 @@ class _Carried:
 class _Neighbours:
     """Of one part: accounts in which two candidates stand side by side, of those that so few or so many accounts carry that they might in most."""
 
-    wordings: Ints
     carriers: Ints
     "Accounts that carry each candidate."
 
     def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
-        call, index = standing(traffic, self.wordings)
-        count, owner = len(self.wordings), traffic.account[call]
+        call, index = numbers(traffic)
+        count, owner = len(self.carriers), traffic.account[call]
         left, right = index[:-1], index[1:]
         fewer, more = np.minimum(self.carriers[left], self.carriers[right]), np.maximum(self.carriers[left], self.carriers[right])
         beside = (call[1:] == call[:-1]) & (left != right) & (fewer >= SIDE_BY_SIDE * more)
@@ -108,20 +109,6 @@ class _Neighbours:
         (pair, _), _ = distinct_rows(np.minimum(left, right) * np.int64(count) + np.maximum(left, right), owner[1:][beside])
         pairs, together = np.unique(pair, return_counts=True)
         return {"beside": pa.table({"key": pairs, "n": together})}
-
-
-def _only(traffic: Traffic, call: Ints, wording: Ints) -> Any:
-    """The calls with these of their wordings alone."""
-    return _Narrowed(traffic.account, traffic.prompts, (np.searchsorted(call, np.arange(traffic.calls + 1)).astype(np.int64), wording))
-
-
-@dataclass(frozen=True)
-class _Narrowed:
-    """What `again` looks at, for some of a log's wordings."""
-
-    account: Ints
-    prompts: Ints
-    wordings: tuple[Ints, Ints]
 
 
 def _counted(counts: Ints) -> pa.Table:
@@ -145,7 +132,10 @@ def _groups(beside: pa.Table, carriers: Ints) -> Ints:
 
 def core(traffic: Traffic, candidates: Candidates) -> tuple[Ints, Ints]:
     """(family, call) of every core call, in order: calls with enough of a family's wordings."""
-    call, index = standing(traffic, candidates.wordings)
+    return _core(*standing(traffic, candidates.wordings), candidates)
+
+
+def _core(call: Ints, index: Ints, candidates: Candidates) -> tuple[Ints, Ints]:
     (family, call), marks = distinct_rows(candidates.label[index], call)
     enough = marks >= np.minimum(MARKS_OF_CORE, (candidates.sizes[family] + 1) // 2)
     return family[enough], call[enough]
@@ -158,7 +148,7 @@ class _Users:
     candidates: Candidates
 
     def __call__(self, traffic: Traffic) -> dict[str, pa.Table]:
-        family, call = core(traffic, self.candidates)
+        family, call = _core(*numbers(traffic), self.candidates)
         (family, account, _), _ = distinct_rows(family, traffic.account[call], traffic.prompt[call])
         (family, account), prompts = distinct_rows(family, account)
         return {"users": pa.table({"family": family.astype(np.int32), "account": traffic.accounts[account], "twice": prompts >= 2})}
@@ -172,11 +162,11 @@ def families(log: Parts, wordings: Ints, now: Ints) -> Families:
     if not len(wordings):
         return Families([], Candidates(wordings, wordings, wordings), wordings, (wordings, wordings))
     few = log.narrowed(wordings)
-    found = few.each(_Carried(wordings), READS, sums=("carried", "named"), ordered=False)
+    found = few.each(_Carried(len(wordings)), FEW, sums=("carried", "named"), ordered=False)
     carriers = _sum(found["carried"], len(wordings))
-    label = _groups(few.each(_Neighbours(wordings, carriers), READS, sums=("beside",), ordered=False)["beside"], carriers)
+    label = _groups(few.each(_Neighbours(carriers), FEW, sums=("beside",), ordered=False)["beside"], carriers)
     candidates = Candidates(wordings, label, np.bincount(label).astype(np.int64))
-    users = few.each(_Users(candidates), READS, ordered=False)["users"]
+    users = few.each(_Users(candidates), FEW, ordered=False)["users"]
     every = users["family"].to_numpy().astype(np.int64), np.searchsorted(log.owners.accounts, users["account"].to_numpy()).astype(np.int64)
     twice = np.asarray(users["twice"])
     (family, account), _ = distinct_rows(every[0][twice], every[1][twice])

@@ -24,15 +24,15 @@ import pyarrow as pa
 
 from stillwatch.codes import Ints
 from stillwatch.engines import disk
-from stillwatch.engines.narrow import with_wordings
 from stillwatch.engines.shelf import ORDER, in_order, joined
 from stillwatch.engines.spark import packing
 from stillwatch.engines.spark.intake import schema
 from stillwatch.engines.spark.session import told
 from stillwatch.engines.spark.work import Folder
 from stillwatch.owners import OWNED, Owners, owners
-from stillwatch.parts import Work
+from stillwatch.parts import Besides, Work, made_by
 from stillwatch.records import MARKS
+from stillwatch.standing import few, with_wordings
 from stillwatch.traffic import Traffic
 
 if TYPE_CHECKING:
@@ -80,15 +80,54 @@ class _Looking:
 class _Fetching:
     """The packing of calls that go to the driver."""
 
+    wanted: Ints
+    "Accounts whose calls all go (keyed hashes, ascending)."
     wordings: Ints | None
     "No others go with them; None: all do."
+    besides: Besides | None
+    "What goes besides."
 
     def pack(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Pieces of the marks, as they come."""
         for batch in batches:
             marks = pa.Table.from_batches([batch]).select(MARKS.names).cast(MARKS)
+            if self.besides is not None:
+                marks = marks.filter(pa.array(made_by(marks["account"].to_numpy(), self.wanted) | self.besides.standing(marks)))
             marks = marks if self.wordings is None else with_wordings(marks, self.wordings)
             yield from packing.packed({"marks": marks}, 0).to_batches()
+
+
+def _named(work: object) -> str:
+    """How a job is called."""
+    return _named(work.work) if isinstance(work, _OfFew) else type(work).__name__.strip("_").lower()
+
+
+@dataclass(frozen=True)
+class _OfFew:
+    """The look of a task at what stands by some wordings in one part."""
+
+    work: Work
+    wordings: Ints
+
+    def __call__(self, traffic: Traffic) -> Mapping[str, pa.Table]:
+        return self.work(Traffic(few(traffic.marks, self.wordings), traffic.known, traffic.given))
+
+
+@dataclass(frozen=True)
+class _Few:
+    """What stands by some wordings of a log, by their numbers."""
+
+    log: OnSpark
+    wordings: Ints
+
+    @property
+    def owners(self) -> Owners:
+        """Whose the accounts are."""
+        return self.log.owners
+
+    def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
+        """The work done on every part."""
+        return self.log.each(_OfFew(work, self.wordings), reads, sums, ordered)
 
 
 @dataclass(frozen=True)
@@ -135,7 +174,7 @@ class OnSpark:
     def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on every part."""
         columns = sorted({*reads, *ORDER}, key=MARKS.get_field_index)
-        with told(self.work.session, f"looking at parts ({type(work).__name__.strip('_').lower()})"):
+        with told(self.work.session, f"looking at parts ({_named(work)})"):
             rows = self._dealt.select(PART, *columns)
             looking = _Looking(work, tuple(columns), self._known, tuple(sums))
             # Spark counts the arguments of what it is given, and counts a method's `self`.
@@ -148,19 +187,20 @@ class OnSpark:
             self.work.delete(where)
             return tables
 
-    def narrowed(self, wordings: Ints) -> OnSpark:
-        """The same log."""
-        return self
+    def narrowed(self, wordings: Ints) -> _Few:
+        """What stands by some wordings, by their numbers: looked up anew by every look."""
+        return _Few(self, wordings)
 
-    def among(self, accounts: Ints, wordings: Ints | None = None) -> Traffic:
-        """All calls of some accounts, with no other wordings than those given."""
+    def among(self, accounts: Ints, wordings: Ints | None = None, besides: Besides | None = None) -> Traffic:
+        """All calls of some accounts and what stands besides, with no other wordings than those given."""
         wanted = self.owners.accounts[accounts]
         marks = MARKS.empty_table()
         if len(wanted):
             with told(self.work.session, "fetching the calls of some accounts"):
-                few = self.work.session.createDataFrame(pa.table({"account": wanted})).hint("broadcast")
-                rows = self.calls.join(few, "account", "left_semi").select(*MARKS.names)
-                marks = self.work.fetched(rows.mapInArrow(_Fetching(wordings).pack, schema(packing.ROWS))).get("marks", marks)
+                asked = wanted if besides is None else np.union1d(wanted, besides.accounts)
+                theirs = self.work.session.createDataFrame(pa.table({"account": asked})).hint("broadcast")
+                rows = self.calls.join(theirs, "account", "left_semi").select(*MARKS.names)
+                marks = self.work.fetched(rows.mapInArrow(_Fetching(wanted, wordings, besides).pack, schema(packing.ROWS))).get("marks", marks)
         return Traffic(joined([marks]), self.owners, self.given)
 
     def knowing(self, given: Mapping[str, Any]) -> OnSpark:
