@@ -18,7 +18,23 @@ FILES = sorted(ROOT.rglob("*.py"))
 STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
 LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "standing", "parts"}
 WORDS = {"records", "errors"}
-PURE = {"records", "alerts", "codes", "owners", "traffic", "facts", "standing", "parts", "survey", "sketch", "evidence", "features", "linking", "detectors", "campaigns"}
+PURE = {
+    "records",
+    "alerts",
+    "codes",
+    "owners",
+    "traffic",
+    "facts",
+    "standing",
+    "parts",
+    "survey",
+    "sketch",
+    "evidence",
+    "features",
+    "linking",
+    "detectors",
+    "campaigns",
+}
 
 MAY: dict[str, set[str]] = {
     "records": set(),

@@ -52,7 +52,7 @@ def _linked(rows: list[dict[str, Any]], history: History | None = None) -> tuple
     pairs = log.each(lambda part: {"pairs": reused(part)}, ())["pairs"]
     found = link(log, used(pairs, history), replay.links(log.among(np.zeros(0, np.int64))), history, (now, now))
     traffic = suspects(log, found, found.clusters)
-    placed = Placed(found, traffic, edges)
+    placed = Placed(found, traffic, edges, found.clusters)
     return traffic, [placed(cluster) for cluster in found.clusters], found.pooled
 
 

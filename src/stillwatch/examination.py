@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
+from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
@@ -35,8 +37,11 @@ Progress = Callable[[str, int], None]
 FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
 "Packages whose modules may need facts of a whole log."
 
-AT_ONCE = 2_000_000
+AT_ONCE = 500_000
 "Calls of clusters that are described together."
+
+WORKERS = 2
+"Descriptions that are worked out side by side."
 
 LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
@@ -57,8 +62,9 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     linked = linking.link(parts, used(seen.wordings, reference.history), links, reference.history, shares_now)
     step("weighing", len(linked.clusters))
     listed_ones = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled))
-    traffic = linking.suspects(parts, linked, [each.cluster for each in listed_ones])
-    placed = linking.Placed(linked, traffic, seen.edges)
+    suspected = [each.cluster for each in listed_ones]
+    traffic = linking.suspects(parts, linked, suspected)
+    placed = linking.Placed(linked, traffic, seen.edges, suspected)
     weighed = sorted((replace(each, cluster=placed(each.cluster)) for each in listed_ones), key=lambda each: not each.strong)
     values = _values(traffic, weighed, missing, context)
     kept = states.States(seen.organisations, seen.wordings)
@@ -110,15 +116,20 @@ def _few_at_once(weighed: list[weigh.Weighed]) -> Iterator[list[weigh.Weighed]]:
 def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[str], context: Context) -> dict[str, list[float | None]]:
     """Every feature of every cluster. What compares the members is costly, and only a cluster that may be an alert or a review needs it: those come first."""
     features, strong = every_feature().values(), sum(each.strong for each in weighed)
-    values: dict[str, list[float | None]] = {}
-    for several in _few_at_once(weighed):
+
+    def described(several: list[weigh.Weighed]) -> dict[str, list[float | None]]:
         label = np.repeat(np.arange(len(several)), [len(each.cluster.calls) for each in several])
         calls, count = np.concatenate([each.cluster.calls for each in several]), sum(each.strong for each in several)
         found = columns(Groups(traffic, calls, label, len(several), context), [f for f in features if not f.clusters_only], missing)
         some = label < count
         compared = columns(Groups(traffic, calls[some], label[some], count, context), [f for f in features if f.clusters_only], missing)
-        for name, column in (found | {name: [*column, *[None] * (len(several) - count)] for name, column in compared.items()}).items():
-            values.setdefault(name, []).extend(column)
+        return found | {name: [*column, *[None] * (len(several) - count)] for name, column in compared.items()}
+
+    values: dict[str, list[float | None]] = {}
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for found in pool.map(described, _few_at_once(weighed)):
+            for name, column in found.items():
+                values.setdefault(name, []).extend(column)
     if weighed and "wordings" not in missing:
         values["all_traffic"] = [*_whole(traffic, [each.cluster for each in weighed[:strong]]), *[None] * (len(weighed) - strong)]
     return values
@@ -135,11 +146,12 @@ def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str], p
 
 def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     """Of each cluster: `all_traffic` of its core calls and those of its kindred, so that one campaign's other wordings are no alibi."""
-    calls = [np.unique(np.concatenate([clusters[k].calls for k in mine])) for mine in judge.kindred(clusters)]
-    mine = [part[np.isin(traffic.account[part], each.accounts)] for part, each in zip(calls, clusters, strict=True)]
-    label = np.repeat(np.arange(len(mine)), [len(part) for part in mine])
-    groups = Groups(traffic, np.concatenate(mine) if mine else np.zeros(0, np.int64), label, len(mine))
-    return columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
+    together, found = Together(traffic, clusters), list[float | None]()
+    for number in range(len(clusters)):
+        calls = together(number)
+        groups = Groups(traffic, calls, np.zeros(len(calls), np.int64), 1)
+        found += columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
+    return found
 
 
 def _ranges(organisations: pa.Table) -> Mapping[str, Range]:

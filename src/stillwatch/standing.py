@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numba import njit
 
 from stillwatch.records import MARKS
-from stillwatch.traffic import Bools, Ints, Traffic
+from stillwatch.traffic import Bools, Ints, Traffic, lists
 
 jit = njit(cache=True, nogil=True)
 
@@ -92,23 +92,16 @@ def standing_in(offsets: Ints, values: Ints, candidates: Ints) -> tuple[Ints, In
     return found
 
 
-def _lists(column: pa.ChunkedArray) -> tuple[pa.Array, Ints, Ints]:
-    """(a column of lists as one array, where each list begins and the last ends, what they hold)."""
-    array = column.combine_chunks()
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
-    return array, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), array.flatten().to_numpy()
-
-
-def said(lists: pa.ChunkedArray, wordings: Ints) -> Bools:
+def said(column: pa.ChunkedArray, wordings: Ints) -> Bools:
     """Of each call, by its list of wordings, whether it has one of some (ascending)."""
-    array, offsets, values = _lists(lists)
+    array, offsets, values = lists(column)
     call, _ = standing_in(offsets, values, wordings)
     return np.bincount(call, minlength=len(array)) > 0
 
 
 def with_wordings(marks: pa.Table, wordings: Ints, numbers: bool = False) -> pa.Table:
     """The marks without any other wordings than these (ascending), or with their numbers in their place."""
-    array, offsets, values = _lists(marks["wordings"])
+    array, offsets, values = lists(marks["wordings"])
     call, index = standing_in(offsets, values, wordings)
     limits = np.concatenate([[0], np.cumsum(np.bincount(call, minlength=len(array)))]).astype(np.int32)
     kept = pa.ListArray.from_arrays(pa.array(limits), pa.array(index if numbers else wordings[index]), mask=pa.array(np.asarray(array.is_null())))

@@ -18,7 +18,7 @@ from stillwatch.codes import NONE, Bools, Ints, codes, distinct_rows, merged
 from stillwatch.owners import Owners, owned, owners, strangers
 from stillwatch.records import MARKS, NO_CONTEXT, Context
 
-__all__ = ["NONE", "Bools", "Fact", "Ints", "Owners", "Traffic", "codes", "distinct_rows", "from_rows", "merged", "strangers"]
+__all__ = ["NONE", "Bools", "Fact", "Ints", "Owners", "Traffic", "codes", "distinct_rows", "from_rows", "lists", "merged", "strangers"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,17 @@ class Fact:
     "The fact, from all parts' rows, in any order."
     after: tuple[str, ...] = ()
     "Facts that a part must know beforehand."
+
+
+def lists(column: pa.ChunkedArray) -> tuple[pa.Array, Ints, Ints]:
+    """(a column of lists as one array, where each list begins and the last ends, what they hold). A missing list is empty."""
+    array = column.combine_chunks()
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    # Where a missing list takes no room, nothing need be copied: what the lists hold may be in a file.
+    begin, end = (int(array.offsets[at].as_py()) for at in (0, len(array))) if len(array) else (0, 0)
+    values = array.values.slice(begin, end - begin) if end - begin == offsets[-1] else array.flatten()
+    return array, offsets, values.to_numpy()
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,11 @@ class Traffic:
 
     @cached_property
     def _worked_out(self) -> dict[tuple[str, Context], Any]:
+        return {}
+
+    @cached_property
+    def memo(self) -> dict[str, Any]:
+        """What is worked out of these calls and asked for again, by name."""
         return {}
 
     @cached_property
@@ -143,16 +159,14 @@ class Traffic:
     @cached_property
     def wordings(self) -> tuple[Ints, Ints]:
         """(offsets, values) of the wordings of every call; a call without content has none."""
-        array = self.column("wordings").combine_chunks()
-        lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
-        return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), array.flatten().to_numpy()
+        _, offsets, values = lists(self.column("wordings"))
+        return offsets, values
 
     @cached_property
     def terms(self) -> tuple[Ints, Ints]:
         """(offsets, values: 31 bits each) of the terms of every call."""
-        array = self.column("terms").combine_chunks()
-        lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy().astype(np.int64)
-        return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), array.flatten().to_numpy()
+        _, offsets, values = lists(self.column("terms"))
+        return offsets, values
 
 
 def from_rows(rows: Sequence[dict[str, Any]], schema: pa.Schema = MARKS) -> Traffic:

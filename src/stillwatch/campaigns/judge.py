@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
+from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
+from stillwatch.codes import Ints
 from stillwatch.records import Cluster, Evidence
 
 LADDER = ("alert", "review", "watch")
@@ -25,9 +27,6 @@ HANDED_OUT = frozenset({"dealt job", "load balance"})
 
 JOINED = 0.2
 "Share of a cluster's accounts from which another tie joins the cluster, and not some of its accounts."
-
-SAME_CASE = 0.5
-"Share of the smaller cluster's accounts from which two clusters are one case."
 
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
@@ -128,29 +127,22 @@ def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: froze
     return 1, "grading is what judges of applications do as well: a person has to look"
 
 
-def kindred(clusters: Sequence[Cluster]) -> list[list[int]]:
-    """Of each cluster: itself and those that share at least SAME_CASE of the smaller one's accounts."""
-    found = []
-    for mine in clusters:
-        common = [len(np.intersect1d(mine.accounts, other.accounts, assume_unique=True)) for other in clusters]
-        found.append([i for i, other in enumerate(clusters) if common[i] >= SAME_CASE * min(len(mine.accounts), len(other.accounts))])
-    return found
-
-
 def cases(judged: list[Judged]) -> list[list[Judged]]:
     """Clusters of one case together: same verdict, and most of the smaller one's accounts in common. Strongest first."""
     order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.q, -each.log10_e, each.weighed.cluster.name))
     made: list[list[Judged]] = []
+    accounts: list[Ints] = []
     for each in order:
         mine = each.weighed.cluster.accounts
-        for case in made:
-            theirs = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
-            common = len(np.intersect1d(mine, theirs))
+        for at, (case, theirs) in enumerate(zip(made, accounts, strict=True)):
+            common = int((theirs[np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)] == mine).sum())
             if case[0].verdict == each.verdict and common >= SAME_CASE * min(len(mine), len(theirs)):
                 case.append(each)
+                accounts[at] = np.union1d(theirs, mine)
                 break
             if case[0].verdict != each.verdict and common >= PART_OF * len(mine):
                 break  # a weaker view of accounts that already stand in a stronger case
         else:
             made.append([each])
+            accounts.append(mine)
     return made

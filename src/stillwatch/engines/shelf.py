@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.codes import Ints
+from stillwatch.codes import Bools, Ints
 from stillwatch.records import MARKS
 
 SMALL = frozenset({
@@ -20,7 +21,11 @@ SMALL = frozenset({
 AT_HAND = 2**30
 "Bytes of calls that are held in memory at once; more of them are mapped from files."
 
+RANGES = 64
+"Ranges of accounts that are put in order one after another; a power of two up to 256."
+
 ORDER = ("account", "ts", "call")
+"Canonical order of calls."
 
 
 def _order(account: Ints, ts: Ints, call: Ints) -> Ints:
@@ -36,60 +41,102 @@ def in_order(marks: pa.Table) -> pa.Table:
     return marks.take(pa.array(order)) if (order[1:] != order[:-1] + 1).any() else marks
 
 
-def joined(tables: list[pa.Table]) -> pa.Table:
+def joined(tables: list[pa.Table], narrow: bool = True) -> pa.Table:
     """Many tables of marks as one in canonical order, column by column, so that no more than one column lies there twice. Empties the list."""
     columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in tables[0].column_names}
     tables.clear()
     order = pa.array(_order(*(pa.chunked_array(columns[name]).to_numpy() for name in ORDER)))
-    return pa.table({name: _narrow(name, columns.pop(name), order) for name in list(columns)})
+    made = {name: pa.concat_arrays(columns.pop(name)).take(order) for name in list(columns)}
+    return pa.table({name: _narrow(name, column) if narrow else column for name, column in made.items()})
 
 
 def put(file: Path, marks: pa.Table) -> Path:
-    """Write some calls, and where."""
+    """Write some calls, and where: a batch for each of RANGES ranges of accounts."""
+    account = marks["account"].to_numpy()
+    place = (account >> (64 - RANGES.bit_length() + 1)) + RANGES // 2
+    ends = np.cumsum(np.bincount(place, minlength=RANGES)).tolist()
+    ordered = marks.take(pa.array(np.argsort(place.astype(np.uint8), kind="stable"))).combine_chunks()
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, MARKS) as writer:
-        writer.write_table(marks)
+        for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+            batches = ordered.slice(begin, end - begin).combine_chunks().to_batches()
+            writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], MARKS))
     return file
 
 
 def together(files: list[Path]) -> pa.Table:
     """What was put into files of one folder as one table in canonical order: in memory, or mapped where it is large. Removes the files."""
-    if sum(file.stat().st_size for file in files) > AT_HAND:
-        made = _shelved(files)
-    else:
-        made = joined([_stored(file, pa.ipc.IpcReadOptions(use_threads=False)) for file in files])
+    large = sum(file.stat().st_size for file in files) > AT_HAND
+    readers = [pa.ipc.open_file(pa.OSFile(str(file))) for file in files]
+    ranges = (joined([pa.Table.from_batches([reader.get_batch(number)]) for reader in readers], narrow=False) for number in range(RANGES))
+    made = _shelved(ranges, files[0].parent) if large else _together(list(ranges))
     for file in files:
         file.unlink()
     return made
 
 
-def _shelved(files: list[Path]) -> pa.Table:
-    """Column by column, each in a file of its own beside those, which is mapped."""
-
-    def column(name: str) -> pa.ChunkedArray:
-        options = pa.ipc.IpcReadOptions(included_fields=[MARKS.get_field_index(name)], use_threads=False)
-        return pa.chunked_array([chunk for file in files for chunk in _stored(file, options)[name].chunks], MARKS.field(name).type)
-
-    order = pa.array(_order(*(column(name).to_numpy() for name in ORDER)))
-    shelf = {}
-    for name in MARKS.names:
-        file = files[0].with_name(name)
-        narrow = pa.table({name: _narrow(name, column(name).chunks, order)})
-        with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, narrow.schema) as writer:
-            writer.write_table(narrow)
-        del narrow
-        shelf[name] = pa.ipc.open_file(pa.memory_map(str(file))).read_all()[name]
-    return pa.table(shelf)
+def _together(tables: list[pa.Table]) -> pa.Table:
+    """Tables one after another, column by column."""
+    columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in MARKS.names}
+    tables.clear()
+    return pa.table({name: _narrow(name, pa.concat_arrays(columns.pop(name))) for name in list(columns)})
 
 
-def _stored(file: Path, options: pa.ipc.IpcReadOptions) -> pa.Table:
+def _shelved(tables: Iterable[pa.Table], folder: Path) -> pa.Table:
+    """The same, with what the columns hold in files, which are mapped: what nobody looks at takes no memory."""
+    lists = {field.name: _Lists(folder / field.name, field.type) for field in MARKS if pa.types.is_list(field.type)}
+    files = []
+    for number, table in enumerate(tables):
+        files.append(folder / f"range {number}")
+        for name, shelf in lists.items():
+            shelf.add(table[name].chunk(0))
+        _write(files[-1], table.drop_columns(list(lists)))
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name in (name for name in MARKS.names if name not in lists):
+        # Column by column, so that no more than one is in memory.
+        whole = _narrow(name, pa.concat_arrays([chunk for file in files for chunk in _stored(file, len(columns)).chunks]))
+        _write(folder / name, pa.table({name: whole}))
+        columns[name] = pa.ipc.open_file(pa.memory_map(str(folder / name))).read_all()[name]
+    for file in files:
+        file.unlink()
+    return pa.table({name: lists[name].whole() if name in lists else columns[name] for name in MARKS.names})
+
+
+class _Lists:
+    """A column of lists of numbers, what they hold in a file: it is by far the most."""
+
+    def __init__(self, file: Path, kind: pa.ListType) -> None:
+        self._file, self._kind, self._sink = file, kind, file.open("wb")
+        self._lengths: list[Ints] = []
+        self._valid: list[Bools] = []
+
+    def add(self, array: pa.ListArray) -> None:
+        """Some more rows."""
+        self._lengths.append(pc.fill_null(pc.list_value_length(array), 0).to_numpy())
+        self._valid.append(np.asarray(array.is_valid()))
+        self._sink.write(memoryview(array.flatten().to_numpy()))
+
+    def whole(self) -> pa.ListArray:
+        """All rows."""
+        self._sink.close()
+        ends = pa.array(np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))]).astype(np.int32))
+        held = pa.memory_map(str(self._file)).read_buffer() if self._file.stat().st_size else pa.py_buffer(b"")
+        values = pa.Array.from_buffers(self._kind.value_type, ends[-1].as_py(), [None, held])
+        return pa.ListArray.from_arrays(ends, values, type=self._kind, mask=pa.array(~np.concatenate(self._valid)))
+
+
+def _write(file: Path, table: pa.Table) -> None:
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _stored(file: Path, column: int) -> pa.ChunkedArray:
     with pa.OSFile(str(file)) as source:
-        return pa.ipc.open_file(source, options=options).read_all()
+        return pa.ipc.open_file(source, options=pa.ipc.IpcReadOptions(included_fields=[column], use_threads=False)).read_all().column(0)
 
 
-def _narrow(name: str, chunks: list[pa.Array], order: pa.Array) -> pa.Array:
-    """A column in order. One that nobody knows, or that counts something small, takes less room than its type would."""
-    if all(chunk.null_count == len(chunk) for chunk in chunks):
-        return pa.nulls(len(order), MARKS.field(name).type)
-    joined = pa.concat_arrays(chunks).take(order)
-    largest = pc.max(joined).as_py() if name in SMALL else None
-    return joined.cast(pa.int32()) if largest is not None and largest < 2**31 else joined
+def _narrow(name: str, column: pa.Array) -> pa.Array:
+    """A column that nobody knows, or that counts something small, takes less room than its type would."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column), MARKS.field(name).type)
+    largest = pc.max(column).as_py() if name in SMALL else None
+    return column.cast(pa.int32()) if largest is not None and largest < 2**31 else column

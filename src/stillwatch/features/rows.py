@@ -24,15 +24,16 @@ def code(groups: Groups, name: str) -> Ints:
     if ("code", name) not in groups.memo:
         column = groups.traffic.column(name).combine_chunks()
         array = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-        groups.memo["code", name] = array.dictionary_encode().indices.fill_null(int(NONE)).to_numpy(zero_copy_only=False).astype(np.int64)[groups.calls]
+        indices = array.take(pa.array(groups.calls)).dictionary_encode().indices
+        groups.memo["code", name] = indices.fill_null(int(NONE)).to_numpy(zero_copy_only=False).astype(np.int64)
     found: Ints = groups.memo["code", name]
     return found
 
 
 def number(groups: Groups, name: str) -> Floats:
     """A numeric or true-false column for each row, NaN for null."""
-    column = pc.cast(groups.traffic.column(name), pa.float64())
-    return np.asarray(pc.fill_null(column, np.nan).to_numpy(), np.float64)[groups.calls]
+    column = pc.cast(groups.traffic.column(name).take(pa.array(groups.calls)), pa.float64())
+    return np.asarray(pc.fill_null(column, np.nan).to_numpy(), np.float64)
 
 
 def pack(*columns: Ints) -> Ints:
@@ -83,6 +84,13 @@ def thinned(groups: Groups) -> Bools:
 
 def next_calls(traffic: Traffic) -> Ints:
     """The call that follows each call in its conversation, NONE for the last: in a session where known, else of an account without a long pause."""
+    if "next calls" not in traffic.memo:
+        traffic.memo["next calls"] = _next_calls(traffic)
+    found: Ints = traffic.memo["next calls"]
+    return found
+
+
+def _next_calls(traffic: Traffic) -> Ints:
     if not traffic.calls:
         return np.zeros(0, np.int64)
     whole = Groups(traffic, np.arange(traffic.calls), np.zeros(traffic.calls, np.int64), 1)

@@ -46,6 +46,13 @@ class Slots:
 
 def conversations(traffic: Traffic) -> Ints:
     """A label for each call's conversation: the session where known, else calls without a long pause."""
+    if "conversations" not in traffic.memo:
+        traffic.memo["conversations"] = _conversations(traffic)
+    found: Ints = traffic.memo["conversations"]
+    return found
+
+
+def _conversations(traffic: Traffic) -> Ints:
     session = traffic.column("session")
     known = np.asarray(session.is_valid())
     account = traffic.account

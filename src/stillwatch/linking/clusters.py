@@ -223,20 +223,24 @@ def suspects(log: Parts, linked: Linked, clusters: Sequence[Cluster]) -> Traffic
 class Placed:
     """Clusters with their calls, once all calls of their members are at hand."""
 
-    def __init__(self, linked: Linked, traffic: Traffic, edges: Edges) -> None:
-        """`traffic`: what `suspects` gives, of the clusters that will be asked for."""
+    def __init__(self, linked: Linked, traffic: Traffic, edges: Edges, clusters: Sequence[Cluster]) -> None:
+        """`traffic`: what `suspects` gives of these clusters, which may be asked for."""
         self._traffic, self._facts = traffic, Facts(edges, len(traffic.accounts))
-        label, call = core(traffic, linked.made.candidates)
-        number = linked.made.place[label]
-        order = np.lexsort((call, number))
-        self._call, number = call[order], number[order]
-        self._limits = np.searchsorted(number, np.arange(len(linked.families) + 1))
         self._families = linked.families
         self._first = {int(family.wordings[0]): i for i, family in enumerate(linked.families)}
+        asked = {int(family) for each in clusters for several in (each.own, each.kin, self._parts(each)) for family in several}
+        label, self._call = core(traffic, linked.made.candidates, np.flatnonzero(np.isin(linked.made.place, sorted(asked))))
+        self._begins = {int(linked.made.place[each]): int(at) for each, at in zip(*np.unique(label, return_index=True), strict=True)}
+        self._ends = {int(linked.made.place[each]): int(np.searchsorted(label, each, "right")) for each in np.unique(label)}
+
+    def _parts(self, cluster: Cluster) -> list[int]:
+        """The families that a cluster is made of."""
+        starts = np.flatnonzero(np.append(True, cluster.family[1:] != cluster.family[:-1])[: len(cluster.family)])
+        return [self._first[int(cluster.wordings[start])] for start in starts]
 
     def calls(self, family: int) -> Ints:
         """Core calls of a family, ascending."""
-        return self._call[self._limits[family] : self._limits[family + 1]]
+        return self._call[self._begins.get(family, 0) : self._ends.get(family, 0)]
 
     def users(self, family: int) -> Ints:
         """Accounts that use it in two different prompts, ascending."""
@@ -245,8 +249,7 @@ class Placed:
     def __call__(self, cluster: Cluster) -> Cluster:
         """The cluster with its core calls and with what joins its members."""
         traffic = self._traffic
-        starts = np.flatnonzero(np.append(True, cluster.family[1:] != cluster.family[:-1])[: len(cluster.family)])
-        mine = [self.calls(self._first[int(cluster.wordings[start])]) for start in starts]
+        mine = [self.calls(family) for family in self._parts(cluster)]
         member = np.zeros(len(traffic.accounts), np.bool_)
         member[cluster.accounts] = True
         inside = [part[member[traffic.account[part]]] for part in mine]

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stillwatch.linking.carriers import again
 from stillwatch.parts import Parts
-from stillwatch.standing import FEW, numbers, standing
+from stillwatch.standing import FEW, numbers, standing_in
 from stillwatch.traffic import Ints, Traffic, distinct_rows, merged
 
 LEAST_UNITS = 4
@@ -20,6 +20,9 @@ LEAST_UNITS = 4
 
 SIDE_BY_SIDE = 0.6
 "Share of the accounts of the commoner of two wordings in which the two must stand side by side to be one family."
+
+CALLS_AT_ONCE = 500_000
+"Calls that are looked at together for core calls."
 
 MARKS_OF_CORE = 3
 "Wordings of a family that a call must carry to be core (half of a smaller family)."
@@ -130,9 +133,19 @@ def _groups(beside: pa.Table, carriers: Ints) -> Ints:
     return merged(count, low[strong], high[strong])
 
 
-def core(traffic: Traffic, candidates: Candidates) -> tuple[Ints, Ints]:
-    """(family, call) of every core call, in order: calls with enough of a family's wordings."""
-    return _core(*standing(traffic, candidates.wordings), candidates)
+def core(traffic: Traffic, candidates: Candidates, labels: Ints) -> tuple[Ints, Ints]:
+    """(label of the family, call) of every core call of some families, by label and call: calls with enough of a family's wordings. CALLS_AT_ONCE at a time."""
+    asked = np.isin(candidates.label, labels)
+    few = Candidates(candidates.wordings[asked], candidates.label[asked], candidates.sizes)
+    offsets, values = traffic.wordings
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for begin in range(0, traffic.calls, CALLS_AT_ONCE):
+        call, index = standing_in(offsets[begin : begin + CALLS_AT_ONCE + 1], values, few.wordings)
+        family, call = _core(call, index, few)
+        found.append((family, call + begin))
+    family, call = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(family, kind="stable")
+    return family[order], call[order]
 
 
 def _core(call: Ints, index: Ints, candidates: Candidates) -> tuple[Ints, Ints]:
