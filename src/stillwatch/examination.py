@@ -65,6 +65,7 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     suspected = [each.cluster for each in listed_ones]
     traffic = linking.suspects(parts, linked, suspected)
     placed = linking.Placed(linked, traffic, seen.edges, suspected)
+    traffic.rest()
     weighed = sorted((replace(each, cluster=placed(each.cluster)) for each in listed_ones), key=lambda each: not each.strong)
     values = _values(traffic, weighed, missing, context)
     kept = states.States(seen.organisations, seen.wordings)
@@ -123,6 +124,7 @@ def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[s
         found = columns(Groups(traffic, calls, label, len(several), context), [f for f in features if not f.clusters_only], missing)
         some = label < count
         compared = columns(Groups(traffic, calls[some], label[some], count, context), [f for f in features if f.clusters_only], missing)
+        traffic.rest()
         return found | {name: [*column, *[None] * (len(several) - count)] for name, column in compared.items()}
 
     values: dict[str, list[float | None]] = {}

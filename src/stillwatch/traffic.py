@@ -62,6 +62,9 @@ class Traffic:
     given: Mapping[str, Any] = field(default_factory=dict)
     "Facts of the whole log by name, where it is larger than this."
 
+    rest: Callable[[], None] = lambda: None
+    "Says that what was looked at so far need not stay in memory, where the marks lie in files."
+
     def column(self, name: str) -> pa.ChunkedArray:
         """A column of the marks, one value a call."""
         return self.marks.column(name)

@@ -254,7 +254,8 @@ class OnDisk:
 
         with ThreadPoolExecutor(WORKERS) as pool:
             files = list(pool.map(lambda number: shelf.put(folder / f"{number:06d}", one(number)), range(BUCKETS)))
-        return Traffic(shelf.together(files), self.owners, self.given)
+        maps = shelf.Maps()
+        return Traffic(shelf.together(files, maps), self.owners, self.given, maps.rest)
 
     def knowing(self, given: Mapping[str, Any]) -> OnDisk:
         """The same log, with these facts besides."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -63,12 +64,32 @@ def put(file: Path, marks: pa.Table) -> Path:
     return file
 
 
-def together(files: list[Path]) -> pa.Table:
+class Maps:
+    """Files that are mapped, and may be asked to leave memory."""
+
+    def __init__(self) -> None:
+        self._held: list[mmap.mmap] = []
+
+    def buffer(self, file: Path) -> pa.Buffer:
+        """What a file holds, as far as it is looked at."""
+        if not file.stat().st_size:
+            return pa.py_buffer(b"")
+        with file.open("rb") as opened:
+            self._held.append(mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ))
+        return pa.py_buffer(self._held[-1])
+
+    def rest(self) -> None:
+        """Let go of the pages that were looked at; whoever looks again reads them again."""
+        for each in self._held:
+            each.madvise(mmap.MADV_DONTNEED)
+
+
+def together(files: list[Path], maps: Maps) -> pa.Table:
     """What was put into files of one folder as one table in canonical order: in memory, or mapped where it is large. Removes the files."""
     large = sum(file.stat().st_size for file in files) > AT_HAND
     readers = [pa.ipc.open_file(pa.OSFile(str(file))) for file in files]
     ranges = (joined([pa.Table.from_batches([reader.get_batch(number)]) for reader in readers], narrow=False) for number in range(RANGES))
-    made = _shelved(ranges, files[0].parent) if large else _together(list(ranges))
+    made = _shelved(ranges, files[0].parent, maps) if large else _together(list(ranges))
     for file in files:
         file.unlink()
     return made
@@ -81,7 +102,7 @@ def _together(tables: list[pa.Table]) -> pa.Table:
     return pa.table({name: _narrow(name, pa.concat_arrays(columns.pop(name))) for name in list(columns)})
 
 
-def _shelved(tables: Iterable[pa.Table], folder: Path) -> pa.Table:
+def _shelved(tables: Iterable[pa.Table], folder: Path, maps: Maps) -> pa.Table:
     """The same, with what the columns hold in files, which are mapped: what nobody looks at takes no memory."""
     lists = {field.name: _Lists(folder / field.name, field.type) for field in MARKS if pa.types.is_list(field.type)}
     files = []
@@ -95,10 +116,10 @@ def _shelved(tables: Iterable[pa.Table], folder: Path) -> pa.Table:
         # Column by column, so that no more than one is in memory.
         whole = _narrow(name, pa.concat_arrays([chunk for file in files for chunk in _stored(file, len(columns)).chunks]))
         _write(folder / name, pa.table({name: whole}))
-        columns[name] = pa.ipc.open_file(pa.memory_map(str(folder / name))).read_all()[name]
+        columns[name] = pa.ipc.open_file(pa.BufferReader(maps.buffer(folder / name))).read_all()[name]
     for file in files:
         file.unlink()
-    return pa.table({name: lists[name].whole() if name in lists else columns[name] for name in MARKS.names})
+    return pa.table({name: lists[name].whole(maps) if name in lists else columns[name] for name in MARKS.names})
 
 
 class _Lists:
@@ -115,12 +136,11 @@ class _Lists:
         self._valid.append(np.asarray(array.is_valid()))
         self._sink.write(memoryview(array.flatten().to_numpy()))
 
-    def whole(self) -> pa.ListArray:
+    def whole(self, maps: Maps) -> pa.ListArray:
         """All rows."""
         self._sink.close()
         ends = pa.array(np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))]).astype(np.int32))
-        held = pa.memory_map(str(self._file)).read_buffer() if self._file.stat().st_size else pa.py_buffer(b"")
-        values = pa.Array.from_buffers(self._kind.value_type, ends[-1].as_py(), [None, held])
+        values = pa.Array.from_buffers(self._kind.value_type, ends[-1].as_py(), [None, maps.buffer(self._file)])
         return pa.ListArray.from_arrays(ends, values, type=self._kind, mask=pa.array(~np.concatenate(self._valid)))
 
 
