@@ -37,7 +37,7 @@ Progress = Callable[[str, int], None]
 FACTS = ("stillwatch.features", "stillwatch.linking.ties", "stillwatch.campaigns")
 "Packages whose modules may need facts of a whole log."
 
-AT_ONCE = 500_000
+AT_ONCE = 250_000
 "Calls of clusters that are described together."
 
 WORKERS = 2
