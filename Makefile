@@ -19,9 +19,8 @@ CALLS ?= 1000000
 demo: $(RUN)
 	$(BIN)/stillwatch demo
 
-# Two processes, file by file.
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 check: $(DEV)
 	$(BIN)/ruff check src tests trials
