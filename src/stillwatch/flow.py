@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from stillwatch import earlier, following, results
+from stillwatch.campaigns.known import NOTHING_KNOWN
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
 from stillwatch.engines.disk import AWAY
@@ -30,6 +32,7 @@ from stillwatch.results import Found, Reference
 from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, states
+from stillwatch.store import known as knowledge
 from stillwatch.store import prices as price_list
 from stillwatch.survey import survey
 
@@ -51,6 +54,7 @@ def watch(
     pseudonymous: bool = False,
     prices: Path | None = None,
     context: Path | None = None,
+    known: Path | None = None,
     fleeting: bool = False,
     engine: str = "local",
     work: str | None = None,
@@ -60,7 +64,7 @@ def watch(
     """Scan logs and write the results to `out`, whole or not at all.
 
     Args: log files, folders, globs or tables; earlier scans or logs as reference; an earlier scan to go on with; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
-    program's own); a file of dated events. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
+    program's own); a file of dated events; a file of what is known beforehand. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
     what lies between jobs.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
@@ -73,6 +77,7 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
+        beforehand = NOTHING_KNOWN if known is None else knowledge.load(known, secret, datetime.now(UTC).date().isoformat())
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
@@ -81,7 +86,7 @@ def watch(
         if log is None:
             raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
-        found = examine(log, reference, step, priced, events)
+        found = examine(log, reference, step, priced, events, beforehand)
         # The unit as well: one log's accounts, keys and end users have names of their own.
         calls, mixed, _ = found.parts.given[COUNT.name]
         scan = blake2b(f"{unit} {calls} {mixed}".encode(), key=secret, digest_size=8).hexdigest()
@@ -96,8 +101,10 @@ def watch(
             "unit": unit,
             "pseudonymous": pseudonymous,
             "context": None if context is None else str(context),
+            "known": None if known is None else str(known),
         }
         summary["context"] = None if context is None else results.told(events, accounts)
+        summary["known"] = None if known is None else results.known(beforehand, found)
         summary["scan"] = None if fleeting else scan
         _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
     return summary
@@ -174,8 +181,9 @@ def follow(
                     "unit": unit,
                     "pseudonymous": pseudonymous,
                     "context": None,
+                    "known": None,
                 }
-                summary |= {"context": None, "scan": at.point.scan, "stream": at.told()}
+                summary |= {"context": None, "known": None, "scan": at.point.scan, "stream": at.told()}
                 _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
             at.save(staging, how)
         for line in at.point.told[told:]:

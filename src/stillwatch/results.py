@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import __version__
+from stillwatch.campaigns.known import Known, state
 from stillwatch.codes import Ints
 from stillwatch.engines.local import Gathered
 from stillwatch.evidence.placebo import Placebo
@@ -202,6 +203,11 @@ def told(context: Context, accounts: Ints) -> dict[str, int]:
         "releases": len(context.releases), "bans": len(context.bans), "payments": len(context.payments), "banned_accounts": len(named),
         "banned_in_log": int(np.isin(accounts, sorted(named)).sum()),
     }  # fmt: skip
+
+
+def known(beforehand: Known, found: Found) -> dict[str, Any]:
+    """What --known told: each entry with the campaigns that it annotates, what has expired, and what stands against an alert."""
+    return state(beforehand, found.parts.given[SPAN.name][1], [(each.campaign, each.verdict, each.known) for each in found.campaigns])
 
 
 NO_TEXT = "The log holds no text, so wordings could not be compared: only reasoning replayed between strangers can give a verdict."

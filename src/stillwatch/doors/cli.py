@@ -118,6 +118,10 @@ def main() -> None:
 @click.option(
     "--context", type=click.Path(path_type=Path), metavar="FILE", help="Dated releases, bans and payment changes (TOML), to look for what answers them."
 )
+@click.option(
+    "--known", type=click.Path(path_type=Path), metavar="FILE",
+    help="Declared programmes, benign infrastructure and earlier verdicts (TOML), each with a reason and a last day: cases are annotated, no verdict changes.",
+)  # fmt: skip
 @with_unit
 @with_key
 @click.option(

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 from stillwatch.errors import UserError
 from stillwatch.store.tables import readable, writable
 
-VERSION = b"3"
+VERSION = b"4"
 FOLDER = "states"
-NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own")
+NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own", "known")
 ROWS = 16_384
 "Rows of a group, the least that is read of a table."
 
