@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -199,6 +200,13 @@ def _placebo(kept: states.States, reference: Reference) -> Placebo:
 def missing_in(log: local.Gathered) -> frozenset[str]:
     """Columns that features read and the log does not carry."""
     return frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
+
+
+def reference_of(kept: list[states.States], sources: Sequence[Path | None]) -> Reference:
+    """The reference that kept states make together."""
+    history = merge([exposure_of(each) for each in kept], [each.wordings for each in kept])
+    organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
+    return Reference(history, organisations, kept, list(sources))
 
 
 def exposure_of(kept: states.States) -> pa.Table:

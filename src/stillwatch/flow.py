@@ -7,12 +7,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from stillwatch import earlier, following, results
 from stillwatch.campaigns.known import NOTHING_KNOWN
@@ -21,20 +19,22 @@ from stillwatch.earlier import RUNS
 from stillwatch.engines.disk import AWAY
 from stillwatch.engines.spark import gather as spark
 from stillwatch.errors import UserError
-from stillwatch.examination import FACTS, Progress, examine, exposure_of, missing_in
-from stillwatch.facts import COUNT, every_fact
+from stillwatch.examination import FACTS, Progress, examine, missing_in, reference_of
+from stillwatch.facts import every_fact
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
-from stillwatch.linking.history import merge
 from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
+from stillwatch.store import asked as asking
 from stillwatch.store import context as contexts
-from stillwatch.store import keys, memberships, names, scans, states
+from stillwatch.store import keys, memberships, names, scans, seals, states
 from stillwatch.store import known as knowledge
 from stillwatch.store import prices as price_list
+from stillwatch.store.asked import Asked
 from stillwatch.survey import survey
+from stillwatch.verification import verified
 
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
@@ -87,9 +87,7 @@ def watch(
             raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
         found = examine(log, reference, step, priced, events, beforehand)
-        # The unit as well: one log's accounts, keys and end users have names of their own.
-        calls, mixed, _ = found.parts.given[COUNT.name]
-        scan = blake2b(f"{unit} {calls} {mixed}".encode(), key=secret, digest_size=8).hexdigest()
+        scan = results.scan_id(found, unit, secret)
         accounts = found.parts.owners.accounts
         if not fleeting:
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
@@ -106,21 +104,40 @@ def watch(
         summary["context"] = None if context is None else results.told(events, accounts)
         summary["known"] = None if known is None else results.known(beforehand, found)
         summary["scan"] = None if fleeting else scan
-        _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
+        asked = Asked(unit, pseudonymous, priced, None if context is None else events, None if known is None else beforehand)
+        _leave(staging, found, log.names, reference, asked, summary, how, render, step)
     return summary
 
 
-def _leave(staging: Path, found: Found, known: results.Names, summary: dict[str, Any], how: Reading, render: Render | None, step: Progress) -> None:
-    """Write what an examination found. `known`: the accounts' names, None leaves hashes."""
+def _leave(
+    staging: Path, found: Found, called: Mapping[int, str], reference: Reference, asked: Asked, summary: dict[str, Any], how: Reading, render: Render | None,
+    step: Progress,
+) -> None:  # fmt: skip
+    """Write what an examination found, what it follows from, and the seal of both. `called`: the accounts' names."""
     shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
     step("writing", 0)
+    earlier.keep_reference(staging, reference.kept, reference.sources, keys.fingerprint(how.secret), how.unit)
+    asking.write(staging, asked)
+    known = None if asked.pseudonymous else called
     told = [results.line(campaign, known) for campaign in found.campaigns]
     summary["key_fingerprint"] = keys.fingerprint(how.secret)
+    summary["seal"] = seals.seal(staging, how.secret)
     results.write(staging, told, found.campaigns, known, summary)
     states.write(staging, found.kept, keys.fingerprint(how.secret), how.unit)
     memberships.write(staging, found.members, keys.fingerprint(how.secret))
     if render is not None:
         (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
+    seals.write(staging, how.secret)
+
+
+def verify(folder: Path, *, key: Path | None = None, seal: str | None = None, progress: Progress | None = None, render: Render | None = None) -> dict[str, Any]:
+    """Make every figure of a scan's cases again from what the scan kept, without its log, and compare.
+
+    Args: a scan's folder; the hashing key's file; the seal that the scan printed, where it was written down elsewhere.
+    Returns: verified, differences (where, what), seal, seal_given, campaigns, figures, calls, versions. Raises: UserError where nothing can be verified.
+    """
+    made = verified(Path(folder), key, seal, progress or (lambda name, count: None), render)
+    return {"verified": not made.differences, **asdict(made), "seal_given": seal is not None}
 
 
 def follow(
@@ -184,7 +201,7 @@ def follow(
                     "known": None,
                 }
                 summary |= {"context": None, "known": None, "scan": at.point.scan, "stream": at.told()}
-                _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
+                _leave(staging, found, log.names, reference, Asked(unit, pseudonymous, priced), summary, how, render, step)
             at.save(staging, how)
         for line in at.point.told[told:]:
             heard(line)
@@ -204,10 +221,11 @@ def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractCon
 
 def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject, cluster: spark.OnCluster | None = None) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
-    kept = []
+    kept, sources = list[states.States](), list[Path | None]()
     for source in logs:
         if isinstance(source, str) and scans.is_scan(Path(source)):
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
+            sources.append(Path(source))
             continue
         with tempfile.TemporaryDirectory() as folder:
             log = gather([source], how, notice, Path(folder), (), lambda count: step("reading history", count), cluster, keep=False)
@@ -215,9 +233,8 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), missing_in(log), (), context)
         kept.append(states.States(seen.organisations, seen.wordings))
-    history = merge([exposure_of(each) for each in kept], [each.wordings for each in kept])
-    organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
-    return Reference(history, organisations, kept)
+        sources.append(None)
+    return reference_of(kept, sources)
 
 
 def marks(

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from stillwatch import flow
 from stillwatch.account import story
 from stillwatch.doors import rungs
-from stillwatch.doors.outcomes import Drilled, Explanation, Marked, explanation
+from stillwatch.doors.outcomes import Drilled, Explanation, Marked, Verification, explanation, verification
 from stillwatch.doors.report import page
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
@@ -188,6 +188,19 @@ def explain(folder: str | os.PathLike[str], account: str, *, for_account: bool =
     Raises: UserError for what the user can mend.
     """
     return explanation(story(Path(folder), account, _path(key), for_account), for_account)
+
+
+def verify(folder: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None, seal: str | None = None) -> Verification:
+    """Make every figure of a scan's cases again from what it kept, without the log, as `stillwatch verify` does.
+
+    Args:
+        folder: a scan's folder (`scan(..., out=folder)`).
+        key: file of that scan's hashing key.
+        seal: the seal that the scan printed (`summary["seal"]`), where it was written down elsewhere.
+
+    Raises: UserError where nothing can be verified. What differs is no error: look at `verified`.
+    """
+    return verification(flow.verify(Path(folder), key=_path(key), seal=seal, render=page.render), Path(folder))
 
 
 def marks(

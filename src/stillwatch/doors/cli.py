@@ -237,6 +237,27 @@ def explain(folder: Path, account: str, for_account: bool, key: Path | None, jso
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--seal", metavar="SEAL", help="The seal that the scan printed, if it was written down elsewhere: then not even who holds the key can exchange marks."
+)
+@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key of the scan. Default: in the user's configuration folder.")
+@as_json
+def verify(folder: Path, seal: str | None, key: Path | None, json_: bool) -> None:
+    """Make every figure of the cases in DIR again from the kept states, without the log, and compare.
+
+    Exit code 0: all is as the scan wrote it. 1: something was changed, and what differs is printed. 2: nothing can be verified (no scan, another key).
+    """
+    from stillwatch import flow
+    from stillwatch.doors.report import page
+
+    told = _run(lambda progress: flow.verify(folder, key=key, seal=seal, progress=progress, render=page.render), json_)
+    click.echo(json.dumps(told) if json_ else words.verified(told, folder))
+    if not told["verified"]:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
 @click.argument("scenario")
 @click.option(
     "--out",

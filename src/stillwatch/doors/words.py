@@ -30,7 +30,25 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
         lines.append(str(summary["sampled"]["text"]))
     if summary["cannot_decide"]:
         lines.append(str(summary["cannot_decide"]))
+    lines.append(f"seal: {summary['seal']}")
     lines.append(f"report: {out / 'report.html'}")
+    return "\n".join(lines)
+
+
+def verified(told: Mapping[str, Any], folder: Path, most: int = 20) -> str:
+    """Whether a scan is what its marks give, and where it is not."""
+    if told["verified"]:
+        given = "the one that was written down" if told["seal_given"] else "not compared with one written down elsewhere"
+        return (
+            f"verified: {_several(told['figures'], 'figure')} of {_several(told['campaigns'], 'case')} follow from the {told['calls']:,} calls that are kept\n"
+            f"seal: {told['seal']}, {given}"
+        )
+    lines = [f"NOT verified: {folder}: {_several(len(told['differences']), 'difference')}"]
+    lines += [f"  {each['where']}: {each['what']}" for each in told["differences"][:most]]
+    if len(told["differences"]) > most:
+        lines.append(f"  and {len(told['differences']) - most:,} more in --json")
+    if told["versions"]:
+        lines.append(f"made with {'; '.join(told['versions'])}: figures may differ for that alone, so verify it with those versions")
     return "\n".join(lines)
 
 
