@@ -121,13 +121,14 @@ def _leave(
     known = None if asked.pseudonymous else called
     told = [results.line(campaign, known) for campaign in found.campaigns]
     summary["key_fingerprint"] = keys.fingerprint(how.secret)
-    summary["seal"] = seals.seal(staging, how.secret)
+    evidence = seals.evidence(staging)
+    summary["seal"] = seals.seal(evidence, how.secret)
     results.write(staging, told, found.campaigns, known, summary)
     states.write(staging, found.kept, keys.fingerprint(how.secret), how.unit)
     memberships.write(staging, found.members, keys.fingerprint(how.secret))
     if render is not None:
         (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
-    seals.write(staging, how.secret)
+    seals.write(staging, evidence, how.secret)
 
 
 def verify(folder: Path, *, key: Path | None = None, seal: str | None = None, progress: Progress | None = None, render: Render | None = None) -> dict[str, Any]:

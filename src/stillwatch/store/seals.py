@@ -57,15 +57,14 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def seal(folder: Path, secret: bytes) -> str:
-    """The seal of the evidence that lies in a folder."""
-    return _mac(secret, "evidence", evidence(folder))
+def seal(held: Mapping[str, str], secret: bytes) -> str:
+    """The seal of some evidence."""
+    return _mac(secret, "evidence", held)
 
 
-def write(folder: Path, secret: bytes) -> None:
-    """Seal a scan's folder when everything else is in it."""
-    held = evidence(folder)
-    made = _mac(secret, "evidence", held)
+def write(folder: Path, held: Mapping[str, str], secret: bytes) -> None:
+    """Seal a scan's folder when everything else is in it. `held`: its evidence."""
+    made = seal(held, secret)
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
     results = {name: digest(path) for path in paths if (name := str(path.relative_to(folder))) not in held and not name.startswith(_MARKS)}
     told = {"version": VERSION, "key": fingerprint(secret), "seal": made, "evidence": held, "results": results}
