@@ -1,6 +1,8 @@
 """How long `verify` takes beside the scan that it makes again, and how much memory; processes of their own, one after the other.
 
     python trials/verify.py LOG --history HISTORY
+
+Prints what was verified, and of each command its seconds, processor seconds and peak memory.
 """
 
 from __future__ import annotations
