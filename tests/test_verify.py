@@ -203,6 +203,7 @@ def test_accounts_that_come_or_go_and_parts_and_cases_are_noticed(made: Path, ag
         assert found.where.endswith(f": {name}") and "is nothing" in found.what
     assert [each.what for each in told({**lead, "more": 1}, *rest)] == ["is 1, by the marks nothing"]
     assert [each.what for each in told(json.dumps(lead).encode(), *rest)] == ["is written otherwise"], "the same values in other bytes"
+    assert not told(json.dumps(lead).encode(), *rest)[0].where.endswith(": ")
     assert [each.what for each in told(lines[0], *rest, lines[0])] == ["1 lines too many"]
     assert "is missing" in {each.what for each in told(lines[0], *rest[:-1])}
     assert [each.what for each in told(_exact(lead), *rest)] == [f"is {lead['calls']}.0, by the marks {lead['calls']}"], "a count that was made a measurement"
@@ -285,6 +286,32 @@ def test_a_changed_result_is_noticed_whoever_made_the_digests_anew(change: Calla
     assert not told["verified"] and told["differences"]
     where = {_report: "report.html", _count: "summary.json: alerts", _account: "accounts.parquet", _figure: "campaigns.jsonl: line 1"}.get(change, "")
     assert any(each["where"].startswith(where) for each in told["differences"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("seconds", None), ("peak_bytes", []), ("versions", "new")])
+def test_a_summary_of_which_no_report_can_be_drawn_is_a_difference_and_no_failure(name: str, value: Any, copied: Path, logs: Logs) -> None:
+    told = orjson.loads((copied / "summary.json").read_bytes())
+    (copied / "summary.json").write_bytes(orjson.dumps(told | {name: value}))
+    _resealed_by_nobody(copied)
+    assert [each["where"] for each in _verify(copied, logs)["differences"]] == [f"summary.json: {name}", "report.html", seals.FILE]
+
+
+def test_a_seal_may_be_anything_and_is_sound_only_as_it_was_written(copied: Path) -> None:
+    written = orjson.loads((copied / seals.FILE).read_bytes())
+    assert (held := seals.read(copied, SECRET)).sound and held.sound_results and held.results and held.evidence
+    seals.check_marks(copied, SECRET)
+    for part in ("seal", "evidence", "results", "results_seal"):
+        for value in (None, 7, "x", [], {}, [{"x": "y"}]):
+            (copied / seals.FILE).write_bytes(orjson.dumps(written | {part: value}))
+            held = seals.read(copied, SECRET)
+            assert not held.sound_results and held.results == {}, (part, value)
+            assert held.sound is part.startswith("result") and bool(held.evidence) is held.sound, (part, value)
+            if not held.sound:
+                with pytest.raises(UserError, match="not those that were sealed"):
+                    seals.check_marks(copied, SECRET)
+    for value in ([], "x", 7, None, {}):
+        (copied / seals.FILE).write_bytes(orjson.dumps(value))
+        assert not seals.read(copied, SECRET).sound, value
 
 
 def _rewritten(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:

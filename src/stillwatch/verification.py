@@ -36,6 +36,9 @@ Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 FROM_ELSEWHERE = frozenset({"notices", "seconds", "peak_bytes", "versions", "parameters", "stream", "scan"})
 "Words of summary.json that do not follow from the marks: how the scan was started, and what it cost. They are sealed."
 
+DRAWN: dict[str, type | tuple[type, ...]] = {"seconds": (int, float), "peak_bytes": int, "versions": dict}
+"Those of them that the report shows, and what they are: where a seal is not sound they may be anything."
+
 NOTHING: Any = object()
 "What stands in a difference for a part that is not there."
 
@@ -216,7 +219,9 @@ def cases(there: list[bytes], wanted: list[dict[str, Any]]) -> Iterator[Differen
             # The bytes are compared, so that 1 in place of 1.0 or of true does not pass; where it is all there is, every leaf is looked at.
             both = orjson.loads(want), _parsed(there[number])
             told = list(leaf_by_leaf("", *both, passing=True)) or list(leaf_by_leaf("", *both))
-            yield from (Difference(f"{name}: {where}", what) for where, what in told or [("", "is written otherwise")])
+            yield from (Difference(f"{name}: {where}", what) for where, what in told)
+            if not told:
+                yield Difference(name, "is written otherwise")
     if len(there) > len(wanted):
         yield Difference(f"campaigns.jsonl: line {len(wanted) + 1}", f"{len(there) - len(wanted)} lines too many")
 
@@ -295,11 +300,14 @@ def _unrecomputed(folder: Path, seal: Seal, again: Again, named: set[str], rende
     """What the marks do not give: the report as it is drawn, and files that are not those that were sealed. `named`: files that differ already."""
     there = {name: seals.digest(folder / name) for name in seal.results if (folder / name).is_file()}
     changed = dict(seals.changed(seal.results, there))
-    if render is not None and "report.html" in there and "summary.json" not in changed:
-        report = render([_plain(line) for line in again.lines], {**_summary(folder), **_plain(again.summary)})
-        if report.encode() != (folder / "report.html").read_bytes():
+    if render is not None and (folder / "report.html").is_file() and "summary.json" not in changed:
+        summary = _summary(folder)
+        wrong = [name for name, kind in DRAWN.items() if not isinstance(summary.get(name), kind)]
+        yield from (Difference(f"summary.json: {name}", "is not what a scan writes there") for name in wrong)
+        report = None if wrong else render([_plain(line) for line in again.lines], {**summary, **_plain(again.summary)})
+        if report is None or report.encode() != (folder / "report.html").read_bytes():
             named.add("report.html")
-            yield Difference("report.html", "is not the report of these cases")
+            yield Difference("report.html", "is not the report of these cases" if report is not None else "cannot be drawn anew for that")
     if not seal.sound_results:
         yield Difference(seals.FILE, "was not made with the hashing key, as to the results")
     yield from (Difference(name, what) for name, what in changed.items() if name not in named)

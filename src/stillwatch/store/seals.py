@@ -37,7 +37,7 @@ class Seal:
     seal: str
     "MAC of the evidence, 32 hex digits."
     evidence: Mapping[str, str]
-    "File -> its SHA-256."
+    "File -> its SHA-256; none where the MAC is not sound, for then the list may be anything."
     results: Mapping[str, str]
     "The same of the results."
     sound: bool
@@ -87,9 +87,8 @@ def read(folder: Path, secret: bytes) -> Seal:
     if told["key"] != fingerprint(secret):
         raise UserError("was made with another hashing key", str(folder), "pass the key of that scan with --key")
     sound = _same(_mac(secret, "evidence", told["evidence"]), told["seal"])
-    return Seal(
-        told["seal"], told["evidence"], told["results"], sound, _same(_mac(secret, f"results of {told['seal']}", told["results"]), told["results_seal"])
-    )
+    sound_results = sound and _same(_mac(secret, f"results of {told['seal']}", told["results"]), told["results_seal"])
+    return Seal(str(told["seal"]), told["evidence"] if sound else {}, told["results"] if sound_results else {}, sound, sound_results)
 
 
 def changed(listed: Mapping[str, str], there: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -106,9 +105,8 @@ def changed(listed: Mapping[str, str], there: Mapping[str, str]) -> list[tuple[s
 def check_marks(folder: Path, secret: bytes) -> None:
     """Compare the kept marks' notes with the seal. Raises: UserError when they are not what was sealed."""
     held = read(folder, secret)
-    there = {name: value for name, value in evidence(folder).items() if name.startswith(_MARKS)}
-    # Only a sound seal is looked into: the list of another may be anything.
-    if not held.sound or changed({name: value for name, value in held.evidence.items() if name.startswith(_MARKS)}, there):
+    marks, there = ({name: value for name, value in each.items() if name.startswith(_MARKS)} for each in (held.evidence, evidence(folder)))
+    if not held.sound or changed(marks, there):
         raise UserError("keeps calls that are not those that were sealed", str(folder), "restore it, or scan its log again")
 
 
