@@ -1,0 +1,215 @@
+"""Our own row: does a window hide a group of texts whose marks the reference does not explain?
+
+A window alone is not what the product judges (it judges clusters of accounts), so this is what its marks can do for a window: four questions, each answered by one
+number, the larger the stranger, and the largest of the four counts once they are on one scale.
+
+- **Hidden group.** The reference is a mixture of `THEMES` themes over marks (terms; capability, families, script, length, novelty), learned by expectation
+  maximisation. A window is that mixture, or that mixture and one group more. How much better the second tells the window, each text being told by the others'
+  part of the group only (so that a text never explains itself), is the statistic. A fit of a mixture with one free component, as scan statistics are.
+- **Terms** and **sorts** that stand in more texts of the window than the reference lets expect: Poisson deviance.
+- **Novelty.** How many texts are stranger than nearly all of the reference, at the worst of several heights (higher criticism; Donoho and Jin, 2004).
+
+What the reference says is asked without the window's texts (a window out of the reference) or without as many others (any other window), so the two kinds of window
+are told by equally large references and their scores may be compared. It cannot see attackers who write what the reference writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from traffic.marks import Texts, one_of
+from traffic.protocol import Places
+
+Floats = NDArray[np.float64]
+
+THEMES = 32
+"Themes of the reference."
+
+PRIOR = np.array([100.0, 5.0, 5.0, 5.0, 5.0, 5.0])
+"How many marks of each family of marks the overall frequencies count as, in a theme and in the group. Terms first; see `described`."
+
+FIRST_SHARE, ROUNDS, THEME_ROUNDS = 0.05, 10, 12
+"Share of the window that the group starts as; rounds of both fits."
+
+TEMPER, MOST = 0.25, 20.0
+"A text's marks lean on one another: their log ratio counts so much of what independent ones would, and at most so much."
+
+HEIGHTS = np.array([0.5, 0.75, 0.9, 0.95, 0.98, 0.99])
+"Ranks in the reference above which novel texts are counted."
+
+STEPS = np.array([0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99])
+"Ranks that bound the classes of novelty."
+
+SMALL = 0.5
+"Texts that a term is taken to stand in when it stands in none."
+
+
+@numba.njit(cache=True)
+def _told_by(starts: NDArray[np.int32], marks: NDArray[np.int64], log: Floats) -> Floats:
+    """Sum of the marks' log probabilities, texts by themes."""
+    out = np.zeros((len(starts) - 1, log.shape[1]))
+    for text in range(len(out)):
+        for at in range(starts[text], starts[text + 1]):
+            out[text] += log[marks[at]]
+    return out
+
+
+@numba.njit(cache=True)
+def _group(starts, marks, explained, usual, family, prior, part, share, rounds):  # type: ignore[no-untyped-def]
+    """Fits the hidden group; returns the log likelihood ratio and each text's log ratio. `part`: how much of each text the group starts with."""
+    texts, families = len(starts) - 1, len(prior)
+    ratio, own = np.zeros(texts), np.zeros(families)
+    better = 0.0
+    for _ in range(rounds):
+        has, whole = np.zeros(len(usual)), np.zeros(families)
+        for text in range(texts):
+            for at in range(starts[text], starts[text + 1]):
+                has[marks[at]] += part[text]
+                whole[family[marks[at]]] += part[text]
+        better, taken = 0.0, 0.0
+        for text in range(texts):
+            own[:] = 0
+            for at in range(starts[text], starts[text + 1]):
+                own[family[marks[at]]] += 1
+            told = 0.0
+            for at in range(starts[text], starts[text + 1]):
+                mark = marks[at]
+                of = family[mark]
+                told += np.log((has[mark] - part[text] + prior[of] * usual[mark]) / (whole[of] - part[text] * own[of] + prior[of]))
+            ratio[text] = min(MOST, TEMPER * (told - explained[text]))
+        for text in range(texts):
+            grown = share * np.exp(ratio[text])
+            better += np.log(1 - share + grown)
+            part[text] = grown / (1 - share + grown)
+            taken += part[text]
+        share = min(max(taken / texts, 0.01), 0.999)
+    return better, ratio
+
+
+def _log_sum(values: Floats) -> Floats:
+    most = values.max(axis=1, keepdims=True)
+    return most + np.log(np.exp(values - most).sum(axis=1, keepdims=True))
+
+
+def _ranks(values: Floats, among: Floats) -> Floats:
+    ordered = np.sort(among)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") + 1) / (2 * len(ordered) + 2)
+
+
+def _novelty(texts: Texts, reference: Places) -> Floats:
+    """Rank in the reference of how rare a text's terms are there on average; a text of the reference is not counted for itself."""
+    count = texts.terms[reference].sum(axis=0)
+    inside = np.zeros(len(texts), bool)
+    inside[reference] = True
+    rare, rare_inside = -np.log(count + SMALL), -np.log(np.maximum(count - 1, 0) + SMALL)
+    mean = np.where(inside, texts.terms @ rare_inside, texts.terms @ rare) / np.maximum(texts.terms.sum(axis=1), 1)
+    return _ranks(mean, mean[reference])
+
+
+def described(texts: Texts, reference: Places) -> tuple[sparse.csr_array, NDArray[np.int64], Floats]:
+    """All marks side by side, the family that each is of (terms are 0), and the ranks of novelty."""
+    novelty = _novelty(texts, reference)
+    classes = one_of(np.searchsorted(STEPS, novelty))
+    whole = sparse.csr_array(sparse.hstack([texts.terms, texts.sorts, classes], format="csr"))
+    family = np.concatenate([np.zeros(texts.terms.shape[1], np.int64), texts.sort_of, np.full(classes.shape[1], len(PRIOR) - 1)])
+    return whole, family, novelty
+
+
+@dataclass(frozen=True)
+class Themes:
+    """The reference as a mixture."""
+
+    marks: sparse.csr_array
+    part: Floats
+    "Texts by themes: how far a text is of each."
+    counts: Floats
+    "Marks by themes."
+
+
+def _usual(count: Floats, family: NDArray[np.int64]) -> Floats:
+    """Frequency of each mark within its family; one that the reference lacks has a little."""
+    count = count + np.where(family == 0, 0.1, 0.3)
+    return count / np.bincount(family, count, minlength=len(PRIOR))[family]
+
+
+def _of_themes(counts: Floats, usual: Floats, family: NDArray[np.int64], whole: Floats) -> Floats:
+    prior = PRIOR[family][:, None]
+    return np.log((counts + prior * usual[:, None]) / (whole[family] + prior))
+
+
+def _sums(counts: Floats, family: NDArray[np.int64]) -> Floats:
+    return np.stack([counts[family == each].sum(axis=0) for each in range(len(PRIOR))])
+
+
+def learn(marks: sparse.csr_array, family: NDArray[np.int64], seed: int) -> Themes:
+    """Themes of the reference, begun from texts drawn by `seed`."""
+    first = np.random.default_rng(seed).choice(marks.shape[0], THEMES, replace=False)
+    usual = _usual(marks.sum(axis=0).astype(float), family)
+    counts, weight = 3.0 * marks[first].toarray().T.astype(float), np.full(THEMES, 1 / THEMES)
+    part = np.zeros((marks.shape[0], THEMES))
+    for _ in range(THEME_ROUNDS):
+        told = _told_by(marks.indptr, marks.indices.astype(np.int64), _of_themes(counts, usual, family, _sums(counts, family))) + np.log(weight)
+        part = np.exp(told - _log_sum(told))
+        counts, weight = marks.T @ part, (part.sum(axis=0) + 1) / (len(part) + THEMES)
+    return Themes(marks, part, counts)
+
+
+def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, without: Places) -> float:
+    """How much better a hidden group tells the window than the themes alone; `without`: places in the reference that do not count."""
+    left = themes.marks[without]
+    usual = _usual(themes.marks.sum(axis=0) - left.sum(axis=0), family)
+    counts = np.maximum(themes.counts - left.T @ themes.part[without], 0)
+    weight = themes.part.sum(axis=0) - themes.part[without].sum(axis=0) + 1
+    here, inverse = np.unique(window.indices, return_inverse=True)
+    here_family = family[here]
+    log = _of_themes(counts[here], usual[here], here_family, _sums(counts, family))
+    explained = _log_sum(_told_by(window.indptr, inverse, log) + np.log(weight / weight.sum())).ravel()
+    given = (window.indptr, inverse, explained, usual[here], here_family, PRIOR)
+    _, ratio = _group(*given, np.ones(len(explained)), 0.5, 1)
+    start = np.zeros(len(explained))
+    start[np.argsort(-ratio, kind="stable")[: max(2, int(FIRST_SHARE * len(start)))]] = 1.0
+    better, _ = _group(*given, start, FIRST_SHARE, ROUNDS)
+    return float(better)
+
+
+def excess(window: sparse.csr_array, reference: sparse.csr_array, without: Places, least: int) -> float:
+    """Poisson deviance of the marks that stand in more texts of the window, at least `least`, than the reference lets expect."""
+    count = window.sum(axis=0)
+    known = reference.sum(axis=0) - reference[without].sum(axis=0)
+    expected = window.shape[0] * (known + SMALL) / (reference.shape[0] - len(without) + 2 * SMALL)
+    more = (count >= least) & (count > expected)
+    count, expected = count[more], expected[more]
+    return float((count * np.log(count / expected) - (count - expected)).sum())
+
+
+def tail(novelty: Floats) -> float:
+    """Higher criticism of ranks: 0 or below where no more are high than should be."""
+    above = (novelty[:, None] > HEIGHTS).mean(axis=0)
+    return float(((above - (1 - HEIGHTS)) / np.sqrt(HEIGHTS * (1 - HEIGHTS) / len(novelty))).max())
+
+
+NAMES = ("hidden group", "terms", "sorts", "novelty")
+"The four numbers, in order."
+
+
+def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, seed: int) -> Floats:
+    """Windows by the four numbers. The first `inside` windows are out of the reference."""
+    marks, family, novelty = described(texts, reference)
+    of_reference, of_terms, of_sorts = marks[reference], texts.terms[reference], texts.sorts[reference]
+    themes = learn(of_reference, family, seed)
+    place = np.full(len(texts), -1)
+    place[reference] = np.arange(len(reference))
+    rng = np.random.default_rng(seed)
+    rows = []
+    for at, window in enumerate(windows):
+        without = place[window] if at < inside else rng.choice(len(reference), len(window), replace=False)
+        rows.append([
+            hidden(marks[window], family, themes, without), excess(texts.terms[window], of_terms, without, 2),
+            excess(texts.sorts[window], of_sorts, without, 1), tail(novelty[window]),
+        ])  # fmt: skip
+    return np.array(rows)

@@ -1,0 +1,63 @@
+"""Which texts stand in which window: half of the benign texts are the reference, the other half is cut into windows or mixed with attacking texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Places = NDArray[np.int64]
+"Places in a pool of texts: the normal ones first, then the attacking ones."
+
+SHARES = (0.05, 0.10, 0.25, 0.50, 1.0)
+"Shares of attacking texts in a window."
+
+SIZES = (100, 200, 500, 1500)
+"Texts a window."
+
+SEEDS = (1, 20, 42)
+"The published protocol's own."
+
+NULL_WINDOWS = 300
+"Windows drawn from the reference, by which scores are made comparable."
+
+MIXED = 50
+"Windows of each share, as published."
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The windows of one pair, seed and size."""
+
+    reference: Places
+    "Benign texts that a detector may learn from."
+    null: list[Places]
+    "Windows out of the reference; they overlap one another."
+    benign: list[Places]
+    "Windows out of held-out benign texts, none of which stands in two."
+    mixed: dict[float, list[Places]]
+    "Share -> windows of held-out benign and attacking texts."
+
+
+def draw(normal: int, attacking: int, size: int, seed: int, held_out: float = 0.5) -> Drawn:
+    """Windows of `size` from a pool of `normal` and then `attacking` texts.
+
+    A window repeats a text only where a side has fewer than it needs, as in the published protocol.
+    """
+    rng = np.random.default_rng([seed, size])
+    order = rng.permutation(normal)
+    cut = normal - int(normal * held_out)
+    reference, rest = order[:cut], order[cut:]
+
+    def some(places: Places, count: int) -> Places:
+        return rng.choice(places, count, replace=len(places) < count)
+
+    theirs = np.arange(normal, normal + attacking)
+    null = [some(reference, size) for _ in range(NULL_WINDOWS)]
+    benign = [rest[at : at + size] for at in range(0, len(rest) - size + 1, size)]
+    mixed: dict[float, list[Places]] = {}
+    for share in SHARES:
+        bad = round(size * share)
+        mixed[share] = [np.concatenate([some(rest, size - bad), some(theirs, bad)]) for _ in range(MIXED)]
+    return Drawn(reference, null, benign, mixed)
