@@ -36,7 +36,7 @@ PRIOR = np.array([100.0, 5.0, 5.0, 5.0, 5.0, 5.0])
 FIRST_SHARE, ROUNDS, THEME_ROUNDS = 0.05, 10, 12
 "Share of the window that the group starts as; rounds of both fits."
 
-TEMPER, MOST = 0.25, 20.0
+TEMPER, MOST = 0.5, 50.0
 "A text's marks lean on one another: their log ratio counts so much of what independent ones would, and at most so much."
 
 HEIGHTS = np.array([0.5, 0.75, 0.9, 0.95, 0.98, 0.99])
@@ -60,7 +60,7 @@ def _told_by(starts: NDArray[np.int32], marks: NDArray[np.int64], log: Floats) -
 
 
 @numba.njit(cache=True)
-def _group(starts, marks, explained, usual, family, prior, part, share, rounds):  # type: ignore[no-untyped-def]
+def _group(starts, marks, explained, usual, family, prior, temper, most, part, share, rounds):  # type: ignore[no-untyped-def]
     """Fits the hidden group; returns the log likelihood ratio and each text's log ratio. `part`: how much of each text the group starts with."""
     texts, families = len(starts) - 1, len(prior)
     ratio, own = np.zeros(texts), np.zeros(families)
@@ -81,7 +81,7 @@ def _group(starts, marks, explained, usual, family, prior, part, share, rounds):
                 mark = marks[at]
                 of = family[mark]
                 told += np.log((has[mark] - part[text] + prior[of] * usual[mark]) / (whole[of] - part[text] * own[of] + prior[of]))
-            ratio[text] = min(MOST, TEMPER * (told - explained[text]))
+            ratio[text] = min(most, temper * (told - explained[text]))
         for text in range(texts):
             grown = share * np.exp(ratio[text])
             better += np.log(1 - share + grown)
@@ -159,8 +159,8 @@ def learn(marks: sparse.csr_array, family: NDArray[np.int64], seed: int) -> Them
     return Themes(marks, part, counts)
 
 
-def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, without: Places) -> float:
-    """How much better a hidden group tells the window than the themes alone; `without`: places in the reference that do not count."""
+def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, without: Places) -> tuple[float, float]:
+    """How much better a hidden group tells the window than the themes alone, and how far the themes' shares are off (Pearson's); `without`: places in the reference that do not count."""
     left = themes.marks[without]
     usual = _usual(themes.marks.sum(axis=0) - left.sum(axis=0), family)
     counts = np.maximum(themes.counts - left.T @ themes.part[without], 0)
@@ -168,13 +168,17 @@ def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, 
     here, inverse = np.unique(window.indices, return_inverse=True)
     here_family = family[here]
     log = _of_themes(counts[here], usual[here], here_family, _sums(counts, family))
-    explained = _log_sum(_told_by(window.indptr, inverse, log) + np.log(weight / weight.sum())).ravel()
-    given = (window.indptr, inverse, explained, usual[here], here_family, PRIOR)
+    weight = weight / weight.sum()
+    told = _told_by(window.indptr, inverse, log) + np.log(weight)
+    explained = _log_sum(told).ravel()
+    expected = len(explained) * weight
+    shift = float(((np.exp(told - explained[:, None]).sum(axis=0) - expected) ** 2 / expected).sum())
+    given = (window.indptr, inverse, explained, usual[here], here_family, PRIOR, TEMPER, MOST)
     _, ratio = _group(*given, np.ones(len(explained)), 0.5, 1)
     start = np.zeros(len(explained))
     start[np.argsort(-ratio, kind="stable")[: max(2, int(FIRST_SHARE * len(start)))]] = 1.0
     better, _ = _group(*given, start, FIRST_SHARE, ROUNDS)
-    return float(better)
+    return float(better), shift
 
 
 def excess(window: sparse.csr_array, reference: sparse.csr_array, without: Places, least: int) -> float:
@@ -193,7 +197,7 @@ def tail(novelty: Floats) -> float:
     return float(((above - (1 - HEIGHTS)) / np.sqrt(HEIGHTS * (1 - HEIGHTS) / len(novelty))).max())
 
 
-NAMES = ("hidden group", "terms", "sorts", "novelty")
+NAMES = ("hidden group", "themes", "terms", "sorts", "novelty")
 "The four numbers, in order."
 
 
@@ -209,7 +213,7 @@ def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, 
     for at, window in enumerate(windows):
         without = place[window] if at < inside else rng.choice(len(reference), len(window), replace=False)
         rows.append([
-            hidden(marks[window], family, themes, without), excess(texts.terms[window], of_terms, without, 2),
+            *hidden(marks[window], family, themes, without), excess(texts.terms[window], of_terms, without, 2),
             excess(texts.sorts[window], of_sorts, without, 1), tail(novelty[window]),
         ])  # fmt: skip
     return np.array(rows)
