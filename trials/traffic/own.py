@@ -1,12 +1,13 @@
 """Our own row: does a window hide a group of texts whose marks the reference does not explain?
 
 A window alone is not what the product judges (it judges clusters of accounts), so this is what its marks can do for a window: four questions, each answered by one
-number, the larger the stranger, and the largest of the four counts once they are on one scale.
+number, the larger the stranger, and their surprises are added.
 
 - **Hidden group.** The reference is a mixture of `THEMES` themes over marks (terms; capability, families, script, length, novelty), learned by expectation
   maximisation. A window is that mixture, or that mixture and one group more. How much better the second tells the window, each text being told by the others'
   part of the group only (so that a text never explains itself), is the statistic. A fit of a mixture with one free component, as scan statistics are.
-- **Terms** and **sorts** that stand in more texts of the window than the reference lets expect: Poisson deviance.
+- **Rare terms.** How far the window's mean is from the reference's, texts being unit vectors of their terms weighted by rarity: the mean discrepancy with a linear kernel.
+- **Sorts** that stand in more texts of the window than the reference lets expect: Poisson deviance.
 - **Novelty.** How many texts are stranger than nearly all of the reference, at the worst of several heights (higher criticism; Donoho and Jin, 2004).
 
 What the reference says is asked without the window's texts (a window out of the reference) or without as many others (any other window), so the two kinds of window
@@ -44,6 +45,9 @@ HEIGHTS = np.array([0.5, 0.75, 0.9, 0.95, 0.98, 0.99])
 
 STEPS = np.array([0.01, 0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99])
 "Ranks that bound the classes of novelty."
+
+LOUDEST = 20.0
+"One of the four numbers speaks at most so loudly."
 
 SMALL = 0.5
 "Texts that a term is taken to stand in when it stands in none."
@@ -129,6 +133,8 @@ class Themes:
     "Texts by themes: how far a text is of each."
     counts: Floats
     "Marks by themes."
+    families: Floats
+    "Texts by families of marks: how many a text has of each."
 
 
 def _usual(count: Floats, family: NDArray[np.int64]) -> Floats:
@@ -142,53 +148,69 @@ def _of_themes(counts: Floats, usual: Floats, family: NDArray[np.int64], whole: 
     return np.log((counts + prior * usual[:, None]) / (whole[family] + prior))
 
 
-def _sums(counts: Floats, family: NDArray[np.int64]) -> Floats:
-    return np.stack([counts[family == each].sum(axis=0) for each in range(len(PRIOR))])
-
-
 def learn(marks: sparse.csr_array, family: NDArray[np.int64], seed: int) -> Themes:
     """Themes of the reference, begun from texts drawn by `seed`."""
     first = np.random.default_rng(seed).choice(marks.shape[0], THEMES, replace=False)
     usual = _usual(marks.sum(axis=0).astype(float), family)
     counts, weight = 3.0 * marks[first].toarray().T.astype(float), np.full(THEMES, 1 / THEMES)
     part = np.zeros((marks.shape[0], THEMES))
+    families = np.stack([marks[:, family == each].sum(axis=1) for each in range(len(PRIOR))], axis=1).astype(float)
+    begun = families[first].T * 3.0
     for _ in range(THEME_ROUNDS):
-        told = _told_by(marks.indptr, marks.indices.astype(np.int64), _of_themes(counts, usual, family, _sums(counts, family))) + np.log(weight)
+        told = _told_by(marks.indptr, marks.indices.astype(np.int64), _of_themes(counts, usual, family, begun)) + np.log(weight)
         part = np.exp(told - _log_sum(told))
         counts, weight = marks.T @ part, (part.sum(axis=0) + 1) / (len(part) + THEMES)
-    return Themes(marks, part, counts)
+        begun = families.T @ part
+    return Themes(marks, part, counts, families)
 
 
-def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, without: Places) -> tuple[float, float]:
-    """How much better a hidden group tells the window than the themes alone, and how far the themes' shares are off (Pearson's); `without`: places in the reference that do not count."""
+def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, without: Places) -> float:
+    """How much better a hidden group tells the window than the themes alone; `without`: places in the reference that do not count."""
+    here, inverse = np.unique(window.indices, return_inverse=True)
     left = themes.marks[without]
     usual = _usual(themes.marks.sum(axis=0) - left.sum(axis=0), family)
-    counts = np.maximum(themes.counts - left.T @ themes.part[without], 0)
+    counts = np.maximum(themes.counts[here] - (left.T @ themes.part[without])[here], 0)
     weight = themes.part.sum(axis=0) - themes.part[without].sum(axis=0) + 1
-    here, inverse = np.unique(window.indices, return_inverse=True)
     here_family = family[here]
-    log = _of_themes(counts[here], usual[here], here_family, _sums(counts, family))
+    whole = themes.families.T @ themes.part - themes.families[without].T @ themes.part[without]
+    log = _of_themes(counts, usual[here], here_family, whole)
     weight = weight / weight.sum()
-    told = _told_by(window.indptr, inverse, log) + np.log(weight)
-    explained = _log_sum(told).ravel()
-    expected = len(explained) * weight
-    shift = float(((np.exp(told - explained[:, None]).sum(axis=0) - expected) ** 2 / expected).sum())
+    explained = _log_sum(_told_by(window.indptr, inverse, log) + np.log(weight)).ravel()
     given = (window.indptr, inverse, explained, usual[here], here_family, PRIOR, TEMPER, MOST)
     _, ratio = _group(*given, np.ones(len(explained)), 0.5, 1)
     start = np.zeros(len(explained))
     start[np.argsort(-ratio, kind="stable")[: max(2, int(FIRST_SHARE * len(start)))]] = 1.0
     better, _ = _group(*given, start, FIRST_SHARE, ROUNDS)
-    return float(better), shift
+    return float(better)
 
 
-def excess(window: sparse.csr_array, reference: sparse.csr_array, without: Places, least: int) -> float:
-    """Poisson deviance of the marks that stand in more texts of the window, at least `least`, than the reference lets expect."""
+def excess(window: sparse.csr_array, reference: sparse.csr_array, whole: Floats, without: Places) -> float:
+    """Poisson deviance of the marks that stand in more texts of the window than the reference lets expect."""
     count = window.sum(axis=0)
-    known = reference.sum(axis=0) - reference[without].sum(axis=0)
-    expected = window.shape[0] * (known + SMALL) / (reference.shape[0] - len(without) + 2 * SMALL)
-    more = (count >= least) & (count > expected)
+    expected = window.shape[0] * (whole - reference[without].sum(axis=0) + SMALL) / (reference.shape[0] - len(without) + 2 * SMALL)
+    more = count > expected
     count, expected = count[more], expected[more]
     return float((count * np.log(count / expected) - (count - expected)).sum())
+
+
+def rare_terms(texts: Texts, reference: Places) -> sparse.csr_array:
+    """A unit vector a text: its terms, each with the square of the logarithm of its rarity in the reference. A text of the reference is not counted for itself."""
+    count = texts.terms[reference].sum(axis=0)
+    inside = np.zeros(len(texts), bool)
+    inside[reference] = True
+
+    def weighted(count: Floats) -> sparse.csr_array:
+        return sparse.csr_array(texts.terms @ sparse.diags_array(np.log((len(reference) + 1) / (count + 1)) ** 2))
+
+    vectors = sparse.diags_array(inside.astype(float)) @ weighted(np.maximum(count - 1, 0)) + sparse.diags_array((~inside).astype(float)) @ weighted(count)
+    length = np.sqrt(vectors.multiply(vectors).sum(axis=1))
+    return sparse.csr_array(sparse.diags_array(1 / np.maximum(length, 1e-9)) @ vectors)
+
+
+def apart(window: sparse.csr_array, reference: sparse.csr_array, whole: Floats, without: Places) -> float:
+    """Squared distance between the means of the window's vectors and of the reference's: maximum mean discrepancy with a linear kernel."""
+    rest = (whole - reference[without].sum(axis=0)) / (reference.shape[0] - len(without))
+    return float(((window.sum(axis=0) / window.shape[0] - rest) ** 2).sum())
 
 
 def tail(novelty: Floats) -> float:
@@ -197,15 +219,17 @@ def tail(novelty: Floats) -> float:
     return float(((above - (1 - HEIGHTS)) / np.sqrt(HEIGHTS * (1 - HEIGHTS) / len(novelty))).max())
 
 
-NAMES = ("hidden group", "themes", "terms", "sorts", "novelty")
+NAMES = ("hidden group", "rare terms", "sorts", "novelty")
 "The four numbers, in order."
 
 
 def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, seed: int) -> Floats:
     """Windows by the four numbers. The first `inside` windows are out of the reference."""
     marks, family, novelty = described(texts, reference)
-    of_reference, of_terms, of_sorts = marks[reference], texts.terms[reference], texts.sorts[reference]
-    themes = learn(of_reference, family, seed)
+    vectors = rare_terms(texts, reference)
+    of_marks, of_vectors, of_sorts = marks[reference], vectors[reference], texts.sorts[reference]
+    all_vectors, all_sorts = of_vectors.sum(axis=0), of_sorts.sum(axis=0)
+    themes = learn(of_marks, family, seed)
     place = np.full(len(texts), -1)
     place[reference] = np.arange(len(reference))
     rng = np.random.default_rng(seed)
@@ -213,7 +237,27 @@ def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, 
     for at, window in enumerate(windows):
         without = place[window] if at < inside else rng.choice(len(reference), len(window), replace=False)
         rows.append([
-            *hidden(marks[window], family, themes, without), excess(texts.terms[window], of_terms, without, 2),
-            excess(texts.sorts[window], of_sorts, without, 1), tail(novelty[window]),
+            hidden(marks[window], family, themes, without), apart(vectors[window], of_vectors, all_vectors, without),
+            excess(texts.sorts[window], of_sorts, all_sorts, without), tail(novelty[window]),
         ])  # fmt: skip
     return np.array(rows)
+
+
+def surprise(values: Floats, usual: Floats) -> Floats:
+    """-log of the share of `usual` values that are as high; beyond nine tenths of them their tail is taken to fall off exponentially.
+
+    0 for what is lower than all, 2.3 at the ninth tenth, unbounded above.
+    """
+    ordered = np.sort(usual)
+    high = np.quantile(ordered, 0.9)
+    step = max(float((ordered[ordered > high] - high).mean()), 1e-9) if (ordered > high).any() else 1e-9
+    below = 1 - np.searchsorted(ordered, values, "left") / len(ordered)
+    return np.where(values > high, np.log(10) + (values - high) / step, -np.log(np.clip(below, 0.1, 1)))
+
+
+def together(four: Floats, inside: int) -> Floats:
+    """One number a window: the sum of the four surprises, each beside the windows out of the reference and at most `LOUDEST` (Fisher's method).
+
+    The four lean on one another, so the sum has no table: it is compared with the sums of the windows out of the reference.
+    """
+    return sum(np.minimum(surprise(four[:, each], four[:inside, each]), LOUDEST) for each in range(four.shape[1]))

@@ -16,10 +16,13 @@ SHARES = (0.05, 0.10, 0.25, 0.50, 1.0)
 SIZES = (100, 200, 500, 1500)
 "Texts a window."
 
+PUBLISHED_SIZES = (100, 1500)
+"Those for which the published rule is run too."
+
 SEEDS = (1, 20, 42)
 "The published protocol's own."
 
-NULL_WINDOWS = 300
+NULL_WINDOWS = 200
 "Windows drawn from the reference, by which scores are made comparable."
 
 MIXED = 50
@@ -40,14 +43,15 @@ class Drawn:
     "Share -> windows of held-out benign and attacking texts."
 
 
-def draw(normal: int, attacking: int, size: int, seed: int, held_out: float = 0.5) -> Drawn:
+def draw(normal: int, attacking: int, size: int, seed: int, published: bool = False) -> Drawn:
     """Windows of `size` from a pool of `normal` and then `attacking` texts.
 
-    A window repeats a text only where a side has fewer than it needs, as in the published protocol.
+    A window repeats a text only where a side has fewer than it needs, as in the published protocol. `published`: four fifths of the benign texts are the reference, and
+    50 benign windows are drawn from the fifth that is left, so that they overlap.
     """
     rng = np.random.default_rng([seed, size])
     order = rng.permutation(normal)
-    cut = normal - int(normal * held_out)
+    cut = normal - normal // (5 if published else 2)
     reference, rest = order[:cut], order[cut:]
 
     def some(places: Places, count: int) -> Places:
@@ -55,7 +59,7 @@ def draw(normal: int, attacking: int, size: int, seed: int, held_out: float = 0.
 
     theirs = np.arange(normal, normal + attacking)
     null = [some(reference, size) for _ in range(NULL_WINDOWS)]
-    benign = [rest[at : at + size] for at in range(0, len(rest) - size + 1, size)]
+    benign = [some(rest, size) for _ in range(MIXED)] if published else [rest[at : at + size] for at in range(0, len(rest) - size + 1, size)]
     mixed: dict[float, list[Places]] = {}
     for share in SHARES:
         bad = round(size * share)
