@@ -10,6 +10,7 @@ number, the larger the stranger, and their surprises are added.
 - **Sorts** that stand in more texts of the window than the reference lets expect: Poisson deviance.
 - **Novelty.** How many texts are stranger than nearly all of the reference, at the worst of several heights (higher criticism; Donoho and Jin, 2004).
 
+Each half of the reference is told by the themes of the other half, and a text from elsewhere by either, so that no text is told by themes that were learned from it.
 What the reference says is asked without the window's texts (a window out of the reference) or without as many others (any other window), so the two kinds of window
 are told by equally large references and their scores may be compared. It cannot see attackers who write what the reference writes.
 """
@@ -164,19 +165,30 @@ def learn(marks: sparse.csr_array, family: NDArray[np.int64], seed: int) -> Them
     return Themes(marks, part, counts, families)
 
 
-def hidden(window: sparse.csr_array, family: NDArray[np.int64], themes: Themes, without: Places) -> float:
-    """How much better a hidden group tells the window than the themes alone; `without`: places in the reference that do not count."""
-    here, inverse = np.unique(window.indices, return_inverse=True)
-    left = themes.marks[without]
-    usual = _usual(themes.marks.sum(axis=0) - left.sum(axis=0), family)
-    counts = np.maximum(themes.counts[here] - (left.T @ themes.part[without])[here], 0)
-    weight = themes.part.sum(axis=0) - themes.part[without].sum(axis=0) + 1
-    here_family = family[here]
+def _explained(window: sparse.csr_array, here: NDArray[np.int64], usual: Floats, family: NDArray[np.int64], themes: Themes, without: Places) -> Floats:
+    """Log probability of each text of the window by the themes, without some of the texts that they were learned from. `here`: the marks that the window has."""
+    counts = np.maximum(themes.counts[here] - (themes.marks[without].T @ themes.part[without])[here], 0)
     whole = themes.families.T @ themes.part - themes.families[without].T @ themes.part[without]
-    log = _of_themes(counts, usual[here], here_family, whole)
-    weight = weight / weight.sum()
-    explained = _log_sum(_told_by(window.indptr, inverse, log) + np.log(weight)).ravel()
-    given = (window.indptr, inverse, explained, usual[here], here_family, PRIOR, TEMPER, MOST)
+    weight = themes.part.sum(axis=0) - themes.part[without].sum(axis=0) + 1
+    log = _of_themes(counts, usual, family, whole)
+    return _log_sum(_told_by(window.indptr, np.searchsorted(here, window.indices), log) + np.log(weight / weight.sum())).ravel()
+
+
+def hidden(
+    window: sparse.csr_array, family: NDArray[np.int64], count: Floats, halves: tuple[Themes, Themes], told_by: NDArray[np.int64], without: Places
+) -> float:
+    """How much better a hidden group tells the window than the themes alone.
+
+    `count`: texts of the reference with each mark, those of `without` (places in the reference) left out; `told_by`: the half whose themes tell each text.
+    """
+    here, inverse = np.unique(window.indices, return_inverse=True)
+    here, here_family = here.astype(np.int64), family[here]
+    usual = _usual(count, family)[here]
+    cut, explained = halves[0].marks.shape[0], np.zeros(window.shape[0])
+    for each, left in ((0, without[without < cut]), (1, without[without >= cut] - cut)):
+        mine = np.flatnonzero(told_by == each)
+        explained[mine] = _explained(window[mine], here, usual, here_family, halves[each], left)
+    given = (window.indptr, inverse, explained, usual, here_family, PRIOR, TEMPER, MOST)
     _, ratio = _group(*given, np.ones(len(explained)), 0.5, 1)
     start = np.zeros(len(explained))
     start[np.argsort(-ratio, kind="stable")[: max(2, int(FIRST_SHARE * len(start)))]] = 1.0
@@ -229,15 +241,19 @@ def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, 
     vectors = rare_terms(texts, reference)
     of_marks, of_vectors, of_sorts = marks[reference], vectors[reference], texts.sorts[reference]
     all_vectors, all_sorts = of_vectors.sum(axis=0), of_sorts.sum(axis=0)
-    themes = learn(of_marks, family, seed)
-    place = np.full(len(texts), -1)
-    place[reference] = np.arange(len(reference))
+    cut = len(reference) // 2
+    halves = learn(of_marks[:cut], family, seed), learn(of_marks[cut:], family, seed)
+    all_marks = of_marks.sum(axis=0)
     rng = np.random.default_rng(seed)
+    place, told_by = np.full(len(texts), -1), rng.integers(0, 2, len(texts))
+    place[reference] = np.arange(len(reference))
+    told_by[reference[:cut]], told_by[reference[cut:]] = 1, 0
     rows = []
     for at, window in enumerate(windows):
         without = place[window] if at < inside else rng.choice(len(reference), len(window), replace=False)
+        count = all_marks - of_marks[without].sum(axis=0)
         rows.append([
-            hidden(marks[window], family, themes, without), apart(vectors[window], of_vectors, all_vectors, without),
+            hidden(marks[window], family, count, halves, told_by[window], without), apart(vectors[window], of_vectors, all_vectors, without),
             excess(texts.sorts[window], of_sorts, all_sorts, without), tail(novelty[window]),
         ])  # fmt: skip
     return np.array(rows)
@@ -250,7 +266,8 @@ def surprise(values: Floats, usual: Floats) -> Floats:
     """
     ordered = np.sort(usual)
     high = np.quantile(ordered, 0.9)
-    step = max(float((ordered[ordered > high] - high).mean()), 1e-9) if (ordered > high).any() else 1e-9
+    above = ordered[ordered > high] - high
+    step = (float(above.mean()) if len(above) else 0.0) + 1e-9 * (1 + abs(float(high)))
     below = 1 - np.searchsorted(ordered, values, "left") / len(ordered)
     return np.where(values > high, np.log(10) + (values - high) / step, -np.log(np.clip(below, 0.1, 1)))
 
