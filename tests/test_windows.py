@@ -29,7 +29,7 @@ def test_windows_keep_the_halves_apart(published: bool) -> None:
 def _texts(kind: str, count: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     common, rare = ([stem + letter + other for letter in "abcdefghijklmnop" for other in "qrstuvwx"] for stem in ("word", kind))
-    return [" ".join(rng.choices(common, k=10) + rng.choices(rare, k=2 if kind == "usual" else 5)) for _ in range(count)]
+    return [" ".join(rng.choices(common, k=rng.randint(6, 16)) + rng.choices(rare, k=2 if kind == "usual" else 5)) for _ in range(count)]
 
 
 @pytest.fixture(scope="module")

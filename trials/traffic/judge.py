@@ -141,18 +141,24 @@ def judge(pool: Pool, drawn: Drawn, seed: int, published: bool) -> dict[str, dic
     In standard deviations above the mean of `null`, either way where both sides are suspicious. `published`: with the published MMD in place of the whole reference's.
     """
     windows = drawn.null + drawn.benign + [window for share in SHARES for window in drawn.mixed[share]]
-    size, inside, rng = len(windows[0]), len(drawn.null), np.random.default_rng([seed, 7])
+    size, rng = len(windows[0]), np.random.default_rng([seed, 7])
     numbers = _alike(pool, drawn, windows)
     numbers["Mahalanobis"] = _mahalanobis(pool, drawn, windows, rng)
     if published:
         numbers[PUBLISHED] = _published(pool.near, drawn, windows, size, rng)
     else:
         numbers[WHOLE], numbers[STATIC] = _whole(pool.near, drawn, windows), _whole(pool.near_static, drawn, windows)
-    four = own.scores(pool.texts, drawn.reference, windows, inside, seed)
-    numbers[OWN] = own.together(four, inside)
+    return {name: _split(values, drawn, name in BOTH_SIDES) for name, values in numbers.items()} | ours(pool.texts, drawn, seed, published)
+
+
+def ours(texts: Texts, drawn: Drawn, seed: int, published: bool) -> dict[str, dict[str, Any]]:
+    """The same of our own row, and of its parts, which need no vectors."""
+    windows = drawn.null + drawn.benign + [window for share in SHARES for window in drawn.mixed[share]]
+    four = own.scores(texts, drawn.reference, windows, len(drawn.null), seed)
+    numbers = {OWN: own.together(four, len(drawn.null))}
     if not published:
         numbers |= {f"{OWN}: {name} alone": four[:, at] for at, name in enumerate(own.NAMES)}
-    return {name: _split(values, drawn, name in BOTH_SIDES) for name, values in numbers.items()}
+    return {name: _split(values, drawn, False) for name, values in numbers.items()}
 
 
 def _split(values: Floats, drawn: Drawn, both: bool) -> dict[str, Any]:

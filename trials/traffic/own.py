@@ -106,23 +106,23 @@ def _ranks(values: Floats, among: Floats) -> Floats:
     return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right") + 1) / (2 * len(ordered) + 2)
 
 
-def _novelty(texts: Texts, reference: Places) -> Floats:
-    """Rank in the reference of how rare a text's terms are there on average; a text of the reference is not counted for itself."""
+def _rarity(texts: Texts, reference: Places) -> Floats:
+    """How rare a text's terms are in the reference on average; a text of the reference is not counted for itself."""
     count = texts.terms[reference].sum(axis=0)
     inside = np.zeros(len(texts), bool)
     inside[reference] = True
     rare, rare_inside = -np.log(count + SMALL), -np.log(np.maximum(count - 1, 0) + SMALL)
     mean = np.where(inside, texts.terms @ rare_inside, texts.terms @ rare) / np.maximum(texts.terms.sum(axis=1), 1)
-    return _ranks(mean, mean[reference])
+    return np.asarray(mean)
 
 
 def described(texts: Texts, reference: Places) -> tuple[sparse.csr_array, NDArray[np.int64], Floats]:
-    """All marks side by side, the family that each is of (terms are 0), and the ranks of novelty."""
-    novelty = _novelty(texts, reference)
-    classes = one_of(np.searchsorted(STEPS, novelty))
+    """All marks side by side, the family that each is of (terms are 0), and how rare the terms are."""
+    rarity = _rarity(texts, reference)
+    classes = one_of(np.searchsorted(STEPS, _ranks(rarity, rarity[reference])))
     whole = sparse.csr_array(sparse.hstack([texts.terms, texts.sorts, classes], format="csr"))
     family = np.concatenate([np.zeros(texts.terms.shape[1], np.int64), texts.sort_of, np.full(classes.shape[1], len(PRIOR) - 1)])
-    return whole, family, novelty
+    return whole, family, rarity
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ NAMES = ("hidden group", "rare terms", "sorts", "novelty")
 
 def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, seed: int) -> Floats:
     """Windows by the four numbers. The first `inside` windows are out of the reference."""
-    marks, family, novelty = described(texts, reference)
+    marks, family, rarity = described(texts, reference)
     vectors = rare_terms(texts, reference)
     of_marks, of_vectors, of_sorts = marks[reference], vectors[reference], texts.sorts[reference]
     all_vectors, all_sorts = of_vectors.sum(axis=0), of_sorts.sum(axis=0)
@@ -251,10 +251,11 @@ def scores(texts: Texts, reference: Places, windows: list[Places], inside: int, 
     rows = []
     for at, window in enumerate(windows):
         without = place[window] if at < inside else rng.choice(len(reference), len(window), replace=False)
+        left = np.delete(reference, without)
         count = all_marks - of_marks[without].sum(axis=0)
         rows.append([
             hidden(marks[window], family, count, halves, told_by[window], without), apart(vectors[window], of_vectors, all_vectors, without),
-            excess(texts.sorts[window], of_sorts, all_sorts, without), tail(novelty[window]),
+            excess(texts.sorts[window], of_sorts, all_sorts, without), tail(_ranks(rarity[window], rarity[left])),
         ])  # fmt: skip
     return np.array(rows)
 
