@@ -47,10 +47,18 @@ def run(pair: pairs.Pair, corpora: Path, cache: Path, out: Path) -> None:
     normal, attacking = pairs.texts(pair, corpora, NORMAL, ATTACKING)
     both = normal + attacking
     made = judge.pool(len(normal), marks.marks(both), vectors.vectors(both, "minilm", cache), vectors.vectors(both, "wordllama", cache))
-    about = {"pair": pair.name, "kind": pair.kind, "like": pair.like, "developed": pair.developed, "normal": len(normal), "attacking": len(attacking)}
+    about = {
+        "pair": pair.name,
+        "kind": pair.kind,
+        "like": pair.like,
+        "developed": pair.developed,
+        "akin": pair.akin,
+        "normal": len(normal),
+        "attacking": len(attacking),
+    }
     about["auc"] = judge.told_apart(normal, attacking)
     for path, seed, size, published in todo:
-        drawn = protocol.draw(len(normal), len(attacking), size, seed, published)
+        drawn = protocol.draw(len(normal), len(attacking), size, seed, published, pair.name)
         _write(path, {**about, "seed": seed, "size": size, "published": published, "detectors": judge.judge(made, drawn, seed, published)})
         print(path.name, flush=True)
 
@@ -61,7 +69,7 @@ def renew(pair: pairs.Pair, corpora: Path, out: Path) -> None:
     made = marks.marks(normal + attacking)
     for path in sorted(out.glob(f"{_slug(pair)}.*.json")):
         told = json.loads(path.read_text())
-        drawn = protocol.draw(len(normal), len(attacking), told["size"], told["seed"], told["published"])
+        drawn = protocol.draw(len(normal), len(attacking), told["size"], told["seed"], told["published"], pair.name)
         told["detectors"] |= judge.ours(made, drawn, told["seed"], told["published"])
         _write(path, told)
         print(path.name, flush=True)

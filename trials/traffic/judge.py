@@ -138,7 +138,8 @@ BOTH_SIDES = {"PRADA": prada.BOTH_SIDES, "SEAT": seat.BOTH_SIDES, "CAP": cap.BOT
 def judge(pool: Pool, drawn: Drawn, seed: int, published: bool) -> dict[str, dict[str, Any]]:
     """Detector -> its numbers for windows out of the reference (`null`), held-out benign ones (`benign`) and each share (`mixed`).
 
-    In standard deviations above the mean of `null`, either way where both sides are suspicious. `published`: with the published MMD in place of the whole reference's.
+    In standard deviations above the mean of `null`, either way where both sides are suspicious. `published`: with the published MMD in place of the whole reference's, and
+    where both sides are suspicious the distance beyond the 5th or the 95th percentile of `null`.
     """
     windows = drawn.null + drawn.benign + [window for share in SHARES for window in drawn.mixed[share]]
     size, rng = len(windows[0]), np.random.default_rng([seed, 7])
@@ -148,7 +149,7 @@ def judge(pool: Pool, drawn: Drawn, seed: int, published: bool) -> dict[str, dic
         numbers[PUBLISHED] = _published(pool.near, drawn, windows, size, rng)
     else:
         numbers[WHOLE], numbers[STATIC] = _whole(pool.near, drawn, windows), _whole(pool.near_static, drawn, windows)
-    return {name: _split(values, drawn, name in BOTH_SIDES) for name, values in numbers.items()} | ours(pool.texts, drawn, seed, published)
+    return {name: _split(values, drawn, name in BOTH_SIDES, published) for name, values in numbers.items()} | ours(pool.texts, drawn, seed, published)
 
 
 def ours(texts: Texts, drawn: Drawn, seed: int, published: bool) -> dict[str, dict[str, Any]]:
@@ -158,13 +159,15 @@ def ours(texts: Texts, drawn: Drawn, seed: int, published: bool) -> dict[str, di
     numbers = {OWN: own.together(four, len(drawn.null))}
     if not published:
         numbers |= {f"{OWN}: {name} alone": four[:, at] for at, name in enumerate(own.NAMES)}
-    return {name: _split(values, drawn, False) for name, values in numbers.items()}
+    return {name: _split(values, drawn, False, published) for name, values in numbers.items()}
 
 
-def _split(values: Floats, drawn: Drawn, both: bool) -> dict[str, Any]:
+def _split(values: Floats, drawn: Drawn, both: bool, published: bool) -> dict[str, Any]:
     inside, known = len(drawn.null), len(drawn.null) + len(drawn.benign)
     values = (values - values[:inside].mean()) / max(float(values[:inside].std()), 1e-12)
-    values = np.abs(values) if both else values
+    if both:
+        low, high = np.percentile(values[:inside], (5, 95)) if published else (0.0, 0.0)
+        values = np.maximum(values - high, low - values)
     each = (len(values) - known) // len(SHARES)
     mixed = {str(share): values[known + at * each : known + (at + 1) * each].tolist() for at, share in enumerate(SHARES)}
     return {"null": values[:inside].tolist(), "benign": values[inside:known].tolist(), "mixed": mixed}

@@ -30,6 +30,8 @@ class Pair:
     attacking: Callable[[Path], list[str]]
     developed: bool = False
     "Whether our own row was developed on it: then it does not count."
+    akin: bool = False
+    "Whether it shares a side with a developed one."
 
 
 def _rows(corpora: Path, name: str) -> list[dict[str, Any]]:
@@ -89,17 +91,17 @@ PAIRS: tuple[Pair, ...] = (
     Pair("news / random words", "random words", "ME-BERT random", _whole("docs_agnews"), _random_words, developed=True),
     Pair("chat / made code tasks", "made instructions", "query-efficient", _whole("sharegpt"), _whole("codealpaca"), developed=True),
     Pair("examination / medicine, Chinese", "domain questions", "query-efficient medicine", _question_of("eval_ceval"), _whole("huatuo_zh"), developed=True),
-    Pair("reviews / random words", "random words", "ME-BERT sst2 random", _lines, _random_words),
+    Pair("reviews / random words", "random words", "ME-BERT sst2 random", _lines, _random_words, akin=True),
     Pair("reviews / encyclopedia", "sentences of another domain", "ME-BERT sst2 wiki", _lines, _wiki_sentences),
     Pair("bank customers / encyclopedia questions", "sentences of another domain", "ME-BERT boolq wiki", _whole("docs_banking77"), _wiki_questions),
-    Pair("news / web sentences", "retrieved for the task", "MeaeQ AGNEWS", _whole("docs_agnews"), _web_sentences),
+    Pair("news / web sentences", "retrieved for the task", "MeaeQ AGNEWS", _whole("docs_agnews"), _web_sentences, akin=True),
     Pair("reviews / web sentences", "retrieved for the task", "MeaeQ IMDB, SST-2", _lines, _web_sentences),
-    Pair("chat / made instructions", "made instructions", "Model Leeching, query-efficient", _whole("sharegpt"), _whole("alpaca_en")),
+    Pair("chat / made instructions", "made instructions", "Model Leeching, query-efficient", _whole("sharegpt"), _whole("alpaca_en"), akin=True),
     Pair("bank customers / made tool requests", "made instructions", "query-efficient", _whole("docs_banking77"), _whole("metatool")),
     Pair("examination / mathematics", "domain questions", "query-efficient medicine", _question_of("eval_mmlu"), _whole("deepscaler_math")),
     Pair("word problems / word problems", "domain questions", "ME-BERT squad wiki", _word_problems, _whole("gsm8k_train_metamath")),
 )
-"Twelve pairs of five kinds. Three were for development; nine judge."
+"Twelve pairs of five kinds. Three were for development; nine judge, of which six share no side with the three."
 
 
 @cache

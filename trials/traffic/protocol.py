@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,13 @@ class Drawn:
     "Share -> windows of held-out benign and attacking texts."
 
 
-def draw(normal: int, attacking: int, size: int, seed: int, published: bool = False) -> Drawn:
+def draw(normal: int, attacking: int, size: int, seed: int, published: bool = False, pair: str = "") -> Drawn:
     """Windows of `size` from a pool of `normal` and then `attacking` texts.
 
     A window repeats a text only where a side has fewer than it needs, as in the published protocol. `published`: four fifths of the benign texts are the reference, and
-    50 benign windows are drawn from the fifth that is left, so that they overlap.
+    50 benign windows are drawn from the fifth that is left, so that they overlap. `pair`: its name, so that pairs with one normal side do not have the same windows.
     """
-    rng = np.random.default_rng([seed, size])
+    rng = np.random.default_rng([seed, size, crc32(pair.encode())])
     order = rng.permutation(normal)
     cut = normal - normal // (5 if published else 2)
     reference, rest = order[:cut], order[cut:]
