@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from traffic import marks, own, protocol, tables
+from baselines import mmd
+from traffic import judge, marks, own, protocol, tables
 
 
 @pytest.mark.parametrize("published", [False, True])
@@ -92,3 +93,20 @@ def test_a_section_replaces_its_own_and_leaves_the_rest(tmp_path: Path) -> None:
     tables.put(page, "two\n", "<!-- a: begin -->", "<!-- a: end -->")
     told = page.read_text()
     assert told == "# The trial\n\n<!-- a: begin -->\ntwo\n<!-- a: end -->\n\n<!-- b: begin -->\nother\n<!-- b: end -->\n"
+
+
+def test_whole_reference_from_sums_is_the_estimate_from_pairs() -> None:
+    vectors = np.random.default_rng(5).normal(size=(30, 6))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    near = mmd.kernel((vectors @ vectors.T).astype(np.float32), 2.0)
+
+    def among(places: np.ndarray) -> float:
+        return float(np.mean([near[a, b] for a in places for b in places if a != b]))
+
+    def twin(window: np.ndarray, reference: np.ndarray) -> float:
+        return among(window) + among(reference) - 2 * float(np.mean([near[a, b] for a in window for b in reference]))
+
+    reference, inside, outside = np.arange(20), np.array([3, 8, 11]), np.array([22, 25, 29])
+    found = judge._whole(near, protocol.Drawn(reference, [inside], [outside], {}), [inside, outside])
+    # A window out of the reference is compared with the rest of it.
+    assert found == pytest.approx([twin(inside, np.setdiff1d(reference, inside)), twin(outside, reference)], abs=1e-6)
