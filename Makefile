@@ -19,8 +19,9 @@ CALLS ?= 1000000
 demo: $(RUN)
 	$(BIN)/stillwatch demo
 
+# Two processes, file by file.
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(DEV)
 	$(BIN)/ruff check src tests trials

@@ -161,6 +161,7 @@ def test_every_organisation_lies_whole_in_one_part_and_every_call_in_one(tmp_pat
     some = np.arange(0, len(want.accounts), 7)
     assert log.among(some).marks.cast(MARKS).equals(One(want).among(some).marks)
     monkeypatch.setattr(shelf, "AT_HAND", 0)
+    monkeypatch.setattr(shelf, "RANGES", 8)
     first = log.among(some).marks
     assert log.among(some[:2]).marks.num_rows < first.num_rows
     besides = Besides(want.accounts[np.arange(1, len(want.accounts), 5)], np.arange(0, 500, 3, dtype=np.int64) * 8)

@@ -28,6 +28,13 @@ def codes(column: pa.ChunkedArray | pa.Array) -> tuple[Ints, Ints]:
     return out, distinct
 
 
+def stands_in(values: Ints, known: Ints) -> Bools:
+    """Of each value, whether it is among some (ascending)."""
+    if not len(known):
+        return np.zeros(len(values), np.bool_)
+    return np.asarray(known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values)
+
+
 def distinct_rows(*columns: Ints) -> tuple[tuple[Ints, ...], Ints]:
     """The distinct rows of some columns, in lexicographic order, and how often each occurs.
 

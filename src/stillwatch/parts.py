@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.codes import Bools, Ints
+from stillwatch.codes import Bools, Ints, stands_in
 from stillwatch.facts import rounds
 from stillwatch.owners import Owners
 from stillwatch.records import Context
@@ -35,17 +35,20 @@ class Besides:
 
     def standing(self, marks: pa.Table) -> Bools:
         """Of each call, whether it is one of them."""
-        calls = np.flatnonzero(made_by(marks["account"].to_numpy(), self.accounts))
+        calls = np.flatnonzero(stands_in(marks["account"].to_numpy(), self.accounts))
         out = np.zeros(marks.num_rows, np.bool_)
         out[calls[said(marks["wordings"].take(pa.array(calls)), self.wordings)]] = True
         return out
 
 
-def made_by(account: Ints, wanted: Ints) -> Bools:
-    """Of each call, whether its account is among some (both keyed hashes, those ascending)."""
-    if not len(wanted):
-        return np.zeros(len(account), np.bool_)
-    return np.asarray(wanted[np.minimum(np.searchsorted(wanted, account), len(wanted) - 1)] == account)
+def looked_at(work: Work, marks: pa.Table, whose: Owners, given: Mapping[str, Any]) -> Mapping[str, pa.Table]:
+    """The work done on the marks of one part. `whose`: the accounts of the whole log; `given`: its facts."""
+    return work(Traffic(marks, whose.among(np.unique(marks["account"].to_numpy())), given))
+
+
+def together(found: Sequence[Mapping[str, pa.Table]]) -> dict[str, pa.Table]:
+    """What the parts gave, the tables of one name together."""
+    return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
 
 
 class Passes(Protocol):
@@ -74,7 +77,7 @@ class Parts(Passes, Protocol):
         ...
 
     def narrowed(self, wordings: Ints) -> Passes:
-        """What stands by some wordings (ascending), for looks that read `carriers.FEW` in any order: the calls that have any, with the numbers of these for wordings."""
+        """What stands by some wordings (ascending), for looks that read `standing.FEW` in any order: the calls that have any, with the numbers of these for wordings."""
         ...
 
     def among(self, accounts: Ints, wordings: Ints | None = None, besides: Besides | None = None) -> Traffic:

@@ -77,13 +77,14 @@ class Traffic:
             self._worked_out[fact.name, context] = fact.together(fact.part(self, context))
         return self._worked_out[fact.name, context]
 
-    @cached_property
-    def _worked_out(self) -> dict[tuple[str, Context], Any]:
-        return {}
+    def once(self, work: Callable[[Traffic], Any]) -> Any:
+        """What a function makes of these calls, worked out once however often it is asked for."""
+        if work not in self._worked_out:
+            self._worked_out[work] = work(self)
+        return self._worked_out[work]
 
     @cached_property
-    def memo(self) -> dict[str, Any]:
-        """What is worked out of these calls and asked for again, by name."""
+    def _worked_out(self) -> dict[Any, Any]:
         return {}
 
     @cached_property

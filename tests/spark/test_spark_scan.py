@@ -34,7 +34,7 @@ from stillwatch import flow, sources
 from stillwatch.earlier import RUNS
 from stillwatch.engines import disk
 from stillwatch.engines.spark import work as works
-from stillwatch.engines.spark.parts import OnSpark
+from stillwatch.engines.spark.parts import OnSpark, named
 from stillwatch.errors import UserError
 from stillwatch.parts import Work
 
@@ -178,7 +178,7 @@ def test_a_messy_log_with_workers_that_die_gives_the_same_and_no_secret_is_writt
     monkeypatch.setattr(sources, "Taking", partial(DyingTaking, marker=str(tmp_path / "died while reading")))
 
     def dying(log: OnSpark, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
-        return each(log, DyingWork(work, str(tmp_path / f"died {type(work).__name__}")), reads, sums, ordered)
+        return each(log, DyingWork(work, str(tmp_path / f"died {named(work)}")), reads, sums, ordered)
 
     monkeypatch.setattr(OnSpark, "each", dying)
     monkeypatch.setattr(works.Folder, "delete", lambda self, url=None: None)

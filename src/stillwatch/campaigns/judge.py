@@ -10,7 +10,7 @@ import numpy as np
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
-from stillwatch.codes import Ints
+from stillwatch.codes import Ints, stands_in
 from stillwatch.records import Cluster, Evidence
 
 LADDER = ("alert", "review", "watch")
@@ -135,7 +135,7 @@ def cases(judged: list[Judged]) -> list[list[Judged]]:
     for each in order:
         mine = each.weighed.cluster.accounts
         for at, (case, theirs) in enumerate(zip(made, accounts, strict=True)):
-            common = int((theirs[np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)] == mine).sum())
+            common = int(stands_in(mine, theirs).sum())
             if case[0].verdict == each.verdict and common >= SAME_CASE * min(len(mine), len(theirs)):
                 case.append(each)
                 accounts[at] = np.union1d(theirs, mine)

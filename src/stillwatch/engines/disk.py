@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -14,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.codes import Bools, Ints
-from stillwatch.engines import runs, shelf
+from stillwatch.codes import Bools, Ints, stands_in
+from stillwatch.engines import runs
 from stillwatch.engines.narrow import Narrow, put_by
 from stillwatch.engines.runs import BUCKETS, Readers, Run
-from stillwatch.engines.shelf import ORDER, in_order
+from stillwatch.engines.shelf import ORDER, Shelf, in_order
 from stillwatch.owners import OWNED, Owners, owned, owners
-from stillwatch.parts import Besides, Work, made_by
+from stillwatch.parts import Besides, Work, looked_at, together
 from stillwatch.records import MARKS
 from stillwatch.standing import FEW, with_wordings
 from stillwatch.traffic import Traffic
@@ -148,8 +147,7 @@ class OnDisk:
         wanted, held = pa.array(again), []
         for run in self.runs if len(again) else ():
             for batch in run.read(range(BUCKETS), ["call", *TELLING]):
-                at = np.minimum(np.searchsorted(again, batch["call"].to_numpy()), len(again) - 1)
-                held.append(batch.filter(pa.array(again[at] == batch["call"].to_numpy())))
+                held.append(batch.filter(pa.array(stands_in(batch["call"].to_numpy(), again))))
         return _smallest(pa.Table.from_batches(held)) if held else Repeats(wanted.to_numpy(), tuple(wanted.to_numpy() for _ in TELLING))
 
     @cached_property
@@ -216,11 +214,9 @@ class OnDisk:
         whose = self.owners
 
         def one(marks: pa.Table, number: int) -> Mapping[str, pa.Table]:
-            marks = in_order(marks) if ordered else marks
-            return work(Traffic(marks, whose.among(np.unique(marks["account"].to_numpy())), self.given))
+            return looked_at(work, in_order(marks) if ordered else marks, whose, self.given)
 
-        found = self._parts(one, {*reads, *ORDER} if ordered else {*reads, "account"})
-        return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
+        return together(self._parts(one, {*reads, *ORDER} if ordered else {*reads, "account"}))
 
     def _parts(self, what: Callable[[pa.Table, int], T], columns: Collection[str]) -> list[T]:
         """Something done with some columns of every part and its number."""
@@ -243,19 +239,16 @@ class OnDisk:
 
         def one(number: int) -> pa.Table:
             marks = self._bucket(number, read)
-            keep = made_by(marks["account"].to_numpy(), wanted)
+            keep = stands_in(marks["account"].to_numpy(), wanted)
             if besides is not None:
                 keep |= besides.standing(marks)
             marks = marks.filter(pa.array(keep))
             return marks if wordings is None else with_wordings(marks, wordings)
 
-        # A folder of its own: what an earlier request was given may still be looked at.
-        folder = Path(tempfile.mkdtemp(dir=self._away()))
-
+        shelf = Shelf(self._away())
         with ThreadPoolExecutor(WORKERS) as pool:
-            files = list(pool.map(lambda number: shelf.put(folder / f"{number:06d}", one(number)), range(BUCKETS)))
-        maps = shelf.Maps()
-        return Traffic(shelf.together(files, maps), self.owners, self.given, maps.rest)
+            list(pool.map(lambda number: shelf.put(one(number)), range(BUCKETS)))
+        return Traffic(shelf.together(), self.owners, self.given, shelf.rest)
 
     def knowing(self, given: Mapping[str, Any]) -> OnDisk:
         """The same log, with these facts besides."""

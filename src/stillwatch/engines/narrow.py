@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from stillwatch.codes import Ints
+from stillwatch.engines.shelf import written
 from stillwatch.owners import Owners
-from stillwatch.parts import Work
+from stillwatch.parts import Work, looked_at, together
 from stillwatch.standing import FEW, few
-from stillwatch.traffic import Traffic
 
 
 @dataclass(frozen=True)
@@ -39,16 +38,12 @@ class Narrow:
         def one(file: Path) -> Mapping[str, pa.Table]:
             with pa.OSFile(str(file)) as source:
                 marks = pa.ipc.open_file(source).read_all()
-            return work(Traffic(marks, self.owners.among(np.unique(marks["account"].to_numpy())), self.given))
+            return looked_at(work, marks, self.owners, self.given)
 
         with ThreadPoolExecutor(self.workers) as pool:
-            found = list(pool.map(one, self.files))
-        return {name: pa.concat_tables([part[name] for part in found]) for name in found[0]}
+            return together(list(pool.map(one, self.files)))
 
 
 def put_by(file: Path, marks: pa.Table, wordings: Ints) -> Path:
     """Write what is left of some calls, and where."""
-    left = few(marks, wordings)
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, left.schema) as writer:
-        writer.write_table(left.combine_chunks())
-    return file
+    return written(file, few(marks, wordings).combine_chunks())

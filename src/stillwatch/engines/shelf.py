@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,17 +45,90 @@ def in_order(marks: pa.Table) -> pa.Table:
     return marks.take(pa.array(order)) if (order[1:] != order[:-1] + 1).any() else marks
 
 
-def joined(tables: list[pa.Table], narrow: bool = True) -> pa.Table:
-    """Many tables of marks as one in canonical order, column by column, so that no more than one column lies there twice. Empties the list."""
+def joined(tables: list[pa.Table]) -> pa.Table:
+    """Many tables of marks as one in canonical order. Empties the list."""
+    whole = _ordered(tables)
+    return pa.table({name: _narrow(name, whole[name].chunk(0)) for name in whole.column_names})
+
+
+def _ordered(tables: list[pa.Table]) -> pa.Table:
+    """The same with the columns as they are: column by column, so that no more than one lies there twice."""
     columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in tables[0].column_names}
     tables.clear()
     order = pa.array(_order(*(pa.chunked_array(columns[name]).to_numpy() for name in ORDER)))
-    made = {name: pa.concat_arrays(columns.pop(name)).take(order) for name in list(columns)}
-    return pa.table({name: _narrow(name, column) if narrow else column for name, column in made.items()})
+    return pa.table({name: pa.concat_arrays(columns.pop(name)).take(order) for name in list(columns)})
 
 
-def put(file: Path, marks: pa.Table) -> Path:
-    """Write some calls, and where: a batch for each of RANGES ranges of accounts."""
+class Shelf:
+    """Calls from many parts of a log: held in memory as long as they are few, in files of a folder of their own once they are not."""
+
+    def __init__(self, beside: Path) -> None:
+        """`beside`: where the folder is made, if one is needed; what an earlier shelf gave may still be looked at."""
+        self._beside, self._held, self._files = beside, list[pa.Table](), list[Path]()
+        self._size, self._lock, self._maps = 0, threading.Lock(), list[mmap.mmap]()
+
+    @cached_property
+    def _folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._beside))
+
+    def put(self, marks: pa.Table) -> None:
+        """Some calls. Several threads may put some at a time."""
+        with self._lock:
+            self._size += marks.nbytes
+            if self._size <= AT_HAND:
+                self._held.append(marks)
+                return
+            file = self._next()
+        _put(file, marks)
+
+    def _next(self) -> Path:
+        self._files.append(self._folder / f"{len(self._files):06d}")
+        return self._files[-1]
+
+    def together(self) -> pa.Table:
+        """All of them as one table in canonical order: in memory, or with what the columns hold in mapped files, so that what nobody looks at takes no memory."""
+        if not self._files:
+            return joined(self._held)
+        while self._held:
+            _put(self._next(), self._held.pop())
+        lists = {field.name: _Lists(self._folder / field.name, field.type) for field in MARKS if pa.types.is_list(field.type)}
+        ranges = []
+        for number, table in enumerate(self._in_ranges()):
+            for name, column in lists.items():
+                column.add(table[name].chunk(0))
+            ranges.append(written(self._folder / f"range {number}", table.drop_columns(list(lists))))
+        columns: dict[str, pa.ChunkedArray] = {}
+        for name in (name for name in MARKS.names if name not in lists):
+            # Column by column, so that no more than one is in memory.
+            whole = _narrow(name, pa.concat_arrays([chunk for file in ranges for chunk in _stored(file, len(columns)).chunks]))
+            mapped = self._mapped(written(self._folder / name, pa.table({name: whole})))
+            columns[name] = pa.ipc.open_file(pa.BufferReader(mapped)).read_all()[name]
+        for file in (*self._files, *ranges):
+            file.unlink()
+        return pa.table({name: lists[name].whole(self._mapped) if name in lists else columns[name] for name in MARKS.names})
+
+    def _in_ranges(self) -> Iterator[pa.Table]:
+        """The calls of one range of accounts after another, in order."""
+        readers = [pa.ipc.open_file(pa.OSFile(str(file))) for file in self._files]
+        for number in range(RANGES):
+            yield _ordered([pa.Table.from_batches([reader.get_batch(number)]) for reader in readers])
+
+    def _mapped(self, file: Path) -> pa.Buffer:
+        """What a file holds, as far as it is looked at."""
+        if not file.stat().st_size:
+            return pa.py_buffer(b"")
+        with file.open("rb") as opened:
+            self._maps.append(mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ))
+        return pa.py_buffer(self._maps[-1])
+
+    def rest(self) -> None:
+        """Let go of the pages that were looked at; whoever looks again reads them again."""
+        for each in self._maps:
+            each.madvise(mmap.MADV_DONTNEED)
+
+
+def _put(file: Path, marks: pa.Table) -> None:
+    """Write some calls: a batch for each of RANGES ranges of accounts."""
     account = marks["account"].to_numpy()
     place = (account >> (64 - RANGES.bit_length() + 1)) + RANGES // 2
     ends = np.cumsum(np.bincount(place, minlength=RANGES)).tolist()
@@ -61,65 +137,6 @@ def put(file: Path, marks: pa.Table) -> Path:
         for begin, end in zip([0, *ends[:-1]], ends, strict=True):
             batches = ordered.slice(begin, end - begin).combine_chunks().to_batches()
             writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], MARKS))
-    return file
-
-
-class Maps:
-    """Files that are mapped, and may be asked to leave memory."""
-
-    def __init__(self) -> None:
-        self._held: list[mmap.mmap] = []
-
-    def buffer(self, file: Path) -> pa.Buffer:
-        """What a file holds, as far as it is looked at."""
-        if not file.stat().st_size:
-            return pa.py_buffer(b"")
-        with file.open("rb") as opened:
-            self._held.append(mmap.mmap(opened.fileno(), 0, prot=mmap.PROT_READ))
-        return pa.py_buffer(self._held[-1])
-
-    def rest(self) -> None:
-        """Let go of the pages that were looked at; whoever looks again reads them again."""
-        for each in self._held:
-            each.madvise(mmap.MADV_DONTNEED)
-
-
-def together(files: list[Path], maps: Maps) -> pa.Table:
-    """What was put into files of one folder as one table in canonical order: in memory, or mapped where it is large. Removes the files."""
-    large = sum(file.stat().st_size for file in files) > AT_HAND
-    readers = [pa.ipc.open_file(pa.OSFile(str(file))) for file in files]
-    ranges = (joined([pa.Table.from_batches([reader.get_batch(number)]) for reader in readers], narrow=False) for number in range(RANGES))
-    made = _shelved(ranges, files[0].parent, maps) if large else _together(list(ranges))
-    for file in files:
-        file.unlink()
-    return made
-
-
-def _together(tables: list[pa.Table]) -> pa.Table:
-    """Tables one after another, column by column."""
-    columns = {name: [chunk for table in tables for chunk in table[name].chunks] for name in MARKS.names}
-    tables.clear()
-    return pa.table({name: _narrow(name, pa.concat_arrays(columns.pop(name))) for name in list(columns)})
-
-
-def _shelved(tables: Iterable[pa.Table], folder: Path, maps: Maps) -> pa.Table:
-    """The same, with what the columns hold in files, which are mapped: what nobody looks at takes no memory."""
-    lists = {field.name: _Lists(folder / field.name, field.type) for field in MARKS if pa.types.is_list(field.type)}
-    files = []
-    for number, table in enumerate(tables):
-        files.append(folder / f"range {number}")
-        for name, shelf in lists.items():
-            shelf.add(table[name].chunk(0))
-        _write(files[-1], table.drop_columns(list(lists)))
-    columns: dict[str, pa.ChunkedArray] = {}
-    for name in (name for name in MARKS.names if name not in lists):
-        # Column by column, so that no more than one is in memory.
-        whole = _narrow(name, pa.concat_arrays([chunk for file in files for chunk in _stored(file, len(columns)).chunks]))
-        _write(folder / name, pa.table({name: whole}))
-        columns[name] = pa.ipc.open_file(pa.BufferReader(maps.buffer(folder / name))).read_all()[name]
-    for file in files:
-        file.unlink()
-    return pa.table({name: lists[name].whole(maps) if name in lists else columns[name] for name in MARKS.names})
 
 
 class _Lists:
@@ -136,17 +153,19 @@ class _Lists:
         self._valid.append(np.asarray(array.is_valid()))
         self._sink.write(memoryview(array.flatten().to_numpy()))
 
-    def whole(self, maps: Maps) -> pa.ListArray:
+    def whole(self, mapped: Callable[[Path], pa.Buffer]) -> pa.ListArray:
         """All rows."""
         self._sink.close()
         ends = pa.array(np.concatenate([[0], np.cumsum(np.concatenate(self._lengths))]).astype(np.int32))
-        values = pa.Array.from_buffers(self._kind.value_type, ends[-1].as_py(), [None, maps.buffer(self._file)])
+        values = pa.Array.from_buffers(self._kind.value_type, ends[-1].as_py(), [None, mapped(self._file)])
         return pa.ListArray.from_arrays(ends, values, type=self._kind, mask=pa.array(~np.concatenate(self._valid)))
 
 
-def _write(file: Path, table: pa.Table) -> None:
+def written(file: Path, table: pa.Table) -> Path:
+    """Write a table, and where."""
     with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+    return file
 
 
 def _stored(file: Path, column: int) -> pa.ChunkedArray:

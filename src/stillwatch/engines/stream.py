@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from stillwatch.codes import stands_in
 from stillwatch.engines import runs
 from stillwatch.engines.disk import once
 from stillwatch.engines.runs import Run
@@ -27,9 +28,7 @@ def fresh(run: Run, earlier: Sequence[Run]) -> pa.Table:
     call = marks["call"].to_numpy()
     known = np.zeros(len(call), np.bool_)
     for other in earlier:
-        theirs = other.calls()
-        if len(theirs):
-            known |= theirs[np.minimum(np.searchsorted(theirs, call), len(theirs) - 1)] == call
+        known |= stands_in(call, other.calls())
     return marks.filter(pa.array(~known))
 
 

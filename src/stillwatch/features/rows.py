@@ -84,9 +84,7 @@ def thinned(groups: Groups) -> Bools:
 
 def next_calls(traffic: Traffic) -> Ints:
     """The call that follows each call in its conversation, NONE for the last: in a session where known, else of an account without a long pause."""
-    if "next calls" not in traffic.memo:
-        traffic.memo["next calls"] = _next_calls(traffic)
-    found: Ints = traffic.memo["next calls"]
+    found: Ints = traffic.once(_next_calls)
     return found
 
 

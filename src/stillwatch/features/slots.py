@@ -46,9 +46,7 @@ class Slots:
 
 def conversations(traffic: Traffic) -> Ints:
     """A label for each call's conversation: the session where known, else calls without a long pause."""
-    if "conversations" not in traffic.memo:
-        traffic.memo["conversations"] = _conversations(traffic)
-    found: Ints = traffic.memo["conversations"]
+    found: Ints = traffic.once(_conversations)
     return found
 
 

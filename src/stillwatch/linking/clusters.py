@@ -229,9 +229,10 @@ class Placed:
         self._families = linked.families
         self._first = {int(family.wordings[0]): i for i, family in enumerate(linked.families)}
         asked = {int(family) for each in clusters for several in (each.own, each.kin, self._parts(each)) for family in several}
-        label, self._call = core(traffic, linked.made.candidates, np.flatnonzero(np.isin(linked.made.place, sorted(asked))))
-        self._begins = {int(linked.made.place[each]): int(at) for each, at in zip(*np.unique(label, return_index=True), strict=True)}
-        self._ends = {int(linked.made.place[each]): int(np.searchsorted(label, each, "right")) for each in np.unique(label)}
+        label, call = core(traffic, linked.made.candidates, np.flatnonzero(np.isin(linked.made.place, sorted(asked))))
+        labels, begins = np.unique(label, return_index=True)
+        # `split` gives what stands before the first label as well.
+        self._core: dict[int, Ints] = dict(zip(linked.made.place[labels].tolist(), np.split(call, begins)[1:], strict=True))
 
     def _parts(self, cluster: Cluster) -> list[int]:
         """The families that a cluster is made of."""
@@ -240,7 +241,7 @@ class Placed:
 
     def calls(self, family: int) -> Ints:
         """Core calls of a family, ascending."""
-        return self._call[self._begins.get(family, 0) : self._ends.get(family, 0)]
+        return self._core.get(family, np.zeros(0, np.int64))
 
     def users(self, family: int) -> Ints:
         """Accounts that use it in two different prompts, ascending."""

@@ -10,22 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from stillwatch.codes import Ints
+from stillwatch.standing import grown, jit
 
-_jit = njit(cache=True, nogil=True)
 
-
-@_jit
+@jit
 def _kept(size: int, least: float) -> int:
     """How many members of a set, the rarest first, one must look at to meet every set that has enough in common with it."""
     # A set that shares fewer than `least` of these members cannot reach that index. The margin is for rounding: looking at one more is never wrong.
     return min(size, size - int(np.ceil(least * size - 1e-9)) + 1)
 
 
-@_jit
+@jit
 def _common(members: Any, one: int, one_end: int, other: int, other_end: int) -> int:
     """Members of two ascending runs that stand in both."""
     count = 0
@@ -37,7 +35,7 @@ def _common(members: Any, one: int, one_end: int, other: int, other_end: int) ->
     return count
 
 
-@_jit
+@jit
 def _joined(starts: Any, members: Any, heads: Any, least: float) -> Any:
     """(earlier set, later set, members in common) of all that reach `least`. Sets ascend in size, their members in rank; `heads`: where each rank's list of sets begins."""
     sets = len(starts) - 1
@@ -61,7 +59,7 @@ def _joined(starts: Any, members: Any, heads: Any, least: float) -> Any:
                 common = _common(members, begin, end, starts[other], starts[other + 1])
                 if common >= least * (size + starts[other + 1] - starts[other] - common) - 1e-9:
                     if used == len(left):
-                        left, right, shared = _longer(left), _longer(right), _longer(shared)
+                        left, right, shared = grown(left), grown(right), grown(shared)
                     left[used], right[used], shared[used] = other, mine, common
                     used += 1
             held[ends[rank]] = mine
@@ -69,14 +67,7 @@ def _joined(starts: Any, members: Any, heads: Any, least: float) -> Any:
     return left[:used], right[:used], shared[:used]
 
 
-@_jit
-def _longer(array: Any) -> Any:
-    longer = np.empty(2 * len(array), array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
-@_jit
+@jit
 def _sizes_of_lists(starts: Any, members: Any, ranks: int, least: float) -> Any:
     """In how many sets each member stands among those that are looked at."""
     out = np.zeros(ranks, np.int64)

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numba import njit
 
 from stillwatch.linking.families import LEAST_UNITS
 from stillwatch.linking.history import History
+from stillwatch.standing import jit, scattered
 from stillwatch.traffic import Bools, Ints
 
 SHARED_UNITS = 3
 "Units that use a wording again from which a cluster's features may ask for it (features.slots.AGAIN_UNITS)."
-
-_jit = njit(cache=True, nogil=True)
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,19 @@ class Used:
     "Reference organisations that do."
 
 
-@_jit
+@jit
 def _counted(counts: Any, values: Any, bits: int, most: int) -> None:
     for value in values:
-        at = (np.uint64(value) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits)
+        at = scattered(value) >> np.uint64(64 - bits)
         if counts[at] < most:
             counts[at] += 1
 
 
-@_jit
+@jit
 def _enough(counts: Any, values: Any, bits: int, least: int) -> Any:
     out = np.zeros(len(values), np.bool_)
     for i in range(len(values)):
-        out[i] = counts[(np.uint64(values[i]) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits)] >= least
+        out[i] = counts[scattered(values[i]) >> np.uint64(64 - bits)] >= least
     return out
 
 

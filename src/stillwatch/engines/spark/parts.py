@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.codes import Ints
+from stillwatch.codes import Ints, stands_in
 from stillwatch.engines import disk
 from stillwatch.engines.shelf import ORDER, in_order, joined
 from stillwatch.engines.spark import packing
@@ -30,7 +30,7 @@ from stillwatch.engines.spark.intake import schema
 from stillwatch.engines.spark.session import told
 from stillwatch.engines.spark.work import Folder
 from stillwatch.owners import OWNED, Owners, owners
-from stillwatch.parts import Besides, Work, made_by
+from stillwatch.parts import Besides, Work, looked_at
 from stillwatch.records import MARKS
 from stillwatch.standing import few, with_wordings
 from stillwatch.traffic import Traffic
@@ -72,8 +72,7 @@ class _Looking:
         """The pieces of the tables that the work gives."""
         whose, given = self.known.value
         marks = in_order(rows.select(self.columns).cast(pa.schema([MARKS.field(name) for name in self.columns])).combine_chunks())
-        made = self.work(Traffic(marks, whose.among(np.unique(marks["account"].to_numpy())), given))
-        return packing.packed(made, key[0].as_py(), self.sums)
+        return packing.packed(looked_at(self.work, marks, whose, given), key[0].as_py(), self.sums)
 
 
 @dataclass(frozen=True)
@@ -92,14 +91,14 @@ class _Fetching:
         for batch in batches:
             marks = pa.Table.from_batches([batch]).select(MARKS.names).cast(MARKS)
             if self.besides is not None:
-                marks = marks.filter(pa.array(made_by(marks["account"].to_numpy(), self.wanted) | self.besides.standing(marks)))
+                marks = marks.filter(pa.array(stands_in(marks["account"].to_numpy(), self.wanted) | self.besides.standing(marks)))
             marks = marks if self.wordings is None else with_wordings(marks, self.wordings)
             yield from packing.packed({"marks": marks}, 0).to_batches()
 
 
-def _named(work: object) -> str:
+def named(work: object) -> str:
     """How a job is called."""
-    return _named(work.work) if isinstance(work, _OfFew) else type(work).__name__.strip("_").lower()
+    return named(work.work) if isinstance(work, _OfFew) else type(work).__name__.strip("_").lower()
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ class OnSpark:
     def each(self, work: Work, reads: Sequence[str], sums: Sequence[str] = (), ordered: bool = True) -> dict[str, pa.Table]:
         """The work done on every part."""
         columns = sorted({*reads, *ORDER}, key=MARKS.get_field_index)
-        with told(self.work.session, f"looking at parts ({_named(work)})"):
+        with told(self.work.session, f"looking at parts ({named(work)})"):
             rows = self._dealt.select(PART, *columns)
             looking = _Looking(work, tuple(columns), self._known, tuple(sums))
             # Spark counts the arguments of what it is given, and counts a method's `self`.
