@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
+from stillwatch.campaigns.discovered import settled
 from stillwatch.campaigns.judge import Judged, judge
 from stillwatch.campaigns.left_out import again, left_out
-from stillwatch.campaigns.weigh import weigh, worth_a_look
-from stillwatch.records import Cluster
+from stillwatch.campaigns.weigh import Weighed, weigh, worth_a_look
+from stillwatch.records import Cluster, Evidence
 from test_campaigns import DEALT, PURPOSE, SPEAKING, cluster
 
 KINDS = ("template", "payment", "replay")
@@ -19,10 +22,21 @@ KINDS = ("template", "payment", "replay")
 
 def _left_out(mine: Cluster, others: list[Cluster], values: dict[str, float | None] | None = None) -> tuple[Judged, dict[str, dict[str, Any]]]:
     clusters = [mine, *others]
-    values = DEALT if values is None else values
-    judged = judge(weigh(clusters, 1000.0)[0], values, PURPOSE, SPEAKING)
-    told = left_out([judged], KINDS, again(clusters, 1000.0), SPEAKING)
-    return judged, {each["name"]: each for each in told}
+    judged, told = _all(clusters, DEALT if values is None else values)
+    return judged[0], {each["name"]: each for each in told([judged[0]], KINDS)}
+
+
+def _all(
+    clusters: list[Cluster], values: dict[str, float | None] = DEALT, purpose: list[Evidence] = PURPOSE
+) -> tuple[list[Judged], Callable[..., list[dict[str, Any]]]]:
+    """All clusters judged among one another, and what is told of a case without its signals."""
+
+    def ask(each: Weighed) -> Judged:
+        return judge(each, values, purpose, SPEAKING)
+
+    found, field = settled(weigh(clusters, 1000.0), [lambda each: ask(each).verdict] * len(clusters))
+    judged = [ask(each) for each in found]
+    return judged, partial(left_out, without=again(clusters, 1000.0, judged, SPEAKING), speaking=SPEAKING, field=field)
 
 
 OTHERS = [cluster(start=100 * i, before=i % 3, strangers=12 + i) for i in range(1, 8)]
@@ -35,8 +49,8 @@ OTHERS = [cluster(start=100 * i, before=i % 3, strangers=12 + i) for i in range(
 def test_it_is_what_judging_says_without_the_signal(signal: str, without: dict[str, int]) -> None:
     judged, told = _left_out(cluster(replaying=12), OTHERS)
     clusters = [replace(each, **without) for each in (cluster(replaying=12), *OTHERS)]  # type: ignore[arg-type]
-    weighed = weigh(clusters, 1000.0)[0]
-    want = judge(weighed, DEALT, PURPOSE, SPEAKING)
+    want = _all(clusters)[0][0]
+    weighed = want.weighed
     assert told[signal] == {**told[signal], "verdict": want.verdict, "log10_e": round(weighed.log10_e, 4), "q": round(weighed.q, 8)}
     assert round(weighed.log10_e, 4) != round(judged.weighed.log10_e, 4), "the signal weighed something"
 
@@ -71,17 +85,16 @@ def test_purpose_and_exculpations_one_by_one() -> None:
 
 
 def test_the_last_sign_of_purpose_left_out_costs_a_step() -> None:
-    judged = judge(weigh([cluster()], 1000.0)[0], DEALT, PURPOSE[:1], SPEAKING)
-    told = left_out([judged], (), again([cluster()], 1000.0), SPEAKING)
-    (found,) = (each for each in told if each["name"].startswith("purpose: "))
+    (judged,), told = _all([cluster()], purpose=PURPOSE[:1])
+    (found,) = (each for each in told([judged], ()) if each["name"].startswith("purpose: "))
     assert judged.verdict == "alert" and found["verdict"] == "review"
 
 
 def test_another_cluster_of_the_case_may_lead() -> None:
     one, two = cluster(replaying=30, strangers=4), cluster(strangers=20, start=7)
-    judged = [judge(each, DEALT, PURPOSE, SPEAKING) for each in weigh([one, two], 1000.0)]
+    judged, leave_out = _all([one, two])
     assert worth_a_look([each.weighed for each in judged]) == [each.weighed for each in judged]
-    told = {each["name"]: each for each in left_out(judged, (), again([one, two], 1000.0), SPEAKING)}
+    told = {each["name"]: each for each in leave_out(judged, ())}
     assert told["replay"]["verdict"] == "alert" and "Another of its clusters leads then." in told["replay"]["text"]
 
 

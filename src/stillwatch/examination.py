@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
+from stillwatch.campaigns import discovered, judge, left_out, membership, picture, tell, weigh
 from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
 from stillwatch.campaigns.taken import Prices, counted_beside
@@ -75,16 +75,18 @@ def examine(
     kept = states.States(seen.organisations, seen.wordings)
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
     speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
-    judged = []
-    for at, each in enumerate(weighed):
+    asks = []
+    for at in range(len(weighed)):
         mine = {name: column[at] for name, column in values.items()}
         said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
-        judged.append(judge.judge(each, mine, said, speaking))
+        asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
+    settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks])
+    judged = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
     step("telling", len(judged))
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
     draw = partial(picture.draw, traffic=traffic, edges=seen.edges, releases=picture.appearances(traffic) if judged else {})
-    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled), speaking=speaking)
+    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled, judged, speaking), speaking=speaking, field=field)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
@@ -106,6 +108,10 @@ def examine(
     members["own"] = _own(traffic, listed, missing, placed)
     members["known"] = covered_members(covered)
     return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts, listed)
+
+
+def _verdict(ask: Callable[[weigh.Weighed], judge.Judged]) -> discovered.Verdict:
+    return lambda each: ask(each).verdict
 
 
 def _annotated(told: Campaign, case: list[judge.Judged], traffic: Traffic, known: Known) -> tuple[Campaign, dict[str, list[int]]]:

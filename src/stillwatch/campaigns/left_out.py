@@ -1,7 +1,7 @@
 """Each signal left out in turn: what the judgement on a case would be without it, found by judging again.
 
-The clusters stay as they were linked; what is left out is what a signal says in the judgement. Weighing is done again over
-all clusters, because the false-discovery rate of one depends on the evidence of every other.
+The clusters stay as they were linked; what is left out is what a signal says in the judgement. A signal that is evidence is left out of all clusters, which are then weighed
+again, because the false-discovery rate of one depends on the evidence of every other; any other signal of this case alone, while the others stand as they stand.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from stillwatch.campaigns.discovered import Field, Verdict, settled
 from stillwatch.campaigns.judge import LADDER, Judged, judge
 from stillwatch.campaigns.weigh import Weighed, weigh, worth_a_look
-from stillwatch.records import Cluster
+from stillwatch.records import Cluster, Evidence
 
 STRANGERS, REPLAY = "strangers", "replay"
 "The two signals that are evidence."
@@ -35,9 +36,20 @@ def _without(signal: str, cluster: Cluster) -> Cluster:
     return replace(cluster, ties=tuple(tie for tie in cluster.ties if f"tie: {tie[0]}" != signal))
 
 
-def again(clusters: list[Cluster], tested: float) -> Again:
-    """Every cluster weighed without strangers and without replay: nothing else weighs. `tested`: as for `weigh`."""
-    return {signal: {each.cluster.name: each for each in weigh([_without(signal, cluster) for cluster in clusters], tested)} for signal in (STRANGERS, REPLAY)}
+def again(clusters: list[Cluster], tested: float, judged: Sequence[Judged], speaking: frozenset[str]) -> Again:
+    """Every cluster weighed without strangers and without replay: nothing else weighs. `tested`: as for `weigh`; `judged`: those that were judged, whose rates are told anew."""
+    found = {}
+    for signal in (STRANGERS, REPLAY):
+        weighed = {each.cluster.name: each for each in weigh([_without(signal, cluster) for cluster in clusters], tested)}
+        mine = [replace(weighed[one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster)) for one in judged]
+        rated, _ = settled(mine, [_asked(one, speaking) for one in judged])
+        found[signal] = weighed | {each.cluster.name: each for each in rated}
+    return found
+
+
+def _asked(one: Judged, speaking: frozenset[str], evidence: list[Evidence] | None = None, uncounted: frozenset[str] = frozenset()) -> Verdict:
+    """What judging says of a cluster by what it weighs."""
+    return lambda each: judge(each, one.values, one.evidence if evidence is None else evidence, speaking, uncounted).verdict
 
 
 def _strongest(judged: Sequence[Judged]) -> Judged | None:
@@ -73,11 +85,16 @@ def _a(verdict: str) -> str:
     return f"an {verdict}" if verdict == "alert" else f"a {verdict}"
 
 
-def left_out(case: Sequence[Judged], kinds: Sequence[str], without: Again, speaking: frozenset[str]) -> list[dict[str, Any]]:
+def _again(one: Judged, field: Field, speaking: frozenset[str], evidence: list[Evidence], uncounted: frozenset[str] = frozenset()) -> Judged:
+    """A cluster judged with other evidence of purpose, or without one exculpation."""
+    return judge(field.placed(one.weighed, _asked(one, speaking, evidence, uncounted)), one.values, evidence, speaking, uncounted)
+
+
+def left_out(case: Sequence[Judged], kinds: Sequence[str], without: Again, speaking: frozenset[str], field: Field) -> list[dict[str, Any]]:
     """The case without each of its signals: name, verdict (None: it would not be listed), log10_e (None: no evidence at all), q, text.
 
     Args: the case's clusters, the strongest first; the kinds of tie that it tells; what all clusters weigh without each of the two signals that are evidence; the
-    detectors that speak of purpose. Names: "strangers", "replay", "tie: KIND", "purpose: DETECTOR", "exculpation: NAME" (tried, but not counted).
+    detectors that speak of purpose; the clusters that stand. Names: "strangers", "replay", "tie: KIND", "purpose: DETECTOR", "exculpation: NAME" (tried, but not counted).
     """
     told = []
     has = {STRANGERS: any(one.weighed.strangers is not None for one in case), REPLAY: any(one.weighed.replay is not None for one in case)}
@@ -85,14 +102,16 @@ def left_out(case: Sequence[Judged], kinds: Sequence[str], without: Again, speak
         # A tie that is no evidence weighs nothing, but the judge may look at it.
         light = without.get(ALIKE.get(signal, signal))
         weighed = [replace(one.weighed if light is None else light[one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster)) for one in case]
+        if light is None:
+            weighed = [field.placed(each, _asked(one, speaking)) for each, one in zip(weighed, case, strict=True)]
         listed = [(each, one) for each, one in zip(weighed, case, strict=True) if worth_a_look([each])]
         found = _strongest([judge(each, one.values, one.evidence, speaking) for each, one in listed])
         told.append(_entry(signal, case[0], found, weighed))
     same = [one.weighed for one in case]
     for name in sorted({each.name for one in case for each in one.evidence if each.name in speaking}):
-        rest = [judge(one.weighed, one.values, [each for each in one.evidence if each.name != name], speaking) for one in case]
+        rest = [_again(one, field, speaking, [each for each in one.evidence if each.name != name]) for one in case]
         told.append(_entry(f"purpose: {name}", case[0], _strongest(rest), same))
     for name in dict.fromkeys(each.name for one in case for each in one.exculpations if each.found is not None):
-        rest = [judge(one.weighed, one.values, one.evidence, speaking, frozenset({name})) for one in case]
+        rest = [_again(one, field, speaking, one.evidence, frozenset({name})) for one in case]
         told.append(_entry(f"exculpation: {name}", case[0], _strongest(rest), same))
     return told

@@ -60,6 +60,20 @@ class Weighed:
     "Least p that its carriers by name could have shown."
     q_named: float = 1.0
     "False-discovery rate at its rank by that count alone."
+    weight: float = 1.0
+    "Its weight among the hypotheses; they average 1."
+    tested: float = 1.0
+    "Hypotheses that pay for one another."
+
+    @property
+    def score(self) -> float:
+        """log10 of its e-value times its weight: what it is ranked by."""
+        return self.log10_e + math.log10(self.weight)
+
+    @property
+    def score_named(self) -> float:
+        """The same by organisations counted by name."""
+        return _silent(self.named) + math.log10(self.weight)
 
     @property
     def strong(self) -> bool:
@@ -137,6 +151,8 @@ def weigh(clusters: list[Cluster], pooled: float) -> list[Weighed]:
             by_name[i],
             float(cluster.share_named.min(initial=1.0)) ** int(cluster.named.max(initial=0)),
             q_named[i],
+            weights[i],
+            among,
         )
         for i, cluster in enumerate(clusters)
     ]
