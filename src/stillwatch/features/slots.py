@@ -21,7 +21,7 @@ EXPLAINED = 0.8
 OFTEN = 0.2
 "Share of that wording's calls in which the term must stand; a sample of terms is kept of long prompts, so not in most."
 
-AGAIN_UNITS = 3
+AGAIN_UNITS = 2
 "Units that must use a wording again in other prompts for it to be a template's."
 
 PAUSE = 30 * 60 * 1_000_000
