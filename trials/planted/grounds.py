@@ -1,0 +1,185 @@
+"""The worlds that campaigns are planted in, and the reference beside them; all kept in a folder, so that nothing is made twice.
+
+The reference is several histories of `broad-history`, each of another seed, from the half of the sources that the worlds do not draw on, and holds none of the classes
+that are new by nature. Together they have more than 5,000 organisations with 60 calls and more; what is kept of each is a scan without its calls.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from planted import unseen
+from planted.judged import languages
+from scale import make, people
+from stillwatch import flow
+from stillwatch.drill import compose, scenario
+from stillwatch.drill.declare import every_class
+from stillwatch.drill.personas import DAY
+from stillwatch.drill.scenario import Planted, Scenario
+from stillwatch.drill.texts import Texts
+from stillwatch.drill.world import World
+
+CAMPAIGN = 16_000
+"Calls of a campaign, cover included, at full size."
+
+PARTS = 8
+"Histories in the whole reference."
+
+REFERENCE_SEED = 2001
+"Seed of the first of them."
+
+OTHER_MIX = {
+    "ordinary chat": 0.15,
+    "bulk application": 0.3,
+    "coding-agent fleet": 0.05,
+    "evaluation suite": 0.02,
+    "reseller": 0.02,
+    "homework": 0.12,
+    "classroom": 0.12,
+    "LLM-as-judge": 0.01,
+}
+"Weights of classes in the reference of another mix; those that are not named keep theirs."
+
+OLDER = 0.02
+"Share of the campaign's calls in the one history that it stands in, where it is older than the history."
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where everything is kept, and which texts are drawn on."""
+
+    work: Path
+    corpora: Path | None
+    calls: int = CAMPAIGN
+    "Calls of a campaign; a small tier makes smaller ones."
+    history_calls: int = 255_000
+    "Calls of each history."
+
+    @property
+    def key(self) -> Path:
+        """The hashing key's file."""
+        return self.work / "key"
+
+    def scanned(self, name: str, made: Any) -> Path:
+        """The scan of a history, made where it is not there yet. `made`: makes its log."""
+        out = self.work / "reference" / name
+        if not (out / "summary.json").exists():
+            flow.watch([made().calls], out, key=self.key)
+            shutil.rmtree(out / "states" / "calls", ignore_errors=True)  # a reference needs organisations and wordings only
+        return out
+
+    def reference(self, name: str, campaign: str | None = None, seed: int = 0) -> list[str]:
+        """Folders of a reference: whole, one (of its histories), none, other mix, or older (whole, and a history in which the campaign stands)."""
+        if name == "none":
+            return []
+        weights = OTHER_MIX if name == "other mix" else {}
+        chosen = scenario.load("broad-history")
+        chosen = replace(chosen, calls=self.history_calls, benign={**chosen.benign, **weights})
+        first = REFERENCE_SEED + (100 if weights else 0)
+        parts = [
+            self.scanned(f"{'other-mix' if weights else 'broad'}-{at}", lambda at=at: compose.compose(replace(chosen, seed=first + at), self.corpora))
+            for at in range(1 if name == "one" else PARTS)
+        ]
+        if name == "older":
+            planted = Planted(str(campaign), share=0.5, infrastructure=False, before_history=True)
+            older = replace(chosen, calls=round(2 * self.calls * OLDER), seed=first + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0)
+            parts.append(self.scanned(f"older-{campaign}-{seed}", lambda: compose.compose(older, self.corpora)))
+        return [str(part) for part in parts]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Innocents of a seed and size."""
+
+    scenario: Scenario
+    "Its seed, time and size (campaign included)."
+    texts: Texts
+    "The texts as the innocents left them: a campaign goes on where they stopped, in a process of its own."
+    calls: pa.Table
+    truth: pa.Table
+    spoken: Mapping[str, str]
+    "Account -> language."
+
+
+def ground(store: Store, scale: float, seed: int, benign: Mapping[str, float] | None = None) -> Ground:
+    """`scale` times as many innocent calls as a campaign has, made by the drill itself. `benign`: weights of classes, where not those that they declare."""
+    chosen = replace(scenario.load("broad"), seed=seed, calls=round(store.calls * (scale + 1)), benign=dict(benign or {}))
+    texts = Texts(f"{seed}/{chosen.split}", store.corpora, chosen.split)
+    made = compose._made(chosen, *compose._innocents(chosen, texts, scale / (scale + 1)), [])
+    return Ground(chosen, texts, made.calls, made.truth, languages(made.calls))
+
+
+def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Drill:
+    """Innocents alone, in a mix that nothing was tuned on: weights of the classes are those declared times a log-normal factor, one class in six is missing.
+
+    `kind`: mixed; drift: the second day has another mix; unseen class: with a class that the drill does not have (planted/unseen.py); built-in texts: the project's own small corpus.
+    """
+    calls = scale * store.calls
+    corpora = None if kind == "built-in texts" else store.corpora
+    days = [replace(scenario.load("broad"), seed=seed, calls=calls, benign=_mix(seed))]
+    if kind == "drift":
+        days = [
+            replace(each, days=1.0, calls=calls // 2, start=each.start + DAY * at, seed=seed + 500_000 * at, benign=_mix(seed + 500_000 * at))
+            for at, each in enumerate(2 * days)
+        ]
+    drills = []
+    for each in days:
+        texts = Texts(f"{each.seed}/{each.split}", corpora, each.split)
+        rows, truth = compose._innocents(each, texts, 0.94 if kind == "unseen class" else 1.0)
+        if kind == "unseen class":
+            world = World(each, texts, unseen.NAME)
+            unseen.grow(world, round(0.06 * calls))
+            rows, truth = rows + world.rows, truth + world.truth
+        drills.append(compose._made(each, rows, truth, []))
+    return compose.Drill(pa.concat_tables([each.calls for each in drills]), pa.concat_tables([each.truth for each in drills]), [])
+
+
+def _mix(seed: int) -> dict[str, float]:
+    """Weights of the classes in a world of this seed."""
+    rng = np.random.default_rng(seed)
+    drawn = {name: each.weight * float(rng.lognormal(0.0, 1.0)) for name, each in sorted(every_class().items())}
+    return {name: weight for name, weight in drawn.items() if rng.random() > 1 / 6} or drawn
+
+
+def multiplied(store: Store, scale: float, seed: int, answers: bool) -> Path:
+    """Folder of a log of `scale` times as many innocent calls as a campaign has: a pattern world of the drill, multiplied (trials/scale)."""
+    out = store.work / "grounds" / f"{scale:g}-{seed}-{store.calls}"
+    if not (out / make.TRUTH).is_file():
+        calls = round(scale * store.calls)
+        maker = make.Maker(calls, 0.0, seed, store.corpora, answers)
+        maker.make(out, people.Size(calls, max(40, round(calls / 25.6 / 2)), 0.0, 2, make.START, 2 * seed, seed, 0, 0.0))
+    return out
+
+
+def planted_rows(ground: Ground, campaigns: list[Planted]) -> compose.Drill:
+    """The campaigns alone."""
+    rows: compose.Rows = []
+    truth: compose.Truth = []
+    told = [compose._plant(ground.scenario, ground.texts, each, ground.scenario.calls, rows, truth) for each in campaigns]
+    return compose._made(ground.scenario, rows, truth, told)
+
+
+def plant(ground: Ground, campaigns: list[Planted]) -> compose.Drill:
+    """The innocents with campaigns among them, in order of time."""
+    if not campaigns:
+        return compose.Drill(ground.calls, ground.truth, [])
+    planted = planted_rows(ground, campaigns)
+    order = np.argsort(np.concatenate([ground.calls["ts"].to_numpy(), planted.calls["ts"].to_numpy()]), kind="stable")
+    calls, truth = (pa.concat_tables(pair).take(order) for pair in ((ground.calls, planted.calls), (ground.truth, planted.truth)))
+    return compose.Drill(calls, truth, planted.campaigns)
+
+
+def until(drill: compose.Drill, campaign: str, share: float) -> compose.Drill:
+    """The log up to the moment at which that share of the campaign's own calls has passed."""
+    own = np.flatnonzero(
+        [name == campaign and kind != "cover" for name, kind in zip(drill.truth["campaign"].to_pylist(), drill.truth["class"].to_pylist(), strict=True)]
+    )
+    end = own[max(0, int(np.ceil(share * len(own))) - 1)] + 1
+    return compose.Drill(drill.calls.slice(0, end), drill.truth.slice(0, end), drill.campaigns)

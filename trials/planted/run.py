@@ -1,0 +1,149 @@
+"""The cells of a plan, one after the other; what is measured already is not measured again."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from planted import grounds
+from planted.grounds import Ground, Store
+from planted.judged import Labels, judged, languages
+from planted.plan import Cell
+from scale import make
+from stillwatch import flow
+from stillwatch.drill import compose, scenario
+from stillwatch.drill.declare import every_campaign
+from stillwatch.drill.scenario import Planted
+from stillwatch.drill.texts import Texts
+
+DRILLED = 25
+"Largest scale that the drill itself makes; larger worlds are a drill's, multiplied."
+
+ANSWERED = 100
+"Largest scale whose log has answers: a thousand times a campaign with answers would be 60 GB."
+
+GROUND: Ground | None = None
+"The innocents, shared by all children that are forked from here."
+
+
+def _planted(cell: Cell, store: Store) -> list[Planted]:
+    if not cell.campaign:
+        return []
+    share = 1 / (cell.scale + 1)
+    names = sorted(every_campaign()) if cell.campaign == "all" else [cell.campaign]
+    return [Planted(name, share=share, **cell.options) for name in names]
+
+
+def _small(cell: Cell, store: Store) -> dict[str, Any]:
+    """A cell on innocents that the drill made."""
+    assert GROUND is not None
+    ground = GROUND
+    if cell.options.get("before_history"):  # the log and its history plant the same campaign
+        ground = Ground(replace(ground.scenario, campaign_seed=cell.seed), ground.texts, ground.calls, ground.truth, ground.spoken)
+    drill = grounds.plant(ground, _planted(cell, store))
+    labels = Labels.of_truth(drill.truth)
+    if cell.until < 1:
+        drill = grounds.until(drill, cell.campaign, cell.until)
+    return _scan(cell, store, [drill.calls], labels, drill, ground.spoken)
+
+
+def _world(cell: Cell, store: Store) -> dict[str, Any]:
+    """A benign world: its innocents are of this cell alone."""
+    drill = grounds.benign_world(store, cell.value, round(cell.scale), cell.seed)
+    return _scan(cell, store, [drill.calls], Labels.of_truth(drill.truth), drill, languages(drill.calls))
+
+
+def _large(cell: Cell, store: Store) -> dict[str, Any]:
+    """A cell on a multiplied world: the campaigns come in files of their own."""
+    answers = cell.scale <= ANSWERED
+    folder = grounds.multiplied(store, cell.scale, cell.seed, answers)
+    chosen = replace(scenario.load("broad"), seed=cell.seed, calls=round(store.calls * (cell.scale + 1)))
+    empty = Ground(chosen, Texts(f"{cell.seed}/{chosen.split}", store.corpora, chosen.split), pa.table({}), pa.table({}), {})
+    drill = grounds.planted_rows(empty, _planted(cell, store))
+    calls = drill.calls if answers else drill.calls.drop_columns(["response"])
+    told = Labels.of_truth(drill.truth)
+    there = pq.read_table(folder / make.TRUTH, columns=["account", "class"])
+    labels = Labels(dict(zip(there["account"].to_pylist(), there["class"].to_pylist(), strict=True)) | dict(told.of), told.campaigns, told.calls)
+    return _scan(cell, store, [str(folder), calls], labels, drill, {})
+
+
+def _scan(cell: Cell, store: Store, logs: list[Any], labels: Labels, drill: compose.Drill, spoken: Any) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(dir=store.work) as scratch:
+        out = Path(scratch) / "scan"
+        flow.watch(logs, out, history=store.reference(cell.history, cell.campaign, cell.seed), key=store.key, fleeting=True)
+        told = judged(labels, out, spoken)
+    told["planted"] = [{name: each[name] for name in ("id", "calls", "accounts", "factors")} for each in drill.campaigns]
+    told["people"] = _count(labels.of[account] for account in labels.of if labels.of[account] not in labels.campaigns)
+    told["people_by_language"] = _count(spoken.values())
+    return told
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _one(job: tuple[Cell, Store]) -> dict[str, Any]:
+    cell, store = job
+    began = time.perf_counter()
+    told = _world(cell, store) if cell.factor == "world" else _small(cell, store) if cell.scale <= DRILLED else _large(cell, store)
+    return {
+        "key": cell.key,
+        **asdict(cell),
+        "texts": "built-in" if store.corpora is None else "corpora",
+        "size": store.calls,
+        "took": round(time.perf_counter() - began, 1),
+        **told,
+    }
+
+
+def read(results: Path) -> list[dict[str, Any]]:
+    """Results so far; a line that a kill cut off is passed over."""
+    rows = []
+    for line in results.read_text().splitlines() if results.exists() else ():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def _ground(cell: Cell) -> tuple[bool, float, int]:
+    """Which cells share their innocents: worlds none, so all worlds of a scale come together."""
+    return cell.factor == "world", cell.scale, 0 if cell.factor == "world" else cell.seed
+
+
+def run(cells: list[Cell], store: Store, jobs: int) -> None:
+    """Measure what is not measured yet. Cells of one ground run side by side; large ones by themselves."""
+    global GROUND
+    results = store.work / "results.jsonl"
+    store.work.mkdir(parents=True, exist_ok=True)
+    done = {row["key"] for row in read(results)}
+    wanted = sorted((cell for cell in cells if cell.key not in done), key=_ground)
+    for name, campaign, seed in sorted(
+        {(cell.history, cell.campaign if cell.history == "older" else "", cell.seed if cell.history == "older" else 0) for cell in wanted}
+    ):
+        store.reference(name, campaign, seed)
+    print(f"{len(wanted):,} of {len(cells):,} logs to scan", flush=True)
+    count = 0
+    for (own, scale, seed), several in groupby(wanted, _ground):
+        GROUND = None if own or scale > DRILLED else grounds.ground(store, scale, seed)
+        with multiprocessing.get_context("fork").Pool(jobs if scale <= DRILLED else 1, maxtasksperchild=1) as pool, results.open("a") as file:
+            for told in pool.imap_unordered(_one, [(cell, store) for cell in several]):
+                count += 1
+                file.write(json.dumps(told) + "\n")
+                file.flush()
+                said = " ".join(f"{name} {each['verdict']} {each['recall']:.2f}" for name, each in told["found"].items())
+                print(f"{count}/{len(wanted)} {told['factor']} {told['value']} {seed} {said} innocents {told['innocent']} {told['took']} s", flush=True)

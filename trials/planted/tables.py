@@ -1,0 +1,269 @@
+"""The tables of campaigns, written from the results of trials/trial.py."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pages import interval, put
+from planted.judged import LADDER, NAMED
+from planted.plan import PREFIXES, PREVALENCE
+
+Row = dict[str, Any]
+
+NOVEL = ("viral prompt", "new framework", "prompt library", "benchmark in parts", "new customers")
+"Classes that no history holds: innocent novelty."
+
+ONE_ACCOUNT = 5.0
+"What an account with card, proxy and registration costs its user, USD: an assumption, for the attacker's cost."
+
+
+def found(row: Row) -> Iterable[tuple[str, Row]]:
+    """(campaign, what is said of it)."""
+    return row["found"].items()
+
+
+def _of(rows: Sequence[Row], factor: str, value: str = "") -> list[Row]:
+    return [row for row in rows if row["factor"] == factor and row["value"] == value]
+
+
+def _cell(rows: Sequence[Row], campaign: str) -> str:
+    """The verdicts of the seeds, and the mean share of accounts named."""
+    mine = [row["found"][campaign] for row in sorted(rows, key=lambda row: row["seed"]) if campaign in row["found"]]
+    if not mine:
+        return ""
+    return f"{', '.join(each['verdict'] for each in mine)} ({statistics.mean(each['recall'] for each in mine):.2f})"
+
+
+def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list[str]:
+    """Campaigns by columns: verdicts of the seeds, and below how many are found."""
+    names = sorted({name for row in rows for name, _ in found(row)})
+    out = ["| campaign | " + " | ".join(head for head, _ in columns) + " |", "|---|" + "---|" * len(columns)]
+    out += [f"| {name} | " + " | ".join(_cell(several, name) for _, several in columns) + " |" for name in names]
+    for said, verdicts in (("review or alert", NAMED), ("alert", NAMED[:1])):
+        cells = []
+        for _, several in columns:
+            each = [one["verdict"] in verdicts for row in several for _, one in found(row)]
+            cells.append(f"{sum(each)} of {len(each)}" if each else "")
+        out.append(f"| **{said}** | " + " | ".join(cells) + " |")
+    return out
+
+
+def _centre(rows: list[Row]) -> list[str]:
+    mine = _of(rows, "centre")
+    out = [
+        "| campaign | calls, accounts | days, accounts and calls an account, of those disclosed | verdict, by seed | accounts named | in alerts | precision | first named after |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    early: list[float] = []
+    for name in sorted({name for row in mine for name, _ in found(row)}):
+        each = [row for row in sorted(mine, key=lambda row: row["seed"]) if name in row["found"]]
+        told = [row["found"][name] for row in each]
+        cut = each[0]["planted"][0]
+        firsts = [_first(rows, name, row["seed"]) for row in each]
+        early += firsts
+        precision = [one["precision"] for one in told if one["precision"] is not None]
+        factors = " ".join(f"{cut['factors'][part]:.2g}" for part in ("days", "accounts", "calls_per_account"))
+        out.append(
+            f"| {name} | {cut['calls']:,}, {cut['accounts']:,} | {factors} | {', '.join(one['verdict'] for one in told)} | {_mean(one['recall'] for one in told)} |"
+            f" {_mean(one['recall_alert'] for one in told)} | {_mean(precision)} | {', '.join(_share(first) for first in firsts)} |"
+        )
+    every = [one for row in mine for _, one in found(row)]
+    out += [
+        "",
+        f"Found (alert or review): {interval(sum(one['verdict'] in NAMED for one in every), len(every))}; as alerts: {interval(sum(one['verdict'] == 'alert' for one in every), len(every))}.",
+    ]
+    if any(row["factor"] == "prefix" for row in rows):
+        out.append(
+            f"The log was scanned again as it was after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls; the median of the first in which it is named is {_share(statistics.median(early))} (never: counted as more than all)."
+        )
+    return out
+
+
+def _first(rows: list[Row], campaign: str, seed: int) -> float:
+    """Share of the campaign's calls after which it is named in every scan from then on; 2 where it never is."""
+    mine = sorted(
+        (row["until"], row["found"][campaign]["verdict"] in NAMED)
+        for row in rows
+        if row["factor"] in ("prefix", "centre") and row["seed"] == seed and campaign in row["found"]
+    )
+    first = 2.0
+    for share, named in reversed(mine):
+        if not named:
+            break
+        first = share
+    return first
+
+
+def _share(share: float) -> str:
+    return "never" if share > 1 else f"{100 * share:g} %"
+
+
+def _mean(values: Iterable[float]) -> str:
+    several = list(values)
+    return f"{statistics.mean(several):.2f}" if several else "-"
+
+
+def _ladder(rows: list[Row]) -> list[str]:
+    values = list(dict.fromkeys(row["value"] for row in rows if row["factor"] == "ladder"))
+    columns = [(value, _of(rows, "ladder", value)) for value in values]
+    out = ["| rung | alerts | reviews | watches | nothing | accounts named | missed |", "|---|---|---|---|---|---|---|"]
+    for value, several in [("(centre)", _of(rows, "centre")), *columns]:
+        told = [(name, one) for row in several for name, one in found(row)]
+        counts = Counter(one["verdict"] for _, one in told)
+        missed = Counter(name for name, one in told if one["verdict"] not in NAMED)
+        seeds = len({row["seed"] for row in several})
+        said = ", ".join(f"{name}{f' ({count} of {seeds})' if count < seeds else ''}" for name, count in sorted(missed.items()))
+        out.append(f"| {value} | " + " | ".join(str(counts[verdict]) for verdict in LADDER) + f" | {_mean(one['recall'] for _, one in told)} | {said or '-'} |")
+    return out
+
+
+def _without(rows: list[Row]) -> list[str]:
+    """How many of the centre's campaigns keep which verdict when one signal is left out."""
+    mine = [one for row in _of(rows, "centre") for _, one in found(row)]
+    signals = sorted({name for one in mine for case in one["cases"] for name in case["without"]})
+    out = ["| without | alerts | reviews | watches | nothing |", "|---|---|---|---|---|"]
+    for signal in ("", *signals):
+        best = [
+            min(((case["without"].get(signal, case["verdict"]) if signal else case["verdict"]) or "-" for case in one["cases"]), key=LADDER.index, default="-")
+            for one in mine
+        ]
+        counts = Counter(best)
+        out.append(f"| {signal or '(nothing left out)'} | " + " | ".join(str(counts[verdict]) for verdict in LADDER) + " |")
+    return out
+
+
+def _rates(rows: list[Row], key: str, people: str) -> list[str]:
+    """Innocents in alerts, and in alerts or reviews, by class or language."""
+    alert, review, whole = Counter[str](), Counter[str](), Counter[str]()
+    for row in rows:
+        alert.update(row[key]["alert"])
+        review.update(row[key]["review"])
+        whole.update(row[people])
+    out = ["| | accounts | in alerts % (95 %) | in reviews % (95 %) |", "|---|---|---|---|"]
+    out += [
+        f"| {name}{' (new)' if name in NOVEL else ''} | {count:,} | {interval(alert[name], count, 3)} | {interval(review[name], count, 3)} |"
+        for name, count in sorted(whole.items())
+    ]
+    total = sum(whole.values())
+    return [*out, f"| all | {total:,} | {interval(sum(alert.values()), total, 3)} | {interval(sum(review.values()), total, 3)} |"]
+
+
+def _cost(rows: list[Row]) -> list[str]:
+    """Accounts that hiding takes: of the rungs on which a campaign is not named, the cheapest."""
+    out = [
+        "| campaign | cheapest rung on which it is not named in any seed | accounts for its calls | USD an exchange, at USD 5 an account | beside the centre |",
+        "|---|---|---|---|---|",
+    ]
+    for name in sorted({name for row in _of(rows, "centre") for name, _ in found(row)}):
+        options: list[tuple[float, str, int]] = []
+        for value in dict.fromkeys(row["value"] for row in rows if row["factor"] == "ladder"):
+            each = [row for row in _of(rows, "ladder", value) if name in row["found"]]
+            if each and not any(row["found"][name]["verdict"] in NAMED for row in each):
+                accounts = statistics.mean(row["found"][name]["accounts"] for row in each)
+                calls = statistics.mean(row["found"][name]["calls"] for row in each)
+                options.append((ONE_ACCOUNT * accounts / max(1, calls), value, round(accounts)))
+        base = statistics.mean(
+            ONE_ACCOUNT * row["found"][name]["accounts"] / row["found"][name]["calls"] for row in _of(rows, "centre") if name in row["found"]
+        )
+        out.append(
+            f"| {name} | "
+            + (
+                f"{min(options)[1]} | {min(options)[2]:,} | {min(options)[0]:.3f} | {min(options)[0] / base:.1f} times |"
+                if options
+                else "none of those tried | | | |"
+            )
+        )
+    return out
+
+
+def _worlds(rows: list[Row]) -> list[str]:
+    """Worlds in which an innocent is accused, by size and kind."""
+    out = [
+        "| innocent calls | kind | worlds | with an alert % (95 %) | with an alert or a review % (95 %) | placebo: alerts, reviews |",
+        "|---|---|---|---|---|---|",
+    ]
+    for scale in sorted({row["scale"] for row in rows}):
+        mine = [row for row in rows if row["scale"] == scale]
+        for kind in [*sorted({row["value"] for row in mine}), "all"]:
+            several = [row for row in mine if kind in (row["value"], "all")]
+            alerts, both = (sum(any(case["verdict"] in verdicts for case in row["false"]) for row in several) for verdicts in (NAMED[:1], NAMED))
+            placebo = [sum(row["placebo"][at] for row in several) for at in (0, 1)]
+            calls = statistics.median(row["calls"] for row in several)
+            out.append(
+                f"| {calls:,.0f} | {kind} | {len(several):,} | {interval(alerts, len(several))} | {interval(both, len(several))} | {placebo[0]}, {placebo[1]} |"
+            )
+    return out
+
+
+def worlds(rows: list[Row]) -> str:
+    """The section of benign worlds."""
+    false = Counter((each["verdict"], each["main"]) for row in rows for each in row["false"])
+    seeds = [row["seed"] for row in rows]
+    return "\n".join([
+        "## Innocents alone: is the error rate real?", "",
+        "Printed by `python trials/trial.py run --corpora DIR --work WORK --tier worlds` and `python trials/trial.py tell --work WORK`.", "",
+        f"{len(rows):,} worlds of innocents alone (seeds {min(seeds):,} to {max(seeds):,}), each of a mix of classes of its own that nothing was tuned on (the declared weights times a log-normal factor of sigma 1, one class in six missing), beside"
+        " the whole reference. drift: the second day has another mix; unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form); built-in texts: the project's own small corpus in place of"
+        " the corpora, while the reference has the corpora's. An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
+        *_worlds(rows), "",
+        "Cases (verdict, class of most accounts): " + (", ".join(f"{verdict} of {main} x{count}" for (verdict, main), count in sorted(false.items())) or "none") + ".", "",
+        "By class:", "", *_rates(rows, "innocent", "people"), "", "By language of the prompts:", "", *_rates(rows, "innocent_by_language", "people_by_language"),
+    ])  # fmt: skip
+
+
+def page(rows: list[Row]) -> str:
+    """The section of planted campaigns."""
+    sizes, texts = {row["size"] for row in rows}, {row["texts"] for row in rows}
+    if len(sizes) > 1 or len(texts) > 1:
+        raise SystemExit(f"results mix sizes {sizes} or texts {texts}: give each its own --work")
+    size, seeds = sizes.pop(), sorted({row["seed"] for row in rows})
+    placebo = [sum(row["placebo"][at] for row in rows) for at in (0, 1)]
+    history = [(value, _of(rows, "history", value)) for value in ("none", "one", "other mix", "older")]
+    scales = [(value, _of(rows, "scale", value)) for value in ("100, alone", "100, together", "1000, together", "1000, alone")]
+    prevalence = [(f"{100 * share:g} %", _of(rows, "prevalence", f"{100 * share:g} %")) for share in PREVALENCE]
+    small = [row for row in rows if row["scale"] == 10 and row["until"] == 1 and row["history"] == "whole"]
+    false = Counter((row["scale"], each["verdict"], each["main"]) for row in rows if row["history"] != "none" for each in row["false"])
+    parts: list[tuple[str, str, Callable[[], list[str]], bool]] = [
+        ("Every documented campaign, alone", "Three factors of the cut are printed: the drill cuts days first (to 2), then accounts (to 20), then calls an account (to 4). Precision: of the accounts in cases that are mostly the campaign's, those that are.", lambda: _centre(rows), True),
+        ("More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log.", lambda: _grid(rows, [("10, alone", _of(rows, "centre")), *scales]), any(several for _, several in scales)),
+        ("Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _grid(rows, [("nothing shared", _of(rows, "centre")), ("shared", _of(rows, "infrastructure", "shared"))]), bool(_of(rows, "infrastructure", "shared"))),
+        ("The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _grid(rows, [("whole", _of(rows, "centre")), *history]), any(several for _, several in history)),
+        ("As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", _of(rows, "centre")), *prevalence]), any(several for _, several in prevalence)),
+        ("How they adapt", "One thing changed at a time; all campaigns and seeds together. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), any(row["factor"] == "ladder" for row in rows)),
+        ("What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), any(row["factor"] == "ladder" for row in rows)),
+        ("Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), True),
+        ("Innocents by class", f"All logs of ten times the campaign with the whole reference ({len(small)} logs); the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), True),
+        ("Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), True),
+    ]  # fmt: skip
+    text = [
+        "## Campaigns", "",
+        "Printed by `python trials/trial.py run --corpora DIR --work WORK` and `python trials/trial.py tell --work WORK`.", "",
+        f"Each of the twelve documented campaigns, cut to {size:,} calls with its cover, is planted into innocent traffic of every class (scenario `broad`, two days, texts {texts.pop()}), seeds {', '.join(map(str, seeds))}."
+        " The centre: ten times as many innocent calls, the whole reference (eight histories of `broad-history`, 255,000 calls each, other seeds, the other half of the sources, nothing of what is new by nature), no shared infrastructure, alone."
+        " The verdict is the strongest on a case that is mostly the campaign's, one word a seed; in brackets the share of its accounts in alerts and reviews, mean of the seeds.", "",
+    ]  # fmt: skip
+    for head, said, made, there in parts:
+        if there:
+            text += [f"### {head}", "", said, "", *made(), ""]
+    text += [
+        "### Cases of innocents", "",
+        "Cases of which most accounts are innocent, over all logs with a reference (scale, verdict, class): " + (", ".join(f"{scale} {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "none") + ".", "",
+        f"Placebo, over all {len(rows)} scans: {placebo[0]} alerts, {placebo[1]} reviews.",
+    ]  # fmt: skip
+    return "\n".join(text)
+
+
+def tell(rows: list[Row], into: Path) -> None:
+    """Write the section. Raises: SystemExit where there is nothing to tell."""
+    if not rows:
+        raise SystemExit("no results: run `python trials/trial.py run` first")
+    for name, made, mine in (
+        ("campaigns", page, [row for row in rows if row["factor"] != "world"]),
+        ("worlds", worlds, [row for row in rows if row["factor"] == "world"]),
+    ):
+        if mine:
+            put(into, name, made(mine))
