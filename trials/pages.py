@@ -13,7 +13,7 @@ def put(into: Path, name: str, section: str) -> None:
     text = into.read_text(encoding="utf-8") if into.exists() else "# The trial\n"
     before, found, after = text.partition(begin)
     made = f"{begin}\n{section.strip()}\n{end}\n"
-    page = before + made + after.partition(end)[2].lstrip("\n") if found else f"{text.rstrip()}\n\n{made}"
+    page = before + made + after.partition(end)[2].removeprefix("\n") if found else f"{text.rstrip()}\n\n{made}"
     into.write_text(page, encoding="utf-8")
 
 

@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -67,11 +66,11 @@ class Store:
         """The hashing key's file."""
         return self.work / "key"
 
-    def scanned(self, name: str, made: Any) -> Path:
-        """The scan of a history, made where it is not there yet. `made`: makes its log."""
+    def scanned(self, name: str, history: Scenario) -> Path:
+        """The scan of a history, made where it is not there yet."""
         out = self.work / "reference" / name
         if not (out / "summary.json").exists():
-            flow.watch([made().calls], out, key=self.key)
+            flow.watch([compose.compose(history, self.corpora).calls], out, key=self.key)
             shutil.rmtree(out / "states" / "calls", ignore_errors=True)  # a reference needs organisations and wordings only
         return out
 
@@ -83,14 +82,12 @@ class Store:
         chosen = scenario.load("broad-history")
         chosen = replace(chosen, calls=self.history_calls, benign={**chosen.benign, **weights})
         first = REFERENCE_SEED + (100 if weights else 0)
-        parts = [
-            self.scanned(f"{'other-mix' if weights else 'broad'}-{at}", lambda at=at: compose.compose(replace(chosen, seed=first + at), self.corpora))
-            for at in range(1 if name == "one" else PARTS)
-        ]
+        named = {f"{'other-mix' if weights else 'broad'}-{at}": replace(chosen, seed=first + at) for at in range(1 if name == "one" else PARTS)}
+        parts = [self.scanned(part, each) for part, each in named.items()]
         if name == "older":
             planted = Planted(str(campaign), share=0.5, infrastructure=False, before_history=True)
             older = replace(chosen, calls=round(2 * self.calls * OLDER), seed=first + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0)
-            parts.append(self.scanned(f"older-{campaign}-{seed}", lambda: compose.compose(older, self.corpora)))
+            parts.append(self.scanned(f"older-{campaign}-{seed}", older))
         return [str(part) for part in parts]
 
 
