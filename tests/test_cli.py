@@ -51,6 +51,10 @@ MISTAKES = {
     "mistake in a map": ["scan", "flat.csv", "--out", "o", "--map", "m.toml"],
     "column of a map": ["scan", "flat.csv", "--out", "o", "--map", "who.toml"],
     "unknown event": ["scan", "good.jsonl", "--out", "o", "--context", "events.toml"],
+    "unknown word of what is known": ["scan", "good.jsonl", "--out", "o", "--known", "known.toml"],
+    "nothing to verify": ["verify", "mine"],
+    "verified with another key": ["verify", "scanned", "--key", "other.key"],
+    "verified without a key": ["verify", "scanned", "--key", "none.key"],
     "no scan": ["explain", "mine", "acct-1"],
     "unknown account": ["explain", "scanned", "acct-2"],
     "unknown account, for its holder": ["explain", "scanned", "acct-2", "--for-account"],
@@ -73,6 +77,7 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "good.jsonl").write_text('{"call_id": "1", "ts": 1767225600000000, "account": "acct-1", "model": "m", "prompt": "hello there"}\n')
     (tmp_path / "broken.toml").write_text("calls = 100\nseeed = 3\n")
     (tmp_path / "events.toml").write_text('[[release]]\nmodel = "orion-6"\nat = 2026-01-02\nourss = true\n')
+    (tmp_path / "known.toml").write_text('[[programme]]\nname = "a"\nreson = "b"\n')
     (tmp_path / "m.toml").write_text('acount = "who"\n')
     (tmp_path / "who.toml").write_text('call_id = "question"\naccount = "hwo"\n')
     (tmp_path / "other.key").write_text("22" * 32)

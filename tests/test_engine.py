@@ -41,9 +41,9 @@ def _scan(logs: Logs, out: Path, *sources: Path, **rest: Any) -> dict[str, Any]:
 
 
 def _told(folder: Path) -> dict[str, Any]:
-    """Everything that a scan says of its log, but how long it took and where from."""
+    """Everything that a scan says of its log, but how long it took, where from, and the seal: that is of the files that it keeps, and they lie otherwise."""
     summary = json.loads((folder / "summary.json").read_bytes())
-    for name in ("seconds", "peak_bytes", "parameters"):
+    for name in ("seconds", "peak_bytes", "parameters", "seal"):
         del summary[name]
     kept = {path.name: pq.read_table(path) for path in (folder / "states").glob("*.parquet")}
     kept["wordings.parquet"] = kept["wordings.parquet"].sort_by([("wording", "ascending"), ("unit", "ascending")])

@@ -29,7 +29,7 @@ from stillwatch.store import checkpoints
 CALLS = 4_000
 "Calls of the log that are followed."
 
-PLAIN = ("seconds", "peak_bytes", "parameters", "scan", "stream", "unfinished_lines", "unexamined")
+PLAIN = ("seconds", "peak_bytes", "parameters", "seal", "scan", "stream", "unfinished_lines", "unexamined")
 "Parts of the summary that tell of a scan, not of its log."
 
 

@@ -58,10 +58,14 @@ MAY: dict[str, set[str]] = {
     "results": {"engines", "store", *STAGES, *LOW, *WORDS},
     "sources": {"intake", "engines", "store", "files", *LOW, *WORDS},
     "earlier": {"engines", "store", *WORDS},
+    "verification": STAGES | LOW | WORDS | {"engines", "store", "results", "earlier", "examination"},
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
     "examination": STAGES | LOW | WORDS | {"engines", "store", "results", "survey"},
-    "flow": STAGES | LOW | WORDS | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "examination", "following"},
+    "flow": STAGES
+    | LOW
+    | WORDS
+    | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "examination", "following", "verification"},
     "account": {"store", *STAGES, *LOW, *WORDS},
     "doors": {"flow", "account", "results", *WORDS},
     "__main__": {"doors"},

@@ -57,4 +57,9 @@ def test_the_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.rstrip("\n").splitlines()
     (first,) = [at for at, line in enumerate(lines) if " calls read, " in line]
-    assert shown((ROOT / "README.md").read_text(encoding="utf-8")).splitlines() == lines[first:]
+    # The seal is of the bytes of the marks' files, which another version of Arrow packs otherwise.
+    one, other = (
+        re.sub(r"^seal: [0-9a-f]{32}$", "seal:", text, flags=re.M)
+        for text in (shown((ROOT / "README.md").read_text(encoding="utf-8")), "\n".join(lines[first:]))
+    )
+    assert one == other and "\nseal:\n" in one

@@ -13,17 +13,31 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stillwatch.doors.api import Scan, drill, explain, marks, scan
-    from stillwatch.doors.outcomes import Drilled, Explanation, Marked
+    from stillwatch.doors.api import Scan, drill, explain, marks, scan, verify
+    from stillwatch.doors.outcomes import Drilled, Explanation, Marked, Verification
     from stillwatch.errors import StillwatchError, UserError
 
 __version__ = "0.1.0"
 
-__all__ = ["Drilled", "Explanation", "Marked", "Scan", "StillwatchError", "UserError", "__version__", "drill", "explain", "marks", "scan"]
+__all__ = [
+    "Drilled",
+    "Explanation",
+    "Marked",
+    "Scan",
+    "StillwatchError",
+    "UserError",
+    "Verification",
+    "__version__",
+    "drill",
+    "explain",
+    "marks",
+    "scan",
+    "verify",
+]
 
 _WHERE = {
-    **dict.fromkeys(("Scan", "drill", "explain", "marks", "scan"), "stillwatch.doors.api"),
-    **dict.fromkeys(("Drilled", "Explanation", "Marked"), "stillwatch.doors.outcomes"),
+    **dict.fromkeys(("Scan", "drill", "explain", "marks", "scan", "verify"), "stillwatch.doors.api"),
+    **dict.fromkeys(("Drilled", "Explanation", "Marked", "Verification"), "stillwatch.doors.outcomes"),
     **dict.fromkeys(("StillwatchError", "UserError"), "stillwatch.errors"),
 }
 "Name -> its module, which is imported when the name is first asked for: importing the package alone stays quick."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ import pyarrow as pa
 from stillwatch.engines import runs
 from stillwatch.engines.runs import Run
 from stillwatch.errors import UserError
-from stillwatch.store import names, scans, states
+from stillwatch.store import names, scans, seals, states
+from stillwatch.store.states import States
 
 RUNS = f"{states.FOLDER}/calls"
 "Where a scan keeps the marks of its calls."
@@ -50,6 +51,7 @@ def taken_up(folder: Path, staging: Path, fingerprint: str, unit: str, key: Path
     kept = runs.found(folder / RUNS)
     if not kept:
         raise UserError("keeps no calls to go on with", str(folder), "scan its log again with this version, or name it with --history")
+    seals.check_marks(folder, secret)
     moved = []
     for run in kept:
         runs.check(run)
@@ -59,6 +61,18 @@ def taken_up(folder: Path, staging: Path, fingerprint: str, unit: str, key: Path
     summary = orjson.loads((folder / "summary.json").read_bytes())
     rejected = tuple(orjson.loads(line) for line in (folder / "rejected.jsonl").read_bytes().splitlines())
     return Earlier(tuple(moved), _names(summary, moved, key, secret), rejected, tuple(summary["parameters"]["logs"]))
+
+
+def keep_reference(staging: Path, kept: Sequence[States], sources: Sequence[Path | None], fingerprint: str, unit: str) -> None:
+    """Keep the states of a history: those of an earlier scan (`sources`, None for a log) linked, so that they take no room on one file system."""
+    for number, (each, source) in enumerate(zip(kept, sources, strict=True)):
+        place = staging / states.REFERENCE / f"{number:04d}"
+        if source is None:
+            states.write_into(place, each, fingerprint, unit)
+            continue
+        place.mkdir(parents=True)
+        for name in states.TABLES:
+            linked(source / states.FOLDER / f"{name}.parquet", place / f"{name}.parquet")
 
 
 def linked(there: Path, here: Path) -> None:

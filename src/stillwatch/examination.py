@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns import judge, left_out, membership, picture, tell, weigh
 from stillwatch.campaigns.kindred import Together
+from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
 from stillwatch.detectors.declare import Range, every_detector, evidence
@@ -47,7 +49,9 @@ LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
 
-def examine(log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT) -> Found:
+def examine(
+    log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT, known: Known = NOTHING_KNOWN
+) -> Found:
     """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
     ties, features, detectors = every_tie(), every_feature(), every_detector()
     missing = missing_in(log)
@@ -84,8 +88,11 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
+    covered: list[tuple[str, dict[str, list[int]]]] = []
     for case in judge.cases(judged):
-        campaigns.append(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context))
+        case_told, covers = _annotated(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context), case, traffic, known)
+        campaigns.append(case_told)
+        covered.append((case_told.campaign, covers))
         taken.add(campaigns[-1].earliest)
         listed.append((campaigns[-1].campaign, campaigns[-1].verdict, [one.weighed.cluster for one in case]))
     campaigns = tell.ranked(campaigns)
@@ -97,7 +104,15 @@ def examine(log: local.Gathered, reference: Reference, step: Progress, prices: P
     ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
     members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
     members["own"] = _own(traffic, listed, missing, placed)
+    members["known"] = covered_members(covered)
     return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts, listed)
+
+
+def _annotated(told: Campaign, case: list[judge.Judged], traffic: Traffic, known: Known) -> tuple[Campaign, dict[str, list[int]]]:
+    """A case with what was known beforehand beside it, and whom each entry covers. After everything else is told, so that none of it can depend on this."""
+    accounts, calls = (np.unique(np.concatenate([getattr(one.weighed.cluster, name) for one in case])) for name in ("accounts", "calls"))
+    said, mine = beside(known, traffic, told.campaign, told.verdict, accounts, calls)
+    return replace(told, known=said), mine
 
 
 def _few_at_once(weighed: list[weigh.Weighed]) -> Iterator[list[weigh.Weighed]]:
@@ -185,6 +200,13 @@ def _placebo(kept: states.States, reference: Reference) -> Placebo:
 def missing_in(log: local.Gathered) -> frozenset[str]:
     """Columns that features read and the log does not carry."""
     return frozenset(name for feature in every_feature().values() for name in feature.reads if name not in log.present)
+
+
+def reference_of(kept: list[states.States], sources: Sequence[Path | None]) -> Reference:
+    """The reference that kept states make together."""
+    history = merge([exposure_of(each) for each in kept], [each.wordings for each in kept])
+    organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
+    return Reference(history, organisations, kept, list(sources))
 
 
 def exposure_of(kept: states.States) -> pa.Table:

@@ -7,31 +7,34 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import blake2b
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from stillwatch import earlier, following, results
+from stillwatch.campaigns.known import NOTHING_KNOWN
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
 from stillwatch.engines.disk import AWAY
 from stillwatch.engines.spark import gather as spark
 from stillwatch.errors import UserError
-from stillwatch.examination import FACTS, Progress, examine, exposure_of, missing_in
-from stillwatch.facts import COUNT, every_fact
+from stillwatch.examination import FACTS, Progress, examine, missing_in, reference_of
+from stillwatch.facts import every_fact
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
-from stillwatch.linking.history import merge
 from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
+from stillwatch.store import asked as asking
 from stillwatch.store import context as contexts
-from stillwatch.store import keys, memberships, names, scans, states
+from stillwatch.store import keys, memberships, names, scans, seals, states
+from stillwatch.store import known as knowledge
 from stillwatch.store import prices as price_list
+from stillwatch.store.asked import Asked
 from stillwatch.survey import survey
+from stillwatch.verification import verified
 
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 Reject = Callable[[Rejected], None]
@@ -51,6 +54,7 @@ def watch(
     pseudonymous: bool = False,
     prices: Path | None = None,
     context: Path | None = None,
+    known: Path | None = None,
     fleeting: bool = False,
     engine: str = "local",
     work: str | None = None,
@@ -60,7 +64,7 @@ def watch(
     """Scan logs and write the results to `out`, whole or not at all.
 
     Args: log files, folders, globs or tables; earlier scans or logs as reference; an earlier scan to go on with; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
-    program's own); a file of dated events. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
+    program's own); a file of dated events; a file of what is known beforehand. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
     what lies between jobs.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
@@ -73,6 +77,7 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
+        beforehand = NOTHING_KNOWN if known is None else knowledge.load(known, secret, datetime.now(UTC).date().isoformat())
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
@@ -81,10 +86,8 @@ def watch(
         if log is None:
             raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
-        found = examine(log, reference, step, priced, events)
-        # The unit as well: one log's accounts, keys and end users have names of their own.
-        calls, mixed, _ = found.parts.given[COUNT.name]
-        scan = blake2b(f"{unit} {calls} {mixed}".encode(), key=secret, digest_size=8).hexdigest()
+        found = examine(log, reference, step, priced, events, beforehand)
+        scan = results.scan_id(found, unit, secret)
         accounts = found.parts.owners.accounts
         if not fleeting:
             names.seal(key, secret, scan, accounts, [log.names[int(account)] for account in accounts])
@@ -96,24 +99,46 @@ def watch(
             "unit": unit,
             "pseudonymous": pseudonymous,
             "context": None if context is None else str(context),
+            "known": None if known is None else str(known),
         }
         summary["context"] = None if context is None else results.told(events, accounts)
+        summary["known"] = None if known is None else results.known(beforehand, found)
         summary["scan"] = None if fleeting else scan
-        _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
+        asked = Asked(unit, pseudonymous, priced, None if context is None else events, None if known is None else beforehand)
+        _leave(staging, found, log.names, reference, asked, summary, how, render, step)
     return summary
 
 
-def _leave(staging: Path, found: Found, known: results.Names, summary: dict[str, Any], how: Reading, render: Render | None, step: Progress) -> None:
-    """Write what an examination found. `known`: the accounts' names, None leaves hashes."""
+def _leave(
+    staging: Path, found: Found, called: Mapping[int, str], reference: Reference, asked: Asked, summary: dict[str, Any], how: Reading, render: Render | None,
+    step: Progress,
+) -> None:  # fmt: skip
+    """Write what an examination found, what it follows from, and the seal of both. `called`: the accounts' names."""
     shutil.rmtree(staging / RUNS / AWAY, ignore_errors=True)
     step("writing", 0)
+    earlier.keep_reference(staging, reference.kept, reference.sources, keys.fingerprint(how.secret), how.unit)
+    asking.write(staging, asked)
+    known = None if asked.pseudonymous else called
     told = [results.line(campaign, known) for campaign in found.campaigns]
     summary["key_fingerprint"] = keys.fingerprint(how.secret)
+    evidence = seals.evidence(staging)
+    summary["seal"] = seals.seal(evidence, how.secret)
     results.write(staging, told, found.campaigns, known, summary)
     states.write(staging, found.kept, keys.fingerprint(how.secret), how.unit)
     memberships.write(staging, found.members, keys.fingerprint(how.secret))
     if render is not None:
         (staging / "report.html").write_text(render(told, summary), encoding="utf-8")
+    seals.write(staging, evidence, how.secret)
+
+
+def verify(folder: Path, *, key: Path | None = None, seal: str | None = None, progress: Progress | None = None, render: Render | None = None) -> dict[str, Any]:
+    """Make every figure of a scan's cases again from what the scan kept, without its log, and compare.
+
+    Args: a scan's folder; the hashing key's file; the seal that the scan printed, where it was written down elsewhere.
+    Returns: verified, differences (where, what), seal, seal_given, campaigns, figures, calls, versions. Raises: UserError where nothing can be verified.
+    """
+    made = verified(Path(folder), key, seal, progress or (lambda name, count: None), render)
+    return {"verified": not made.differences, **asdict(made), "seal_given": seal is not None}
 
 
 def follow(
@@ -174,9 +199,10 @@ def follow(
                     "unit": unit,
                     "pseudonymous": pseudonymous,
                     "context": None,
+                    "known": None,
                 }
-                summary |= {"context": None, "scan": at.point.scan, "stream": at.told()}
-                _leave(staging, found, None if pseudonymous else log.names, summary, how, render, step)
+                summary |= {"context": None, "known": None, "scan": at.point.scan, "stream": at.told()}
+                _leave(staging, found, log.names, reference, Asked(unit, pseudonymous, priced), summary, how, render, step)
             at.save(staging, how)
         for line in at.point.told[told:]:
             heard(line)
@@ -196,10 +222,11 @@ def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractCon
 
 def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject, cluster: spark.OnCluster | None = None) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
-    kept = []
+    kept, sources = list[states.States](), list[Path | None]()
     for source in logs:
         if isinstance(source, str) and scans.is_scan(Path(source)):
             kept.append(states.read(Path(source), keys.fingerprint(how.secret), how.unit))
+            sources.append(Path(source))
             continue
         with tempfile.TemporaryDirectory() as folder:
             log = gather([source], how, notice, Path(folder), (), lambda count: step("reading history", count), cluster, keep=False)
@@ -207,9 +234,8 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
                 raise UserError("no usable record", named([source])[0], "name an earlier scan's folder or a log that `stillwatch scan` reads")
             seen = survey(with_facts(log.parts, every_fact(*FACTS), context), missing_in(log), (), context)
         kept.append(states.States(seen.organisations, seen.wordings))
-    history = merge([exposure_of(each) for each in kept], [each.wordings for each in kept])
-    organisations = pa.concat_tables([each.organisations for each in kept], promote_options="default") if kept else None
-    return Reference(history, organisations, kept)
+        sources.append(None)
+    return reference_of(kept, sources)
 
 
 def marks(

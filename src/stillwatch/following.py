@@ -33,7 +33,7 @@ from stillwatch.linking.arriving import Arriving
 from stillwatch.linking.history import History
 from stillwatch.results import Found, Rejections
 from stillwatch.sources import Reading, gather_portions
-from stillwatch.store import checkpoints, keys, names, scans
+from stillwatch.store import checkpoints, keys, names, scans, seals
 from stillwatch.store.checkpoints import PLACE, Checkpoint
 
 ALERTS = "alerts.jsonl"
@@ -47,8 +47,8 @@ SHARE = 4
 PAUSE = 0.2
 "Seconds between two looks at whether to stop."
 
-_REPLACED = frozenset({"rejected.jsonl", ALERTS, scans.MARKER})
-"Files that every micro-batch writes anew."
+_REPLACED = frozenset({"rejected.jsonl", ALERTS, scans.MARKER, Path(seals.FILE).name})
+"Files that every micro-batch writes anew, or that hold no longer once calls have come that were not examined."
 
 
 class Stopped(Exception):

@@ -258,6 +258,8 @@ class Campaign:
     "Pieces of template as marks with counts, at most 12: see campaigns.picture."
     left_out: list[dict[str, Any]] = field(default_factory=list)
     "The judgement without each signal: name, verdict (None: not listed), log10_e, q, text: see campaigns.left_out."
+    known: list[dict[str, Any]] = field(default_factory=list)
+    "What entries of --known say of it, conflicts first: see campaigns.known. They change nothing else."
 
 
 @dataclass(frozen=True, slots=True)

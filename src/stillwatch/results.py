@@ -7,10 +7,11 @@ import resource
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import __version__
+from stillwatch.campaigns.known import Known, state
 from stillwatch.codes import Ints
 from stillwatch.engines.local import Gathered
 from stillwatch.evidence.placebo import Placebo
@@ -75,6 +77,28 @@ class Reference:
     "Features of the reference organisations; None without history."
     kept: list[States]
     "The states it was made of."
+    sources: list[Path | None]
+    "Of each: the folder of the earlier scan that it lies in, None for a log."
+
+
+class Counted(Protocol):
+    """How many records could not be used, and which whole files and columns."""
+
+    count: int
+    noticed: int
+    notices: list[Rejected]
+
+
+@dataclass
+class Lost:
+    """The same, counted elsewhere."""
+
+    count: int
+    "Records."
+    noticed: int = 0
+    "Whole files and columns."
+    notices: list[Rejected] = field(default_factory=list)
+    "The first of them."
 
 
 class Rejections:
@@ -136,7 +160,7 @@ def line(campaign: Campaign, names: Names) -> dict[str, Any]:
     return told
 
 
-def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejections, seconds: float) -> dict[str, Any]:
+def summary(found: Found, log: Gathered, reference: Reference, rejected: Counted, seconds: float) -> dict[str, Any]:
     """summary.json, but for the parameters."""
     verdicts = Counter(campaign.verdict for campaign in found.campaigns)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -167,10 +191,15 @@ def summary(found: Found, log: Gathered, reference: Reference, rejected: Rejecti
         "sampled": _sampled(found.parts),
         "seconds": round(seconds, 3),
         "peak_bytes": peak,
-        "versions": {"stillwatch": __version__, "python": platform.python_version(), "pyarrow": pa.__version__},
+        "versions": versions(),
         "first_ts": found.parts.given[SPAN.name][0],
         "last_ts": found.parts.given[SPAN.name][1],
     }
+
+
+def versions() -> dict[str, str]:
+    """What a scan is made with."""
+    return {"stillwatch": __version__, "python": platform.python_version(), "pyarrow": pa.__version__}
 
 
 def _cannot_decide(log: Gathered, reference: Reference) -> str | None:
@@ -204,6 +233,17 @@ def told(context: Context, accounts: Ints) -> dict[str, int]:
     }  # fmt: skip
 
 
+def scan_id(found: Found, unit: str, secret: bytes) -> str:
+    """The id under which a scan's names are sealed: of the set of its calls, and of the unit, for one log's accounts, keys and end users have names of their own."""
+    calls, mixed, _ = found.parts.given[COUNT.name]
+    return blake2b(f"{unit} {calls} {mixed}".encode(), key=secret, digest_size=8).hexdigest()
+
+
+def known(beforehand: Known, found: Found) -> dict[str, Any]:
+    """What --known told: each entry with the campaigns that it annotates, what has expired, and what stands against an alert."""
+    return state(beforehand, found.parts.given[SPAN.name][1], [(each.campaign, each.verdict, each.known) for each in found.campaigns])
+
+
 NO_TEXT = "The log holds no text, so wordings could not be compared: only reasoning replayed between strangers can give a verdict."
 
 NO_DIGESTS = (
@@ -221,6 +261,13 @@ def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], n
     with (folder / "campaigns.jsonl").open("wb") as file:
         for row in told:
             file.write(orjson.dumps(row) + b"\n")
+    with writable(folder / "accounts.parquet") as file:
+        pq.write_table(accounts(campaigns, names), file)
+    (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def accounts(campaigns: list[Campaign], names: Names) -> pa.Table:
+    """The table of accounts.parquet: one row an account and campaign."""
     rows = [
         {"account": _name(member["account"], names), "campaign": campaign.campaign, "log10_e": member["log10_e"], "calls": member["calls"]}
         for campaign in campaigns
@@ -228,6 +275,4 @@ def write(folder: Path, told: list[dict[str, Any]], campaigns: list[Campaign], n
     ]
     rows.sort(key=lambda row: (row["campaign"], row["account"]))
     schema = pa.schema([("account", pa.string()), ("campaign", pa.string()), ("log10_e", pa.float64()), ("calls", pa.int64())])
-    with writable(folder / "accounts.parquet") as file:
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
-    (folder / "summary.json").write_bytes(orjson.dumps(summarised, option=orjson.OPT_INDENT_2) + b"\n")
+    return pa.Table.from_pylist(rows, schema=schema)

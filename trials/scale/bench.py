@@ -170,8 +170,10 @@ def main() -> None:
         run(reading)
         rounds = []
         for _ in range(args.rounds):
+            shutil.rmtree(scratch / "out", ignore_errors=True)  # no room for two
             least, _, least_peak = run(reading)
             rounds.append({"floor": {**least, "peak_rss": least_peak}, "scan": scan(args.log, args.history, scratch / "out", key)})
+            print(json.dumps(rounds[-1]), file=sys.stderr, flush=True)
         told = report(args.log, rounds, found(args.log, scratch / "out"), size)
     if args.out:
         args.out.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

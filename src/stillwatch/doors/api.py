@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from stillwatch import flow
 from stillwatch.account import story
 from stillwatch.doors import rungs
-from stillwatch.doors.outcomes import Drilled, Explanation, Marked, explanation
+from stillwatch.doors.outcomes import Drilled, Explanation, Marked, Verification, explanation, verification
 from stillwatch.doors.report import page
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
@@ -45,8 +45,9 @@ CAMPAIGNS = pa.schema([
     ("campaign", pa.string()), ("verdict", pa.string()), ("log10_e", pa.float64()), ("q", pa.float64()), ("p_floor", pa.float64()),
     ("purpose", pa.string()), ("accounts", pa.list_(pa.string())), ("calls", pa.int64()), ("first_ts", _TS), ("last_ts", _TS),
     ("severity", pa.string()), ("tokens_in", pa.int64()), ("tokens_out", pa.int64()), ("list_price_usd", pa.float64()), ("charged_usd", pa.float64()),
+    ("known", pa.list_(pa.string())), ("conflict", pa.bool_()),
 ])  # fmt: skip
-"One row a campaign, strongest first; columns as in campaigns.jsonl, with the purpose's grade and the main figures of what was taken."
+"One row a campaign, strongest first; columns as in campaigns.jsonl, with the purpose's grade, the main figures of what was taken, the entries of --known and whether one stands against the alert."
 
 SIGNALS = pa.schema([
     ("campaign", pa.string()), ("name", pa.string()), ("value", pa.float64()), ("unit", pa.string()), ("benign_low", pa.float64()),
@@ -137,6 +138,7 @@ def scan(
     pseudonymous: bool = False,
     prices: str | os.PathLike[str] | None = None,
     context: str | os.PathLike[str] | None = None,
+    known: str | os.PathLike[str] | None = None,
     unit: str = "account",
     engine: str = "local",
     work: str | os.PathLike[str] | None = None,
@@ -155,6 +157,7 @@ def scan(
         pseudonymous: leave keyed hashes in place of the log's own account ids.
         prices: file of list prices in place of the program's own.
         context: file of dated releases, bans and payment changes, to look for what answers them.
+        known: file of declared programmes, benign infrastructure and earlier verdicts: cases are annotated, no verdict changes.
         unit: what is linked: account, key or end_user (those behind a reseller's or gateway's accounts).
         engine: where it runs: local, or spark (the active session, or one by Spark's own configuration).
         work: folder or URL for what Spark puts down between its jobs; all executors reach it.
@@ -167,7 +170,7 @@ def scan(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
             _several(logs), folder, history=_several(history), onto=_path(onto), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
-            prices=_path(prices), context=_path(context), fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
+            prices=_path(prices), context=_path(context), known=_path(known), fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
             progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)
@@ -185,6 +188,19 @@ def explain(folder: str | os.PathLike[str], account: str, *, for_account: bool =
     Raises: UserError for what the user can mend.
     """
     return explanation(story(Path(folder), account, _path(key), for_account), for_account)
+
+
+def verify(folder: str | os.PathLike[str], *, key: str | os.PathLike[str] | None = None, seal: str | None = None) -> Verification:
+    """Make every figure of a scan's cases again from what it kept, without the log, as `stillwatch verify` does.
+
+    Args:
+        folder: a scan's folder (`scan(..., out=folder)`).
+        key: file of that scan's hashing key.
+        seal: the seal that the scan printed (`summary["seal"]`), where it was written down elsewhere.
+
+    Raises: UserError where nothing can be verified. What differs is no error: look at `verified`.
+    """
+    return verification(flow.verify(Path(folder), key=_path(key), seal=seal, render=page.render), Path(folder))
 
 
 def marks(
@@ -287,11 +303,15 @@ def _one(log: Any) -> str | pa.Table:
         raise UserError(what, "", "give each column one type") from None
 
 
+def _known(said: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"known": [each["entry"] for each in said], "conflict": any(each["conflict"] for each in said)}
+
+
 def _read(folder: Path, summary: dict[str, Any]) -> Scan:
     """The tables of a scan's folder."""
     cases = [orjson.loads(line) for line in (folder / "campaigns.jsonl").read_bytes().splitlines()]
     rejected = [orjson.loads(line) for line in (folder / "rejected.jsonl").read_bytes().splitlines()]
-    campaigns = [{**case["taken"], **case, "purpose": case["conditions"]["purpose"]["grade"]} for case in cases]
+    campaigns = [{**case["taken"], **case, "purpose": case["conditions"]["purpose"]["grade"], **_known(case["known"])} for case in cases]
     return Scan(
         campaigns=pa.Table.from_pylist(campaigns, schema=CAMPAIGNS),
         accounts=pq.read_table(folder / "accounts.parquet"),

@@ -118,6 +118,10 @@ def main() -> None:
 @click.option(
     "--context", type=click.Path(path_type=Path), metavar="FILE", help="Dated releases, bans and payment changes (TOML), to look for what answers them."
 )
+@click.option(
+    "--known", type=click.Path(path_type=Path), metavar="FILE",
+    help="Declared programmes, benign infrastructure and earlier verdicts (TOML), each with a reason and a last day: cases are annotated, no verdict changes.",
+)  # fmt: skip
 @with_unit
 @with_key
 @click.option(
@@ -230,6 +234,27 @@ def explain(folder: Path, account: str, for_account: bool, key: Path | None, jso
 
     told = story(folder, account, key, for_account)
     click.echo(json.dumps(told) if json_ else explained.for_account(told) if for_account else explained.explained(told))
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--seal", metavar="SEAL", help="The seal that the scan printed, if it was written down elsewhere: then not even who holds the key can exchange marks."
+)
+@click.option("--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key of the scan. Default: in the user's configuration folder.")
+@as_json
+def verify(folder: Path, seal: str | None, key: Path | None, json_: bool) -> None:
+    """Make every figure of the cases in DIR again from the kept states, without the log, and compare.
+
+    Exit code 0: all is as the scan wrote it. 1: something was changed, and what differs is printed. 2: nothing can be verified (no scan, another key).
+    """
+    from stillwatch import flow
+    from stillwatch.doors.report import page
+
+    told = _run(lambda progress: flow.verify(folder, key=key, seal=seal, progress=progress, render=page.render), json_)
+    click.echo(json.dumps(told) if json_ else words.verified(told, folder))
+    if not told["verified"]:
+        raise click.exceptions.Exit(1)
 
 
 @main.command()

@@ -21,6 +21,7 @@ def explained(told: Mapping[str, Any]) -> str:
     answer = {"in": f"in {', '.join(told['campaigns'])}", "nearly": "nearly in a campaign, in none", "not in": "in no campaign"}[told["answer"]]
     parts = [
         [f"{told['account']}: {answer}", _period(told)],
+        _known(told["known"]),
         _cases(told["cases"]),
         _ties(told["ties"]),
         _signals(told["signals"], told["campaigns"]),
@@ -43,6 +44,14 @@ def _period(told: Mapping[str, Any]) -> str:
 
 def _when(ts: int) -> str:
     return datetime.fromtimestamp(ts // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _known(known: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was known beforehand of its campaigns, and whether that is said of this account."""
+    if not known:
+        return []
+    lines = [f"  {each['campaign']}, {'this account too' if each['covers_account'] else 'not this account'}: {each['text']}" for each in known]
+    return ["Known beforehand (--known; no verdict changes for it)", *lines]
 
 
 def _cases(cases: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -30,6 +30,7 @@ from stillwatch.intake.lakes.declare import Lake, every_lake
 from stillwatch.intake.places.declare import Place, every_place
 from stillwatch.linking.declare import Joins, Tie, every_tie
 from stillwatch.store import context as events
+from stillwatch.store import known as beforehand
 
 Lines = Iterator[str]
 
@@ -73,6 +74,7 @@ def pages() -> dict[str, str]:
         "formats.md": lambda: formats(found()),
         "places.md": lambda: places(every_place(), every_lake()),
         "context.md": context,
+        "known.md": known,
         "drill.md": lambda: drill(every_class().values(), every_campaign().values(), [load(name) for name in built_in()]),
     }
     return {name: "\n".join((HEAD, "", *lines())).rstrip() + "\n" for name, lines in made.items()}
@@ -220,6 +222,11 @@ def context() -> Lines:
     yield "- detectors model pivot and model retreat: releases, in place of those that the log itself shows"
     yield "- detector pool handover: bans, besides the moments of the group's own time"
     yield "- the factor of another model's development timeline in every case: all of it"
+
+
+def known() -> Lines:
+    """The file of what is known beforehand."""
+    yield from ("# Known", "", inspect.cleandoc(beforehand.__doc__ or "").replace("::", ":"))
 
 
 def drill(classes: Iterable[BenignClass], campaigns: Iterable[Disclosed], scenarios: Iterable[Scenario]) -> Lines:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.doors import explained
+from stillwatch.doors import explained, words
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
 
@@ -33,6 +33,9 @@ SIGNALS = pa.schema([
     ("benign_low", pa.float64()), ("benign_high", pa.float64()), ("fires", pa.bool_()), ("text", pa.string()),
 ])  # fmt: skip
 "One row for each detector and campaign: the campaign's value, and the same on the account's own calls of it (null where that says nothing)."
+
+DIFFERENCES = pa.schema([("where", pa.string()), ("what", pa.string())])
+"One row for each thing that is not what the marks give: file and place in it, and what is wrong."
 
 _ROWS = 10
 
@@ -81,6 +84,35 @@ def explanation(told: Mapping[str, Any], for_account: bool) -> Explanation:
         text=explained.for_account(told) if for_account else explained.explained(told),
         told=told,
     )
+
+
+@dataclass(frozen=True, repr=False)
+class Verification:
+    """Whether a scan's folder is what the marks in it give."""
+
+    verified: bool
+    "Whether all is as the scan wrote it."
+    differences: pa.Table
+    "One row for each thing that is not: where, what (schema DIFFERENCES)."
+    seal: str
+    "The seal of the evidence, to compare with one that was written down elsewhere."
+    text: str
+    "The words that the command line prints."
+    told: Mapping[str, Any] = field(default_factory=dict)
+    "The object that the command line prints with --json."
+
+    def __repr__(self) -> str:
+        return f"<Verification: {'verified' if self.verified else count(self.differences.num_rows, 'difference')}>"
+
+    def _repr_html_(self) -> str:
+        """A notebook's view: the words of the command line."""
+        return f"<pre>{escape(self.text)}</pre>"
+
+
+def verification(told: Mapping[str, Any], folder: Path) -> Verification:
+    """What `flow.verify` found, as a table."""
+    rows = pa.Table.from_pylist(told["differences"], schema=DIFFERENCES)
+    return Verification(told["verified"], rows, told["seal"], words.verified(told, folder), told)
 
 
 @dataclass(frozen=True, repr=False)

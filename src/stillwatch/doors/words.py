@@ -22,6 +22,7 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
         )
     if len(campaigns) > 10:
         lines.append(f"  and {len(campaigns) - 10} more in campaigns.jsonl")
+    lines += known(summary["known"], campaigns)
     off = [f"{name} (no {', '.join(state['off'])})" for name, state in summary["detectors"].items() if state != "on"]
     if off:
         lines.append("off: " + "; ".join(off))
@@ -29,8 +30,39 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
         lines.append(str(summary["sampled"]["text"]))
     if summary["cannot_decide"]:
         lines.append(str(summary["cannot_decide"]))
+    lines.append(f"seal: {summary['seal']}")
     lines.append(f"report: {out / 'report.html'}")
     return "\n".join(lines)
+
+
+def verified(told: Mapping[str, Any], folder: Path, most: int = 20) -> str:
+    """Whether a scan is what its marks give, and where it is not."""
+    if told["verified"]:
+        given = "the one that was written down" if told["seal_given"] else "not compared with one written down elsewhere"
+        return (
+            f"verified: {_several(told['figures'], 'figure')} of {_several(told['campaigns'], 'case')} follow from the {told['calls']:,} calls that are kept\n"
+            f"seal: {told['seal']}, {given}"
+        )
+    lines = [f"NOT verified: {folder}: {_several(len(told['differences']), 'difference')}"]
+    lines += [f"  {each['where']}: {each['what']}" for each in told["differences"][:most]]
+    if len(told["differences"]) > most:
+        lines.append(f"  and {len(told['differences']) - most:,} more in --json")
+    if told["versions"]:
+        lines.append(f"made with {'; '.join(told['versions'])}: figures may differ for that alone, so verify it with those versions")
+    return "\n".join(lines)
+
+
+def known(told: Mapping[str, Any] | None, campaigns: Sequence[Mapping[str, Any]], most: int = 5) -> list[str]:
+    """What --known said: every conflict, then the first other annotations, then what has expired."""
+    if told is None:
+        return []
+    lines = [f"conflict: {each['campaign']}: {each['text']}" for each in told["conflicts"]]
+    others = [f"known: {line['campaign']}: {each['text']}" for line in campaigns for each in line["known"] if not each["conflict"]]
+    lines += others[:most]
+    if len(others) > most:
+        lines.append(f"known: {len(others) - most:,} annotations more in campaigns.jsonl")
+    expired = [f"{each['entry']} ({each['expires']})" for each in told["entries"] if each["expired"]]
+    return [*lines, f"expired, annotates nothing: {'; '.join(expired)}"] if expired else lines
 
 
 def noticed(told: Mapping[str, Any], most: int = 5) -> list[str]:

@@ -109,7 +109,8 @@ def write(path: Path, marks: pa.Table, home: Ints | None = None) -> Run:
     order = np.argsort((home << 55) | (account.view(np.uint64) >> np.uint64(9)).astype(np.int64), kind="stable")
     sizes = np.bincount(home, minlength=BUCKETS)
     ordered = marks.take(pa.array(order)).combine_chunks()
-    np.sort(call).tofile(path.with_suffix(CALL_FILE))
+    calls = np.sort(call)
+    calls.tofile(path.with_suffix(CALL_FILE))
     with path.with_suffix(MARK_FILE).open("wb", buffering=0) as file:
         hashed = _Hashed(file)
         with pa.ipc.new_file(pa.PythonFile(hashed, "w"), MARKS, options=_OPTIONS) as writer:
@@ -118,7 +119,10 @@ def write(path: Path, marks: pa.Table, home: Ints | None = None) -> Run:
                 batches = ordered.slice(end - size, size).combine_chunks().to_batches()
                 writer.write_batch(batches[0] if batches else pa.RecordBatch.from_pylist([], MARKS))
     present = frozenset(name for name in MARKS.names if marks[name].null_count < marks.num_rows)
-    note = {"version": MARKS_VERSION.decode(), "rows": len(order), "sizes": sizes.tolist(), "present": sorted(present), "sha256": hashed.digest.hexdigest()}
+    note = {
+        "version": MARKS_VERSION.decode(), "rows": len(order), "sizes": sizes.tolist(), "present": sorted(present), "sha256": hashed.digest.hexdigest(),
+        "sha256_calls": hashlib.sha256(calls.tobytes()).hexdigest(),
+    }  # fmt: skip
     path.with_suffix(NOTE_FILE).write_bytes(orjson.dumps(note))
     return Run(path, len(order), tuple(sizes.tolist()), present)
 
@@ -134,12 +138,24 @@ def found(folder: Path) -> list[Run]:
     return runs
 
 
-def check(run: Run) -> None:
-    """Compare a run with its digest. Raises: UserError when it is not what was written."""
+def damaged(run: Run) -> Path | None:
+    """The first file of a run that is not what was written, by its digest; None where both are."""
     told = orjson.loads(run.path.with_suffix(NOTE_FILE).read_bytes())
-    with run.path.with_suffix(MARK_FILE).open("rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != told["sha256"]:
-            raise UserError("is damaged", str(run.path.with_suffix(MARK_FILE)), "restore it, or scan the log again")
+    for end, name in ((MARK_FILE, "sha256"), (CALL_FILE, "sha256_calls")):
+        path = run.path.with_suffix(end)
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != told.get(name):
+                    return path
+        except FileNotFoundError:
+            return path
+    return None
+
+
+def check(run: Run) -> None:
+    """Compare a run with its digests. Raises: UserError when it is not what was written."""
+    if (path := damaged(run)) is not None:
+        raise UserError("is damaged", str(path), "restore it, or scan the log again")
 
 
 def repeated(runs: Sequence[Run], at_once: int = 4_000_000) -> Ints:

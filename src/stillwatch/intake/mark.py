@@ -32,6 +32,9 @@ _HASHED = {
 _REASONING = "reasoning"
 "One domain for reasoning issued and replayed, so that the two meet."
 
+_ORGANISATION, _BY_MAIL = "org", "org by mail"
+"Domains of organisations that the log names, and of those that a mail domain stands for: they never meet."
+
 
 def mark(batch: pa.RecordBatch, key: bytes) -> pa.RecordBatch:
     """Marks of a batch of calls, row by row, in the schema `records.MARKS`. `key`: 32 bytes.
@@ -63,6 +66,26 @@ def account_hashes(names: list[str], key: bytes) -> list[int]:
     """The keyed hashes under which `mark` keeps accounts of these names, in their order."""
     found: list[int] = hash_strings(pa.array(names, pa.string()), key, "account").tolist()
     return found
+
+
+def key_hashes(names: list[str], key: bytes) -> list[int]:
+    """The keyed hashes under which `mark` keeps API keys of these names."""
+    found: list[int] = hash_strings(pa.array(names, pa.string()), key, "key").tolist()
+    return found
+
+
+def organisation_hashes(names: list[str], key: bytes) -> list[int]:
+    """The keyed hashes under which `mark` keeps organisations of these names, and those of the mail domains among them."""
+    domains = [found for each in names if (found := domain(each)) is not None]
+    told = hash_strings(pa.array(names, pa.string()), key, _ORGANISATION).tolist()
+    return [*told, *hash_strings(pa.array(domains, pa.string()), key, _BY_MAIL).tolist()]
+
+
+def address_hashes(texts: list[str], key: bytes) -> list[int]:
+    """The keyed hashes under which `mark` keeps addresses, and networks where they are written with a slash."""
+    nets = [each for each in texts if "/" in each]
+    addresses = [_address(each) for each in texts if "/" not in each]
+    return [*hash_strings(pa.array(addresses, pa.string()), key, "ip").tolist(), *hash_strings(pa.array(nets, pa.string()), key, "net").tolist()]
 
 
 def _each(column: pa.Array, made: Callable[[str], str | None]) -> pa.Array:
@@ -136,7 +159,7 @@ def _toolsets(column: pa.Array) -> pa.Array:
 
 
 def _organisations(batch: pa.RecordBatch, account: pa.Array, key: bytes) -> tuple[pa.Array, pa.Array, pa.Array]:
-    told = hash_column(batch.column("org"), key, "org")
-    mail = hash_column(_each(batch.column("email_domain"), domain), key, "org by mail")
+    told = hash_column(batch.column("org"), key, _ORGANISATION)
+    mail = hash_column(_each(batch.column("email_domain"), domain), key, _BY_MAIL)
     known = pc.coalesce(told, mail)
     return pc.coalesce(known, account), known.is_valid(), mail

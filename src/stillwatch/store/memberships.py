@@ -16,14 +16,15 @@ import pyarrow.parquet as pq
 from stillwatch.errors import UserError
 from stillwatch.store.tables import readable, writable
 
-VERSION = b"3"
+VERSION = b"4"
 FOLDER = "states"
-NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own")
+NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own", "known")
 ROWS = 16_384
 "Rows of a group, the least that is read of a table."
 
 
-def _place(folder: Path, name: str) -> Path:
+def place(folder: Path, name: str) -> Path:
+    """Where a scan's folder has a table."""
     return folder / FOLDER / f"member-{name}.parquet"
 
 
@@ -31,7 +32,7 @@ def write(folder: Path, tables: dict[str, pa.Table], fingerprint: str) -> None:
     """Write the tables into a scan's folder, stamped with version and key."""
     for name in NAMES:
         stamped = tables[name].replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode()})
-        with writable(_place(folder, name)) as file:
+        with writable(place(folder, name)) as file:
             pq.write_table(stamped, file, compression="zstd", row_group_size=ROWS)
 
 
@@ -48,7 +49,7 @@ class Memberships:
 
     def _open(self, name: str) -> pq.ParquetFile:
         try:
-            return pq.ParquetFile(readable(_place(self._folder, name)))
+            return pq.ParquetFile(readable(place(self._folder, name)))
         except (OSError, pa.ArrowInvalid) as error:
             raise UserError("is no folder that a scan wrote", str(self._folder), "name the DIR that was given to `stillwatch scan --out`") from error
 

@@ -16,6 +16,10 @@ from stillwatch.store.tables import readable, writable
 
 VERSION = b"1"
 FOLDER = "states"
+REFERENCE = f"{FOLDER}/reference"
+"Where a scan keeps the states of its history, each in a folder of its own, so that its results can be made again when the history is gone."
+
+TABLES = ("organisations", "wordings")
 
 UNSTAMPED = b"account"
 "What was linked where the states do not say so."
@@ -33,10 +37,15 @@ class States:
 
 def write(folder: Path, states: States, fingerprint: str, unit: str) -> None:
     """Write the states into a scan's folder, stamped with the key and with what was linked (account, key or end_user)."""
-    (folder / FOLDER).mkdir(exist_ok=True)
-    for name, table in (("organisations", states.organisations), ("wordings", states.wordings)):
-        stamped = table.replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode(), b"unit": unit.encode()})
-        with writable(folder / FOLDER / f"{name}.parquet") as file:
+    write_into(folder / FOLDER, states, fingerprint, unit)
+
+
+def write_into(place: Path, states: States, fingerprint: str, unit: str) -> None:
+    """The same, into any folder."""
+    place.mkdir(parents=True, exist_ok=True)
+    for name in TABLES:
+        stamped = getattr(states, name).replace_schema_metadata({b"stillwatch": VERSION, b"key": fingerprint.encode(), b"unit": unit.encode()})
+        with writable(place / f"{name}.parquet") as file:
             pq.write_table(stamped, file, compression="zstd")
 
 
@@ -48,9 +57,19 @@ def read(folder: Path, fingerprint: str, unit: str) -> States:
 
     Raises: UserError when there are none, when another key or unit made them, or when they are of an unknown version.
     """
+    return read_from(folder / FOLDER, folder, fingerprint, unit)
+
+
+def reference(folder: Path, fingerprint: str, unit: str) -> list[States]:
+    """The states of its history that a scan keeps, in their order. Raises: UserError as `read`."""
+    return [read_from(place, place, fingerprint, unit) for place in sorted((folder / REFERENCE).glob("*"))]
+
+
+def read_from(place: Path, folder: Path, fingerprint: str, unit: str) -> States:
+    """The same of any place. `folder`: what an error names."""
     tables = []
-    for name in ("organisations", "wordings"):
-        path = folder / FOLDER / f"{name}.parquet"
+    for name in TABLES:
+        path = place / f"{name}.parquet"
         try:
             table = pq.read_table(readable(path))
         except (OSError, pa.ArrowInvalid) as error:

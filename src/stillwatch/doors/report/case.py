@@ -139,6 +139,14 @@ def _over_time(campaign: Mapping[str, Any]) -> str:
     )
 
 
+def _known(campaign: Mapping[str, Any]) -> str:
+    """What was known beforehand, conflicts as notices, before anything else is told of the case."""
+    told = campaign.get("known") or []
+    notices = "".join(f'<p class="notice" role="note"><b>Conflict with what is known.</b> {escape(each["text"])}</p>' for each in told if each["conflict"])
+    others = [each["text"] for each in told if not each["conflict"]]
+    return notices + (f'<p class="soft">Known beforehand; the verdict does not change for it:</p>{items(others)}' if others else "")
+
+
 def _accounts(accounts: Sequence[str]) -> str:
     first = '<ul class="accounts">' + "".join(f"<li>{escape(account)}</li>" for account in accounts[:SHOWN]) + "</ul>"
     rest = accounts[SHOWN:]
@@ -186,5 +194,5 @@ def section(campaign: Mapping[str, Any], rank: int, replay_examined: bool) -> st
         f'<section class="case {verdict}" id="c-{name}" aria-labelledby="t-{rank}"><div class="title"><span class="badge {verdict}">{verdict}</span>'
         f'<h3 id="t-{rank}">Case {rank}: {title(campaign)}</h3></div>'
         f'<p class="soft">{moment(campaign["first_ts"])} to {moment(campaign["last_ts"])} UTC, campaign <span class="id">{name}</span></p>'
-        f'<p class="meaning">{MEANING[verdict]}</p>{body}</section>'
+        f'<p class="meaning">{MEANING[verdict]}</p>{_known(campaign)}{body}</section>'
     )

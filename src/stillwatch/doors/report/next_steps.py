@@ -16,6 +16,11 @@ def steps(campaign: Mapping[str, Any]) -> list[str]:
     """Sentences in the order in which to work. Plain text, not escaped."""
     conditions = campaign["conditions"]
     told = ["Read a sample of the core calls of at least three members with the text that you hold; this page holds none."]
+    for each in campaign.get("known", ()):
+        if each["conflict"]:
+            told.append(
+                f'Settle the conflict: "{each["entry"]}" says benign ({each["reason"]}). Ask whoever wrote it whether it covers what these accounts did.'
+            )
     if conditions["replay"]:
         told.append(
             "Take three of the replayed pieces of reasoning: see to whom each was issued, and whether the two accounts are known to you as one customer."

@@ -40,6 +40,12 @@ def _notices(summary: Mapping[str, Any]) -> list[str]:
         told.append(f"<b>Cannot decide.</b> {escape(summary['cannot_decide'])}")
     if summary.get("sampled"):
         told.append(f"<b>The log is a sample.</b> {escape(_sampled(summary['sampled']))}")
+    known = summary.get("known") or {"conflicts": [], "entries": []}
+    for each in known["conflicts"]:
+        name = escape(each["campaign"])
+        told.append(f'<b>Conflict with what is known.</b> Campaign <a href="#c-{name}">{name}</a>: {escape(each["text"])}')
+    if expired := [f"{each['entry']} ({each['expires']})" for each in known["entries"] if each["expired"]]:
+        told.append(f"<b>Expired.</b> Of what is known, this annotates nothing any more: {escape('; '.join(expired))}.")
     placebo = summary["placebo"]
     if placebo["rounds"] and (placebo["alerts"] or placebo["reviews"]):
         found = f"{count(placebo['alerts'], 'alert')} and {count(placebo['reviews'], 'review')}"
