@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+import pages
 from baselines import mmd
 from traffic import judge, marks, own, protocol, tables
 
@@ -79,7 +80,7 @@ def test_excess_is_the_deviance_of_poisson_by_hand() -> None:
 
 
 def test_rates_and_cuts_by_hand() -> None:
-    assert tables.wilson(0, 10) == "0.0 (0.0-27.8; 0/10)"
+    assert pages.interval(0, 10) == "0.0 (0.0-27.8; 0/10)"
     rows = [{"detectors": {"it": {"null": [0.0], "benign": list(range(40)), "mixed": {share: [36.5, 39.5] for share in tables.SHARES}}}}]
     wrong, count, found = tables.measured(rows, "it", tables._equal)
     assert (wrong, count, found) == (2, 40, [50.0] * 5)
@@ -88,9 +89,9 @@ def test_rates_and_cuts_by_hand() -> None:
 
 def test_a_section_replaces_its_own_and_leaves_the_rest(tmp_path: Path) -> None:
     page = tmp_path / "trial.md"
-    tables.put(page, "one\n", "<!-- a: begin -->", "<!-- a: end -->")
-    tables.put(page, "other\n", "<!-- b: begin -->", "<!-- b: end -->")
-    tables.put(page, "two\n", "<!-- a: begin -->", "<!-- a: end -->")
+    pages.put(page, "a", "one\n")
+    pages.put(page, "b", "other\n")
+    pages.put(page, "a", "two\n")
     told = page.read_text()
     assert told == "# The trial\n\n<!-- a: begin -->\ntwo\n<!-- a: end -->\n\n<!-- b: begin -->\nother\n<!-- b: end -->\n"
 

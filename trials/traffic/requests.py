@@ -10,10 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from baselines import unmimic_guard
+from pages import interval, put
 from stillwatch.sketch import text
-from traffic import marks, tables, vectors
+from traffic import marks, vectors
 
-BEGIN, END = "<!-- requests: begin -->", "<!-- requests: end -->"
+SECTION = "requests"
 
 LEARNED, ASKED = 1_500, 300
 "Normal requests that the guard learns from, and requests asked of each source."
@@ -53,10 +54,10 @@ def page(corpora: Path, cache: Path) -> str:
         none = pa.nulls(len(asked), pa.string())
         heard = int((np.asarray(text.sketch(none, pa.array(asked, pa.string()), none, marks.KEY)["asked"]) != 0).sum())
         counts = done.count("block"), len(done) - done.count("allow"), heard
-        lines.append(f"| {name} | {meaning} | " + " | ".join(tables.wilson(each, len(asked)) for each in counts) + " |")
+        lines.append(f"| {name} | {meaning} | " + " | ".join(interval(each, len(asked)) for each in counts) + " |")
     return "\n".join(lines) + "\n"
 
 
 def tell(corpora: Path, cache: Path, into: Path) -> None:
     """Writes the section into a page."""
-    tables.put(into, page(corpora, cache), BEGIN, END)
+    put(into, SECTION, page(corpora, cache))

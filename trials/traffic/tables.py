@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
+from pages import interval, put
 from traffic import judge, pairs, protocol
 
-BEGIN, END = "<!-- traffic windows: begin -->", "<!-- traffic windows: end -->"
+SECTION = "traffic windows"
 
 ALLOWED = 0.05
 "Share of benign windows that may be called attacked."
@@ -24,18 +24,6 @@ Rows = list[dict[str, Any]]
 
 PUBLISHED = {judge.PUBLISHED: 95.1, "Mahalanobis": 87.4, "SEAT": 81.9, "CAP": 72.0, "PRADA": 71.0}
 "Balanced accuracy in arXiv 2606.05725 at 1,500 texts, recomputed from its per-window files (14 pairs, 3 seeds)."
-
-
-def wilson(found: int, of: int) -> str:
-    """Share in per cent with its 95 % interval, and the counts.
-
-    >>> wilson(0, 10)
-    '0.0 (0.0-27.8; 0/10)'
-    """
-    if of == 0:
-        return "- (0/0)"
-    low, high = binomtest(found, of).proportion_ci(method="wilson")
-    return f"{100 * found / of:.1f} ({100 * low:.1f}-{100 * high:.1f}; {found}/{of})"
 
 
 def _cut(benign: Iterable[float], allowed: float) -> float:
@@ -88,7 +76,7 @@ def _table(rows: Rows, rule: Rule, parts: bool = False, published: bool = False)
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     told = {name: measured(rows, name, rule) for name in _names(rows, parts)}
     for name, (wrong, count, found) in sorted(told.items(), key=lambda item: -balanced(*item[1])):
-        cells = [name, wilson(wrong, count), *(f"{each:.1f}" for each in found), f"{np.mean(found):.1f}", f"{balanced(wrong, count, found):.1f}"]
+        cells = [name, interval(wrong, count), *(f"{each:.1f}" for each in found), f"{np.mean(found):.1f}", f"{balanced(wrong, count, found):.1f}"]
         cells += [str(PUBLISHED.get(name, "-"))] if published else []
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -222,13 +210,4 @@ def tell(out: Path, into: Path) -> None:
     rows = [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]
     if not rows:
         raise SystemExit(f"{out} holds no results: run `python trials/windows.py run` first")
-    put(into, page(rows), BEGIN, END)
-
-
-def put(into: Path, section: str, begin: str, end: str) -> None:
-    """A section between its markers in a page; the rest of the page stays."""
-    text = into.read_text(encoding="utf-8") if into.exists() else "# The trial\n"
-    section = f"{begin}\n{section}{end}\n"
-    before, found, after = text.partition(begin)
-    page = before + section + after.partition(end)[2].removeprefix("\n") if found else text.rstrip("\n") + "\n\n" + section
-    into.write_text(page, encoding="utf-8")
+    put(into, SECTION, page(rows))

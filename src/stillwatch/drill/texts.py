@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -35,6 +36,14 @@ class Wording:
         if through_system:
             return fixed, f"{self.lead}\n{slot}" if self.lead else slot
         return None, f"{self.lead}\n{slot}\n\n{fixed}" if self.after else f"{fixed}\n\n{self.lead}\n{slot}"
+
+
+@lru_cache(maxsize=50_000)
+def _inside(repository: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Files and identifiers of a repository: its own, whatever the material."""
+    local = Random(repository)
+    files = [f"{repository}/{grammar.coined(local, 1)}_{grammar.coined(local, 2)}.{local.choice(('py', 'ts', 'go', 'rs', 'java', 'md'))}" for _ in range(14)]
+    return tuple(files), tuple(grammar.coined(local, 2) for _ in range(25))
 
 
 class Texts:
@@ -128,9 +137,7 @@ class Texts:
     def work(self, rng: Random, repository: str, language: str) -> tuple[str, str]:
         """One turn of agent work in a repository, a task or a tool's output; and what kind of answer it asks for."""
         topic, name = repository.split("/")
-        local = Random(name)  # files and identifiers of a repository are its own, whatever the material
-        files = [f"{name}/{grammar.coined(local, 1)}_{grammar.coined(local, 2)}.{local.choice(('py', 'ts', 'go', 'rs', 'java', 'md'))}" for _ in range(14)]
-        words = [grammar.coined(local, 2) for _ in range(25)]
+        files, words = _inside(name)
         fill = {**self.fills(language, topic), "name": [name, *words], "house": [name], "id": [f"{a}_{b}" for a, b in zip(words, words[3:], strict=False)]}
         patterns, code = self.words(language, "tasks", "patterns"), self.words("en", "answer", "code")
         if rng.random() < 0.4:
