@@ -159,7 +159,10 @@ def test_fraudars_blocks_come_one_after_the_other() -> None:
 def test_entropy_by_hand_and_the_odd_account_out() -> None:
     assert isolation.entropy(3, np.array([0, 0, 1, 1, 1, 1, 2]), np.array([5, 6, 1, 1, 2, 3, -1])) == pytest.approx([1.0, 1.5, 0.0])
     rng = np.random.default_rng(8)
-    usual = [{"account": f"u{at % 60:02}", "ts": int(rng.integers(0, DAY)), "prompt": "p" * int(rng.integers(20, 80)), "ip": f"10.0.{at % 60}.1"} for at in range(600)]
+    usual = [
+        {"account": f"u{at % 60:02}", "ts": int(rng.integers(0, DAY)), "prompt": "p" * int(rng.integers(20, 80)), "ip": f"10.0.{at % 60}.1"}
+        for at in range(600)
+    ]
     odd = [{"account": "odd", "ts": at, "prompt": "p" * 5_000, "ip": f"10.1.{at % 250}.1", "temperature": 2.0} for at in range(400)]
     log = _log(*usual, *odd)
     numbers = isolation.scores(log, None, 1)
@@ -195,7 +198,10 @@ def test_an_accounts_numbers_are_the_windows_and_too_few_texts_have_none() -> No
     assert texts.numbers(fitted, windows.rows, "MMD")[3] == pytest.approx(plain, abs=1e-4)
     assert texts.numbers(fitted, windows.rows, "Mahalanobis")[3] == pytest.approx(mahalanobis.distances(reference, log.vectors[rows]).mean(), rel=1e-4)
     have = {name: np.isfinite(texts.numbers(fitted, windows.rows, name))[-2:].tolist() for name in texts.NUMBER}
-    assert [log.names[-2:], have] == [["none", "one"], {"PRADA": [False] * 2, "SEAT": [False] * 2, "CAP": [False, True], "Mahalanobis": [False, True], "MMD": [False] * 2}]
+    assert [log.names[-2:], have] == [
+        ["none", "one"],
+        {"PRADA": [False] * 2, "SEAT": [False] * 2, "CAP": [False, True], "Mahalanobis": [False, True], "MMD": [False] * 2},
+    ]
 
 
 def test_what_shares_a_card_is_one_window_and_its_strangeness_everybodys() -> None:
@@ -233,10 +239,17 @@ def test_one_log_told_side_by_side(tmp_path: Path) -> None:
     history = _log(*_people(80, 5, 4, "red green blue white black grey"))
     innocents = _people(60, 6, 4, "red green blue white black grey")
     template = "you are an expert and show every step of your reasoning before the answer which is"
-    campaign = [{"call_id": f"k{a}-{at}", "account": f"k{a}", "ts": at * MINUTE, "system": template, "prompt": f"{template} {a} {at} {template}"} for a in range(10) for at in range(3)]
+    campaign = [
+        {"call_id": f"k{a}-{at}", "account": f"k{a}", "ts": at * MINUTE, "system": template, "prompt": f"{template} {a} {at} {template}"}
+        for a in range(10)
+        for at in range(3)
+    ]
     log = _log(*innocents, *campaign)
     truth = pa.table({"account": log.calls["account"], "campaign": pa.array([None] * len(innocents) + ["K"] * len(campaign), pa.string())})
-    cases = [{"accounts": [f"k{a}" for a in range(4)] + ["6-000"], "verdict": "review", "log10_e": 3.0}, {"accounts": ["k4", "k5"], "verdict": "watch", "log10_e": None}]
+    cases = [
+        {"accounts": [f"k{a}" for a in range(4)] + ["6-000"], "verdict": "review", "log10_e": 3.0},
+        {"accounts": ["k4", "k5"], "verdict": "watch", "log10_e": None},
+    ]
     (tmp_path / "campaigns.jsonl").write_text("".join(json.dumps(each) + "\n" for each in cases))
     rows = beside.beside(log.calls, truth, history.calls, 1, tmp_path, _embed)
     told = {(row["detector"], row["budget"]): row for row in rows}

@@ -17,7 +17,20 @@ from baselines.volume import DAY, busiest_day
 TREES = 200
 HOUR = DAY // 24
 
-MEANS = ("max_tokens", "temperature", "n", "tools", "turns", "input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens", "images", "stream", "logprobs")
+MEANS = (
+    "max_tokens",
+    "temperature",
+    "n",
+    "tools",
+    "turns",
+    "input_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
+    "images",
+    "stream",
+    "logprobs",
+)
 "Columns whose mean is a feature, and whether they are given at all."
 
 VARIETY = ("ip", "network", "user_agent", "model", "key", "session", "system", "prompt", "headers", "end_user")

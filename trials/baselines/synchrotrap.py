@@ -113,4 +113,3 @@ def scores(log: Log, history: Log | None, kinds: tuple[str, ...]) -> Floats:
             objects = np.where(np.append(log.known(kind, history), False)[objects], -1, objects)
         best = np.fmax(best, sizes(len(log.names), log.of, log.ts, objects))
     return best
-
