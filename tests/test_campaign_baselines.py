@@ -20,6 +20,7 @@ from stillwatch.calls import SCHEMA
 
 HOUR, MINUTE = 3_600_000_000, 60_000_000
 DAY = 24 * HOUR
+THOUSANDTH = "1 in 1,000"
 
 
 def _log(*rows: dict[str, Any], embed: Any = None) -> Log:
@@ -79,6 +80,9 @@ def test_synchrotraps_similarity_by_hand() -> None:
     one, other, matched, alike = synchrotrap.similarities(3, *_actions())
     assert list(zip(one.tolist(), other.tolist(), matched.tolist(), strict=True)) == [(0, 1, 2), (1, 2, 1)]
     assert alike == pytest.approx([2 / (3 + 3 - 2), 1 / (3 + 1 - 1)])
+    _, _, matched, alike = synchrotrap.similarities(3, *_actions(), synchrotrap.DAY)
+    assert matched.tolist() == [2, 1] and alike == pytest.approx([2 / 4, 1 / 3])
+    assert synchrotrap.similarities(3, *_actions(), 5 * MINUTE)[2].tolist() == []
     # Half is enough to be tied, a single match is not.
     assert synchrotrap.sizes(3, *_actions()).tolist()[:2] == [2, 2] and np.isnan(synchrotrap.sizes(3, *_actions())[2])
 
@@ -87,7 +91,7 @@ def test_actions_match_one_to_one_as_many_as_possible() -> None:
     rng = np.random.default_rng(5)
     for _ in range(60):
         times = [np.sort(rng.integers(0, 8 * 60, rng.integers(1, 9))) * MINUTE for _ in range(2)]
-        near = np.abs(times[0][:, None] - times[1][None]) <= synchrotrap.WINDOW
+        near = np.abs(times[0][:, None] - times[1][None]) <= synchrotrap.HOUR
         most = int((maximum_bipartite_matching(sparse.csr_matrix(near)) >= 0).sum())
         who = np.repeat([0, 1], [len(each) for each in times])
         _, _, matched, _ = synchrotrap.similarities(2, who, np.concatenate(times), np.zeros(len(who), np.int64))
@@ -98,7 +102,7 @@ def test_pairs_left_out_as_hopeless_are() -> None:
     rng = np.random.default_rng(6)
     who, ts, objects = rng.integers(0, 12, 150), rng.integers(0, 10 * HOUR, 150), rng.integers(0, 4, 150)
     whole, cut = ({(a, b): s for a, b, s in zip(one.tolist(), other.tolist(), alike.tolist(), strict=True) if s >= 0.3}
-                  for one, other, _, alike in (synchrotrap.similarities(12, who, ts, objects, least) for least in (0.0, 0.3)))  # fmt: skip
+                  for one, other, _, alike in (synchrotrap.similarities(12, who, ts, objects, HOUR, least) for least in (0.0, 0.3)))  # fmt: skip
     assert whole and whole == cut
 
 
@@ -254,13 +258,16 @@ def test_one_log_told_side_by_side(tmp_path: Path) -> None:
     rows = beside.beside(log.calls, truth, history.calls, 1, tmp_path, _embed)
     told = {(row["detector"], row["budget"]): row for row in rows}
     assert told[beside.STANDING, beside.EQUAL] | {"seconds": 0} == {
-        "detector": beside.STANDING, "budget": beside.EQUAL, "allowed": 1, "campaign": "K", "accounts": 10, "scored": 0.6, "named": 4, "recall": 0.4, "found": False,
+        "detector": beside.STANDING, "budget": beside.EQUAL, "allowed": 1, "campaign": "K", "accounts": 10, "scored": 0.6, "auc": told[beside.OWN, beside.EQUAL]["auc"], "named": 4, "recall": 0.4, "found": False,
         "false": 1, "precision": 0.8, "seconds": 0,
     }  # fmt: skip
     assert told[beside.OWN, beside.EQUAL]["named"] == 6 and told[beside.OWN, beside.EQUAL]["found"]
     assert told["FRAUDAR, wordings that the history lacks", beside.EQUAL]["recall"] == 1.0
-    assert told["SynchroTrap, wordings", beside.FIXED]["recall"] == 1.0 and told["SynchroTrap, wordings", beside.FIXED]["allowed"] == 0
-    assert told["calls", beside.FIXED]["named"] == 0
+    assert told["SynchroTrap, wordings", THOUSANDTH]["recall"] == 1.0 and told["SynchroTrap, wordings", THOUSANDTH]["allowed"] == 0
+    assert told["calls", THOUSANDTH]["named"] == 0
+    # All innocents call more often than the campaign. Four of Stillwatch's six stand level with one innocent, and nobody else has a number.
+    assert told["calls", THOUSANDTH]["auc"] == 0.0
+    assert told[beside.OWN, beside.EQUAL]["auc"] == pytest.approx(((4 * (59 + 1 / 2)) + 2 * 59 + 4 * 59 / 2) / 600, abs=1e-4)
     again = beside.beside(log.calls, truth, history.calls, 1, tmp_path, _embed)
     assert [{**row, "seconds": None} for row in rows] == [{**row, "seconds": None} for row in again]
     assert any("| FRAUDAR, wordings |" in line for line in beside.table(rows))

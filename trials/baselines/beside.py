@@ -1,4 +1,4 @@
-"""One log with campaigns in it before what the field has: what each detector finds when it may name as many innocent accounts as Stillwatch does, and one in a thousand.
+"""One log with campaigns in it before what the field has: what each detector finds when it may name as many innocent accounts as Stillwatch does, one in a thousand, and one in a hundred.
 
     python trials/baselines/beside.py LOG.parquet --history HISTORY.parquet --truth LOG.truth.parquet [--scan DIR] [--seed 1] [--json]
 
@@ -9,6 +9,9 @@ A detector is a number for each account, higher for more suspicious. Accounts ar
 many; accounts of the same number come in a random order (by the seed), and an account without a number is never named. A campaign is found where at least half of its
 accounts are named. The same holds for Stillwatch's own row: alerts before reviews before watches, and within them by the weight of evidence. Its row `as it stands` is what it names by itself: all
 accounts of alerts and reviews.
+
+Baselines are fixed as their papers have them; of those that leave something open, several ways stand side by side, and nothing is chosen by what it finds. Two were added after a
+look at drills (broad, seeds 911 to 913), because the others found less: SynchroTrap within a day, and FRAUDAR on system prompts alone.
 
 Not here: stateful monitoring (arXiv 2605.31593). It sums, over clusters of vectors, suspicions that a language model tells of each transcript, and asks another in the
 end; without them it would be a detector of our own making.
@@ -32,6 +35,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from baselines import fraudar, isolation, synchrotrap, texts, volume
 from baselines.accounts import WORDINGS, Embed, Floats, Log
@@ -41,12 +45,12 @@ from traffic.vectors import MODELS
 FOUND = 0.5
 "Share of its accounts that are named where a campaign is found."
 
-ONE_IN = 1_000
-"The fixed budget: one of so many innocent accounts."
+ONE_IN = {"1 in 1,000": 1_000, "1 in 100": 100}
+"The fixed budgets: one of so many innocent accounts."
 
 OWN, STANDING = "Stillwatch", "Stillwatch, as it stands"
 VERDICTS = {"alert": 2, "review": 1, "watch": 0}
-EQUAL, FIXED = "as many as Stillwatch", "1 in 1,000"
+EQUAL = "as many as Stillwatch"
 
 SHARED = {"network": "a /24", "payment": "a card", "headers": "a header set", "system": "a system prompt"}
 "What accounts are pooled by -> how it is called."
@@ -65,9 +69,11 @@ def simple(seed: int) -> dict[str, Baseline]:
         "SynchroTrap, cards": lambda log, history: synchrotrap.scores(log, None, ("payment",)),
         "SynchroTrap, wordings": lambda log, history: synchrotrap.scores(log, None, WORDINGS),
         f"SynchroTrap, wordings {lately}": lambda log, history: synchrotrap.scores(log, history, WORDINGS),
+        f"SynchroTrap, wordings {lately}, within a day": lambda log, history: synchrotrap.scores(log, history, WORDINGS, synchrotrap.DAY),
         "FRAUDAR, addresses and cards": lambda log, history: fraudar.scores(log, None, ("ip", "payment")),
         "FRAUDAR, wordings": lambda log, history: fraudar.scores(log, None, WORDINGS),
         f"FRAUDAR, wordings {lately}": lambda log, history: fraudar.scores(log, history, WORDINGS),
+        f"FRAUDAR, system prompts {lately}": lambda log, history: fraudar.scores(log, history, ("system",)),
         "FRAUDAR, all three": lambda log, history: fraudar.scores(log, None, ("ip", "payment", *WORDINGS)),
     }
 
@@ -128,15 +134,15 @@ def own(scan: Path, names: list[str]) -> tuple[Floats, NDArray[np.bool_]]:
     return numbers, accused
 
 
-def _rows(name: str, budget: str, allowed: int, chosen: NDArray[np.bool_], scored: NDArray[np.bool_], of: NDArray[Any]) -> Iterator[dict[str, Any]]:
+def _rows(name: str, budget: str, allowed: int, chosen: NDArray[np.bool_], numbers: Floats, of: NDArray[Any]) -> Iterator[dict[str, Any]]:
     innocent = np.array([each is None for each in of])
     false = int((chosen & innocent).sum())
     for campaign in sorted({each for each in of if each is not None}):
-        mine = of == campaign
+        mine, scored = of == campaign, np.isfinite(numbers)
         caught = int((chosen & mine).sum())
         yield {
             "detector": name, "budget": budget, "allowed": allowed, "campaign": campaign, "accounts": int(mine.sum()), "scored": round(float(scored[mine].mean()), 4),
-            "named": caught, "recall": round(caught / int(mine.sum()), 4), "found": bool(caught >= FOUND * mine.sum()), "false": false,
+            "auc": round(float(roc_auc_score(mine[mine | innocent], np.where(scored, numbers, -np.inf).clip(-1e300)[mine | innocent])), 4), "named": caught, "recall": round(caught / int(mine.sum()), 4), "found": bool(caught >= FOUND * mine.sum()), "false": false,
             "precision": round(float((chosen & ~innocent).sum() / chosen.sum()), 4) if chosen.any() else None,
         }  # fmt: skip
 
@@ -147,25 +153,26 @@ def beside(
     """A line for every detector, budget and campaign of a log.
 
     `scan`: what `stillwatch scan` wrote of it; without one there are neither its own rows nor its budget. `embed`: texts -> vectors; without it the baselines of texts are left out.
-    A history that serves several logs may be given as a `Log`, which keeps what was worked out. `recall`: share of the campaign's accounts that are named; `scored`: of those that have a number;
+    A history that serves several logs may be given as a `Log`, which keeps what was worked out. `recall`: share of the campaign's accounts that are named; `scored`: of those that have a number; `auc`: chance that an account of it
+    has a higher number than an innocent one (no number: below all);
     `precision`: share of the named that are of any campaign, None where nobody is named; `seconds`: of the baseline on this log.
     """
     log = Log.read(calls, embed)
     past = Log.read(history, embed) if isinstance(history, pa.Table) else history
     of = guilty(truth, log.names)
     innocent = np.array([each is None for each in of])
-    budgets = {FIXED: int(innocent.sum()) // ONE_IN}
+    budgets = {name: int(innocent.sum()) // many for name, many in ONE_IN.items()}
     out: list[dict[str, Any]] = []
     told: list[tuple[str, Floats, float | None]] = []
     if scan is not None:
         numbers, accused = own(scan, log.names)
         budgets = {EQUAL: int((accused & innocent).sum()), **budgets}
-        out += [each | {"seconds": None} for each in _rows(STANDING, EQUAL, budgets[EQUAL], accused, np.isfinite(numbers), of)]
+        out += [each | {"seconds": None} for each in _rows(STANDING, EQUAL, budgets[EQUAL], accused, numbers, of)]
         told.append((OWN, numbers, None))
     for name, numbers, seconds in [*told, *every(log, past, seed)]:
         for budget, allowed in budgets.items():
             chosen = named(numbers, innocent, allowed, np.random.default_rng([seed, 11]))
-            out += [each | {"seconds": seconds and round(seconds, 2)} for each in _rows(name, budget, allowed, chosen, np.isfinite(numbers), of)]
+            out += [each | {"seconds": seconds and round(seconds, 2)} for each in _rows(name, budget, allowed, chosen, numbers, of)]
     return out
 
 
@@ -177,13 +184,13 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         out += [
             f"{campaign}, {mine[0]['accounts']:,} accounts; innocent accounts that may be named: {budget}, {mine[0]['allowed']}.",
             "",
-            "| detector | accounts with a number | named | of the campaign's accounts % | found | innocents named | precision % |",
-            "|---|---|---|---|---|---|---|",
+            "| detector | accounts with a number | AUC | named | of the campaign's accounts % | found | innocents named | precision % |",
+            "|---|---|---|---|---|---|---|---|",
         ]
         for row in sorted(mine, key=lambda row: (-row["recall"], row["detector"])):
             precision = "" if row["precision"] is None else f"{100 * row['precision']:.1f}"
             out.append(
-                f"| {row['detector']} | {100 * row['scored']:.0f} % | {row['named']} | {100 * row['recall']:.1f} | {'yes' if row['found'] else 'no'} | {row['false']} | {precision} |"
+                f"| {row['detector']} | {100 * row['scored']:.0f} % | {row['auc']:.2f} | {row['named']} | {100 * row['recall']:.1f} | {'yes' if row['found'] else 'no'} | {row['false']} | {precision} |"
             )
         out.append("")
     return out

@@ -1,12 +1,12 @@
 """SynchroTrap (Cao, Yang, Yu, Palow: "Uncovering large groups of active malicious accounts in online social networks", CCS 2014).
 
 An action is an account, a time and a constraint object (an address, a card, a wording). Two accounts' actions match if their object is the same and their times lie at most
-an hour apart. The similarity of two accounts is that of Jaccard over all objects of a kind: matched actions by matched and unmatched ones. Accounts at least as similar as
+an hour (or a day) apart. The similarity of two accounts is that of Jaccard over all objects of a kind: matched actions by matched and unmatched ones. Accounts at least as similar as
 the threshold are tied, and connected ones make a cluster (single linkage). The paper then keeps large clusters; here the number of an account is the size of its cluster, so that the cut can
 be laid anywhere.
 
 Its authors' thresholds were set for each application by hand, so these are ours, fixed beforehand. The paper's implementation counts matches by overlapping windows of time; here
-actions are matched one to one, as many as possible. It cannot see accounts that never do the same thing within an hour, and it finds every fleet on one scheduler.
+actions are matched one to one, as many as possible. It cannot see accounts that never do the same thing within that time, and it finds every fleet on one scheduler.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 
 from baselines.accounts import Floats, Ints, Log
 
-WINDOW = 3_600_000_000
+HOUR, DAY = 3_600_000_000, 86_400_000_000
 "Microseconds within which two actions match."
 
 SIMILAR = 0.5
@@ -75,7 +75,7 @@ def _pairs(times, runs, run_account, run_object, total, window, similar):  # typ
     return keys[:filled], found[:filled]
 
 
-def similarities(accounts: int, who: Ints, ts: Ints, objects: Ints, similar: float = 0.0) -> tuple[Ints, Ints, Ints, Floats]:
+def similarities(accounts: int, who: Ints, ts: Ints, objects: Ints, window: int = HOUR, similar: float = 0.0) -> tuple[Ints, Ints, Ints, Floats]:
     """Pairs of accounts with matched actions: the two, their matched actions and their similarity (0 to 1). Pairs that cannot reach `similar` may be left out.
 
     All actions of one kind; an object of -1 is no action.
@@ -87,16 +87,16 @@ def similarities(accounts: int, who: Ints, ts: Ints, objects: Ints, similar: flo
     total = np.bincount(who, minlength=accounts)
     begins = np.flatnonzero((np.diff(who, prepend=-1) != 0) | (np.diff(objects, prepend=-1) != 0))
     runs = np.stack([begins, np.append(begins[1:], len(who))[: len(begins)]], axis=1)
-    keys, found = _pairs(ts, runs, who[begins], objects[begins], total, WINDOW, similar)
+    keys, found = _pairs(ts, runs, who[begins], objects[begins], total, window, similar)
     pairs, place = np.unique(keys, return_inverse=True)
     matched = np.bincount(place, weights=found, minlength=len(pairs)).astype(np.int64)
     one, other = pairs // accounts, pairs % accounts
     return one, other, matched, matched / np.maximum(total[one] + total[other] - matched, 1)
 
 
-def sizes(accounts: int, who: Ints, ts: Ints, objects: Ints) -> Floats:
+def sizes(accounts: int, who: Ints, ts: Ints, objects: Ints, window: int = HOUR) -> Floats:
     """Accounts in each account's cluster; NaN where it is in none."""
-    one, other, matched, alike = similarities(accounts, who, ts, objects, SIMILAR)
+    one, other, matched, alike = similarities(accounts, who, ts, objects, window, SIMILAR)
     tied = (alike >= SIMILAR) & (matched >= MATCHES)
     graph = sparse.coo_matrix((np.ones(int(tied.sum())), (one[tied], other[tied])), shape=(accounts, accounts))
     _, cluster = connected_components(graph, directed=False)
@@ -104,12 +104,12 @@ def sizes(accounts: int, who: Ints, ts: Ints, objects: Ints) -> Floats:
     return np.where(size > 1, size, np.nan)
 
 
-def scores(log: Log, history: Log | None, kinds: tuple[str, ...]) -> Floats:
+def scores(log: Log, history: Log | None, kinds: tuple[str, ...], window: int = HOUR) -> Floats:
     """The largest cluster of each account over several kinds of object. With a history, objects that it holds too are left out: new ones remain."""
     best: NDArray[Any] = np.full(len(log.names), np.nan)
     for kind in kinds:
         objects = log.objects(kind).of
         if history is not None:
             objects = np.where(np.append(log.known(kind, history), False)[objects], -1, objects)
-        best = np.fmax(best, sizes(len(log.names), log.of, log.ts, objects))
+        best = np.fmax(best, sizes(len(log.names), log.of, log.ts, objects, window))
     return best
