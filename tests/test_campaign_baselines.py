@@ -106,6 +106,11 @@ def test_pairs_left_out_as_hopeless_are() -> None:
     assert whole and whole == cut
 
 
+def test_one_match_is_chance_however_similar() -> None:
+    told = [synchrotrap.sizes(2, np.repeat([0, 1], many), np.arange(2 * many), np.zeros(2 * many, np.int64)) for many in (1, 2)]
+    assert np.isnan(told[0]).all() and told[1].tolist() == [2, 2]
+
+
 def test_a_chain_of_accounts_is_one_cluster_and_a_known_wording_ties_nobody() -> None:
     rows = [{"account": name, "system": said, "ts": at} for name, said in (("a", "s"), ("b", "s"), ("b", "t"), ("c", "t"), ("d", "u")) for at in (0, MINUTE)]
     log = _log(*rows)
@@ -149,10 +154,11 @@ def test_fraudar_keeps_the_theorems_bound_and_tells_the_density_of_its_block() -
 def test_fraudars_blocks_come_one_after_the_other() -> None:
     large = [{"account": f"l{a}", "system": f"s{o}"} for a in range(6) for o in range(4)]
     small = [{"account": f"m{a}", "system": f"t{o}"} for a in range(3) for o in range(2)]
-    log = _log(*large, *small, {"account": "z", "system": "alone"})
+    beside_it = [{"account": f"n{a}", "system": "s0"} for a in range(3)]  # too few for the first block; its object's other edges stay for a later one
+    log = _log(*large, *small, *beside_it, {"account": "z", "system": "alone"})
     numbers = dict(zip(log.names, fraudar.scores(log, None, ("system",)).tolist(), strict=True))
     assert {numbers[f"l{a}"] for a in range(6)} == {fraudar.BLOCKS} and {numbers[f"m{a}"] for a in range(3)} == {fraudar.BLOCKS - 1}
-    assert math.isnan(numbers["z"])
+    assert math.isnan(numbers["z"]) and {numbers[f"n{a}"] for a in range(3)} == {fraudar.BLOCKS - 2}
     later = dict(zip(log.names, fraudar.scores(log, _log(*large), ("system",)).tolist(), strict=True))
     assert math.isnan(later["l0"]) and later["m0"] == fraudar.BLOCKS
 
@@ -211,7 +217,7 @@ def test_an_accounts_numbers_are_the_windows_and_too_few_texts_have_none() -> No
 def test_what_shares_a_card_is_one_window_and_its_strangeness_everybodys() -> None:
     history = _log(*_people(120, 2, 4, "red green blue white black grey"), embed=_embed)
     strange = [{**row, "account": "x" + row["account"], "payment": "one card"} for row in _people(6, 4, 2, "sun moon star sky rain wind")]
-    log = _log(*_people(20, 3, 4, "red green blue white black grey"), *strange, {"account": "loner", "prompt": "red"}, embed=_embed)
+    log = _log(*_people(20, 3, 4, "red green blue white black grey"), *strange, {"account": "loner", "prompt": "red", "payment": "its own"}, embed=_embed)
     windows = texts.shared(log, "payment")
     assert sorted(map(len, windows.members)) == [2] * 10 + [6] and sorted(map(len, windows.rows)) == [8] * 10 + [12]
     fitted = texts.seen(log, history)
@@ -219,6 +225,23 @@ def test_what_shares_a_card_is_one_window_and_its_strangeness_everybodys() -> No
     theirs = {value for name, value in numbers.items() if name.startswith("x")}
     assert len(theirs) == 1 and math.isnan(numbers["loner"])
     assert theirs.pop() > 5 > max(value for name, value in numbers.items() if name[0] == "3")
+
+
+def test_windows_that_one_is_compared_with_are_of_the_half_that_nothing_was_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = _log(*_people(121, 2, 4, "red green blue white black grey"), embed=_embed)
+    compared: list[int] = []
+
+    def standing(values: Any, sizes: Any, null: Any, null_sizes: Any, both: bool) -> Any:
+        compared.append(int(null_sizes.sum()))
+        return values
+
+    monkeypatch.setattr(texts, "standing", standing)
+    fitted = texts.seen(history, None)
+    for group in (texts.single, lambda log: texts.shared(log, "payment")):
+        texts.scores(history, None, group, fitted, "MMD")
+    learned = {"halves": history.halves.sum(), "paired": sum(history.halves[each].sum() for each in texts.shared(history, "payment").members)}
+    assert compared == [4 * (121 - learned["halves"]), 4 * (120 - learned["paired"])] and learned["halves"] != 121 - learned["halves"]
+    assert len(fitted[0].fitted.reference) == 4 * learned["halves"]
 
 
 # -- side by side
