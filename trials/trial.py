@@ -1,6 +1,6 @@
 """The trial: every documented campaign planted into innocent traffic and scanned; what is found, what it costs to hide, and who is named without guilt.
 
-    python trials/trial.py run --corpora DIR --work DIR [--tier small|centre|prefix|varied|scale|prevalence|full|worlds] [--seeds 701 702 703] [--jobs 2]
+    python trials/trial.py run --corpora DIR --work DIR [--tier small|centre|prefix|varied|scale|prevalence|beside|full|worlds] [--seeds 701 702 703] [--jobs 2]
     python trials/trial.py tell --work DIR [--into docs/trial.md]
 
 `run` can be stopped and goes on where it was; results are lines of WORK/results.jsonl. `tell` writes the tables into the page.
@@ -18,8 +18,8 @@ from planted import plan, tables
 from planted.grounds import Store
 from planted.run import read, run
 
-SEEDS = [701, 702, 703]
-"Seeds of the worlds. No method was looked at with them before it was fixed."
+SEEDS = [801, 802, 803]
+"Seeds of the worlds. Rules were looked at with 701 to 703; with these nothing was before it was fixed."
 
 SMALL = {"calls": 2_000, "history_calls": 24_000}
 "Sizes of the small tier."
@@ -31,7 +31,7 @@ def main() -> None:
     commands = parser.add_subparsers(required=True, dest="doing")
     running = commands.add_parser("run")
     running.add_argument("--corpora", type=Path)
-    running.add_argument("--tier", default="full", choices=("small", "centre", "prefix", "varied", "scale", "prevalence", "full", "worlds"))
+    running.add_argument("--tier", default="full", choices=("small", "centre", "prefix", "varied", "scale", "prevalence", "beside", "full", "worlds"))
     running.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     running.add_argument("--campaigns", nargs="*", help="only these")
     running.add_argument("--worlds", type=int, default=1000, help="of the tier `worlds`: how many")

@@ -74,19 +74,23 @@ class Store:
             shutil.rmtree(out / "states" / "calls", ignore_errors=True)  # a reference needs organisations and wordings only
         return out
 
+    def histories(self, name: str) -> list[Scenario]:
+        """The histories of a reference."""
+        chosen = scenario.load("broad-history")
+        mix, first = (OTHER_MIX, REFERENCE_SEED + 100) if name == "other mix" else ({}, REFERENCE_SEED)
+        chosen = replace(chosen, calls=self.history_calls, benign={**chosen.benign, **mix})
+        return [replace(chosen, seed=first + at) for at in range(1 if name == "one" else PARTS)]
+
     def reference(self, name: str, campaign: str | None = None, seed: int = 0) -> list[str]:
         """Folders of a reference: whole, one (of its histories), none, other mix, or older (whole, and a history in which the campaign stands)."""
         if name == "none":
             return []
-        weights = OTHER_MIX if name == "other mix" else {}
-        chosen = scenario.load("broad-history")
-        chosen = replace(chosen, calls=self.history_calls, benign={**chosen.benign, **weights})
-        first = REFERENCE_SEED + (100 if weights else 0)
-        named = {f"{'other-mix' if weights else 'broad'}-{at}": replace(chosen, seed=first + at) for at in range(1 if name == "one" else PARTS)}
-        parts = [self.scanned(part, each) for part, each in named.items()]
+        parts = [self.scanned(f"{'other-mix' if name == 'other mix' else 'broad'}-{at}", each) for at, each in enumerate(self.histories(name))]
         if name == "older":
             planted = Planted(str(campaign), share=0.5, infrastructure=False, before_history=True)
-            older = replace(chosen, calls=round(2 * self.calls * OLDER), seed=first + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0)
+            older = replace(
+                self.histories("one")[0], calls=round(2 * self.calls * OLDER), seed=REFERENCE_SEED + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0
+            )
             parts.append(self.scanned(f"older-{campaign}-{seed}", older))
         return [str(part) for part in parts]
 

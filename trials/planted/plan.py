@@ -42,7 +42,7 @@ class Cell:
     """One log to be made and scanned."""
 
     factor: str
-    "What is varied: centre, scale, infrastructure, history, ladder, prefix, prevalence; benign: the innocents alone; world: innocents of a mix of their own."
+    "What is varied: centre, scale, infrastructure, history, ladder, prefix, prevalence, beside (baselines); benign: the innocents alone; world: innocents of a mix of their own."
     value: str
     "To what."
     campaign: str
@@ -111,6 +111,12 @@ def prevalences(seeds: list[int], names: list[str]) -> Iterator[Cell]:
             yield Cell("prevalence", f"{100 * share:g} %", name, seeds[0], round((1 - share) / share, 3), options={"infrastructure": False})
 
 
+def besides(seeds: list[int], names: list[str]) -> Iterator[Cell]:
+    """The centre before what the field has, everybody with one history."""
+    for name in names:
+        yield Cell("beside", "", name, seeds[0], history="one", options={"infrastructure": False})
+
+
 WORLDS = {"mixed": 13, "drift": 2, "unseen class": 2, "built-in texts": 1}
 "Kinds of benign worlds, and how many of each in a round."
 
@@ -123,9 +129,9 @@ def worlds(count: int, scale: float, first: int) -> Iterator[Cell]:
 
 
 def plan(tier: str, seeds: list[int]) -> list[Cell]:
-    """All cells of a tier. `small`: two campaigns of one seed, in minutes; `full`: everything. `centre`, `prefix`, `varied`, `scale`, `prevalence`: that part of the full one."""
+    """All cells of a tier. `small`: two campaigns of one seed, in minutes; `full`: everything. `centre`, `prefix`, `varied`, `scale`, `prevalence`, `beside`: that part of the full one."""
     names = sorted(every_campaign())
-    parts = {"centre": centre, "prefix": prefixes, "varied": varied, "scale": scales, "prevalence": prevalences}
+    parts = {"centre": centre, "prefix": prefixes, "varied": varied, "scale": scales, "prevalence": prevalences, "beside": besides}
     if tier == "small":
         return [
             *worlds(4, 10, WORLD_SEED),

@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
@@ -35,6 +35,9 @@ ANSWERED = 100
 GROUND: Ground | None = None
 "The innocents, shared by all children that are forked from here."
 
+HISTORY: Any = None
+"The calls of one history, for baselines that need some; shared in the same way."
+
 
 def _planted(cell: Cell, store: Store) -> list[Planted]:
     if not cell.campaign:
@@ -54,7 +57,12 @@ def _small(cell: Cell, store: Store) -> dict[str, Any]:
     labels = Labels.of_truth(drill.truth)
     if cell.until < 1:
         drill = grounds.until(drill, cell.campaign, cell.until)
-    return _scan(cell, store, [drill.calls], labels, drill, ground.spoken)
+    if cell.factor != "beside":
+        return _scan(cell, store, [drill.calls], labels, drill, ground.spoken)
+    from baselines import beside  # its packages are not needed elsewhere
+
+    embed = beside.embedding()
+    return _scan(cell, store, [drill.calls], labels, drill, ground.spoken, lambda out: beside.beside(drill.calls, drill.truth, HISTORY, cell.seed, out, embed))
 
 
 def _world(cell: Cell, store: Store) -> dict[str, Any]:
@@ -77,11 +85,15 @@ def _large(cell: Cell, store: Store) -> dict[str, Any]:
     return _scan(cell, store, [str(folder), calls], labels, drill, {})
 
 
-def _scan(cell: Cell, store: Store, logs: list[Any], labels: Labels, drill: compose.Drill, spoken: Any) -> dict[str, Any]:
+def _scan(
+    cell: Cell, store: Store, logs: list[Any], labels: Labels, drill: compose.Drill, spoken: Any, beside: Callable[[Path], list[dict[str, Any]]] | None = None
+) -> dict[str, Any]:
+    """Scan and compare. `beside`: what else is measured of the same log, from the scan's folder."""
     with tempfile.TemporaryDirectory(dir=store.work) as scratch:
         out = Path(scratch) / "scan"
         flow.watch(logs, out, history=store.reference(cell.history, cell.campaign, cell.seed), key=store.key, fleeting=True)
         told = judged(labels, out, spoken)
+        told["beside"] = None if beside is None else beside(out)
     told["planted"] = [{name: each[name] for name in ("id", "calls", "accounts", "factors")} for each in drill.campaigns]
     told["people"] = _count(labels.of[account] for account in labels.of if labels.of[account] not in labels.campaigns)
     told["people_by_language"] = _count(spoken.values())
@@ -127,7 +139,7 @@ def _ground(cell: Cell) -> tuple[bool, float, int]:
 
 def run(cells: list[Cell], store: Store, jobs: int) -> None:
     """Measure what is not measured yet. Cells of one ground run side by side; large ones by themselves."""
-    global GROUND
+    global GROUND, HISTORY
     results = store.work / "results.jsonl"
     store.work.mkdir(parents=True, exist_ok=True)
     done = {row["key"] for row in read(results)}
@@ -137,6 +149,10 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     ):
         store.reference(name, campaign, seed)
     print(f"{len(wanted):,} of {len(cells):,} logs to scan", flush=True)
+    if any(cell.factor == "beside" for cell in wanted):
+        from baselines import beside
+
+        HISTORY = beside.Log.read(compose.compose(store.histories("one")[0], store.corpora).calls, beside.embedding())
     count = 0
     for (own, scale, seed), several in groupby(wanted, _ground):
         GROUND = None if own or scale > DRILLED else grounds.ground(store, scale, seed)
@@ -146,4 +162,4 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
                 file.write(json.dumps(told) + "\n")
                 file.flush()
                 said = " ".join(f"{name} {each['verdict']} {each['recall']:.2f}" for name, each in told["found"].items())
-                print(f"{count}/{len(wanted)} {told['factor']} {told['value']} {seed} {said} innocents {told['innocent']} {told['took']} s", flush=True)
+                print(f"{count}/{len(wanted)} {told['factor']} {told['value']} {told['seed']} {said} innocents {told['innocent']} {told['took']} s", flush=True)

@@ -180,6 +180,31 @@ def _cost(rows: list[Row]) -> list[str]:
     return out
 
 
+def _beside(rows: list[Row]) -> list[str]:
+    """Every detector by how many campaigns it finds, and the share of accounts that it names at as many false accounts as Stillwatch's."""
+    mine = sorted((row for row in rows if row["factor"] == "beside"), key=lambda row: row["campaign"])
+    lines = [line for row in mine for line in row["beside"]]
+    budgets = list(dict.fromkeys(line["budget"] for line in lines))
+    campaigns = [row["campaign"] for row in mine]
+    allowed = {row["campaign"]: next(line["allowed"] for line in row["beside"] if line["budget"] == budgets[0]) for row in mine}
+    out = [
+        f"| detector | {' | '.join(f'found: {budget}' for budget in budgets)} | AUC, mean | {' | '.join(f'{name} ({allowed[name]} false)' for name in campaigns)} |",
+        "|---|" + "---|" * (len(budgets) + 1 + len(campaigns)),
+    ]
+    ranked: list[tuple[list[int], float, str]] = []
+    for name in dict.fromkeys(line["detector"] for line in lines):
+        own = [line for line in lines if line["detector"] == name]
+        counts = [sum(line["found"] for line in own if line["budget"] == budget) for budget in budgets]
+        auc = [line["auc"] for line in own if line["budget"] == budgets[0] and line["auc"] is not None]
+        cells = [
+            next((f"{100 * line['recall']:.0f}" for line in own if line["campaign"] == campaign and line["budget"] == budgets[0]), "") for campaign in campaigns
+        ]
+        there = {line["budget"] for line in own}
+        said = [f"{count} of {len(campaigns)}" if budget in there else "" for count, budget in zip(counts, budgets, strict=True)]
+        ranked.append((counts, statistics.mean(auc) if auc else 0.0, f"| {name} | {' | '.join(said)} | {_mean(auc)} | {' | '.join(cells)} |"))
+    return [*out, *(line for _, _, line in sorted(ranked, reverse=True))]
+
+
 def _worlds(rows: list[Row]) -> list[str]:
     """Worlds in which an innocent is accused, by size and kind."""
     out = [
@@ -235,6 +260,7 @@ def page(rows: list[Row]) -> str:
         ("As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", _of(rows, "centre")), *prevalence]), any(several for _, several in prevalence)),
         ("How they adapt", "One thing changed at a time; all campaigns and seeds together. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), any(row["factor"] == "ladder" for row in rows)),
         ("What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), any(row["factor"] == "ladder" for row in rows)),
+        ("Beside what the field has", "One seed, everybody with one history. A detector names accounts from its highest number down, up to as many innocent accounts as Stillwatch names on the same log, one in a thousand, one in a hundred; found: at least half of the campaign's accounts. Right: per cent of the campaign's accounts named at as many false accounts as Stillwatch. Details: `trials/baselines/beside.py`.", lambda: _beside(rows), any(row["factor"] == "beside" for row in rows)),
         ("Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), True),
         ("Innocents by class", f"All logs of ten times the campaign with the whole reference ({len(small)} logs); the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), True),
         ("Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), True),
