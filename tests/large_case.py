@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch import results
-from stillwatch.campaigns import judge, left_out, picture, tell, weigh
+from stillwatch.campaigns import discovered, judge, left_out, picture, tell, weigh
 from stillwatch.records import MARKS, Campaign, Cluster, Evidence
 from stillwatch.sketch import lexicon
 from stillwatch.traffic import Ints, Traffic
@@ -69,11 +69,13 @@ def campaign(accounts: int = ACCOUNTS) -> Campaign:
     seen = traffic(accounts)
     cards = np.unique(np.stack([seen.account, seen.column("payment").to_numpy()]), axis=1)
     made = case(seen)
-    again = left_out.again([made[0].weighed.cluster], 1000.0)
+    speaking = frozenset({"grading"})
+    again = left_out.again([made[0].weighed.cluster], 1000.0, made, speaking)
+    _, field = discovered.settled([made[0].weighed], [lambda each: made[0].verdict])
     return tell.tell(
         made, seen, {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS},
         draw=partial(picture.draw, traffic=seen, edges={"payment": (cards[0], cards[1])}, releases=picture.appearances(seen)),
-        leave_out=partial(left_out.left_out, without=again, speaking=frozenset({"grading"})),
+        leave_out=partial(left_out.left_out, without=again, speaking=speaking, field=field),
     )  # fmt: skip
 
 

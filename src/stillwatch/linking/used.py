@@ -17,7 +17,7 @@ from stillwatch.linking.history import History
 from stillwatch.standing import jit, scattered
 from stillwatch.traffic import Bools, Ints
 
-SHARED_UNITS = 3
+SHARED_UNITS = 2
 "Units that use a wording again from which a cluster's features may ask for it (features.slots.AGAIN_UNITS)."
 
 
