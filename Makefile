@@ -14,7 +14,7 @@ FUZZ ?= 10000
 SEED ?= 0
 CALLS ?= 1000000
 
-.PHONY: demo test check docs test-long test-places test-spark fuzz test-browser bench bench-scale profile clean
+.PHONY: demo test check docs test-long test-places test-spark fuzz test-browser bench bench-scale profile trial trial-small clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
@@ -74,6 +74,18 @@ profile: $(DEV)
 bench-scale: $(DEV)
 	$(BIN)/python trials/scale/make.py --calls $(CALLS) --out out/scale/log --history out/scale/history
 	$(BIN)/python trials/scale/bench.py out/scale/log --history out/scale/history --out out/scale/bench.json
+
+# Every documented campaign planted and scanned, and worlds of innocents alone: hours. It can be stopped and goes on where it was. CORPORA: a folder of corpora, for texts
+# other than the project's own small one.
+trial: $(DEV)
+	$(BIN)/python trials/trial.py run --work out/trial --tier full $(if $(CORPORA),--corpora $(CORPORA))
+	$(BIN)/python trials/trial.py run --work out/trial --tier worlds $(if $(CORPORA),--corpora $(CORPORA))
+	$(BIN)/python trials/trial.py tell --work out/trial
+
+# Two campaigns and four worlds, small: minutes.
+trial-small: $(DEV)
+	$(BIN)/python trials/trial.py run --work out/trial-small --tier small
+	$(BIN)/python trials/trial.py tell --work out/trial-small --into out/trial-small/trial.md
 
 $(RUN): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
