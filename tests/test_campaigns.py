@@ -45,6 +45,10 @@ def test_a_dealt_job_among_strangers_is_an_alert() -> None:
     assert _verdict() == "alert"
 
 
+def test_fewer_than_ten_strangers_are_a_review_however_new_their_wording() -> None:
+    assert _verdict(strangers=9, share=0.01) == "review" and _verdict(strangers=10, share=0.01) == "alert"
+
+
 def test_more_strangers_are_more_evidence_and_earlier_users_are_less() -> None:
     assert _weighed(strangers=40).log10_e > _weighed(strangers=30).log10_e > _weighed(strangers=30, before=5).log10_e
 

@@ -29,7 +29,7 @@ def _verdicts(weighed: list[Weighed], explained: list[bool]) -> list[str]:
 
 
 def test_the_explained_lend_no_rank() -> None:
-    weak = cluster(strangers=9, share=0.3)
+    weak = cluster(strangers=10, share=0.35)
     many = [cluster(strangers=30, start=100 * i) for i in range(1, 80)]
     weighed = weigh([weak, *many], 100.0)
     assert _ask(False)(weighed[0]).verdict == "alert", "among all that is strong its rank is high"
@@ -54,7 +54,7 @@ def test_a_rate_beside_the_others_is_that_of_e_bh(seed: int) -> None:
 def test_what_is_named_is_consistent_with_itself() -> None:
     """Every alert has an e-value of at least tested / (1 % x alerts), every review or alert of tested / (10 % x both)."""
     rng = np.random.default_rng(3)
-    clusters = [cluster(strangers=int(n), start=100 * i, share=0.3) for i, n in enumerate(rng.integers(5, 25, 60))]
+    clusters = [cluster(strangers=int(n), start=100 * i, share=0.3) for i, n in enumerate(rng.integers(10, 25, 60))]
     explained = (rng.random(60) < 0.5).tolist()
     weighed = weigh(clusters, 50.0)
     verdicts = _verdicts(weighed, explained)

@@ -28,6 +28,10 @@ HANDED_OUT = frozenset({"dealt job", "load balance"})
 JOINED = 0.2
 "Share of a cluster's accounts from which another tie joins the cluster, and not some of its accounts."
 
+FEW = 10
+"""Unrelated organisations with one wording in common that an alert takes: beside a large history fewer are strong evidence that something is new, and innocents by the
+handful take up something new every day."""
+
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
 
@@ -113,6 +117,9 @@ def judge(
         # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
         step += 1
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
+    if step == 0 and (most := int(weighed.cluster.now.max(initial=0))) < FEW:
+        step = 1
+        reasons.append(f"only {most} unrelated organisations have a wording in common: a person has to look")
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
 
 
