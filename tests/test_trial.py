@@ -101,7 +101,8 @@ def _said(verdict: str) -> dict[str, Any]:
     return {"X": {**_row()["found"]["X"], "verdict": verdict}}
 
 
-def test_first_named_is_where_it_stays_named() -> None:
+def test_first_named_is_where_it_stays_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "PREFIXES", (0.05, 0.1, 0.2))
     prefix = {"factor": "prefix"}
     rows = [
         _row(),
@@ -113,7 +114,8 @@ def test_first_named_is_where_it_stays_named() -> None:
     assert tables._first([_row(found=_said("watch")), *rows[1:]], "X", 1) == 2.0
 
 
-def test_a_page_of_hand_made_results(tmp_path: Path) -> None:
+def test_a_page_of_hand_made_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "PREFIXES", (0.05,))
     rows = [
         _row(), _row(seed=2, found=_said("watch")), _row(factor="ladder", value="cover 95 %", found=_said("-")), _row(factor="prefix", value="5 %", until=0.05),
         _row(factor="world", value="mixed", found={}, campaign="", false=[{"verdict": "alert", "main": "chat"}]), _row(factor="world", value="drift", found={}, campaign=""),
@@ -121,7 +123,7 @@ def test_a_page_of_hand_made_results(tmp_path: Path) -> None:
     page = tmp_path / "trial.md"
     tables.tell(rows, page)
     told = page.read_text()
-    assert "| X | 100, 20 | 0.1 0.5 1 | alert, watch | 0.90 | 0.80 | 1.00 | 5 %, never |" in told
+    assert "| X | 100, 20 | 0.1 0.5 1 | alert, watch | 0.90 | 0.80 | 1.00 | 5 %, not measured |" in told
     assert "| cover 95 % | 0 | 0 | 0 | 1 | 0.90 | X |" in told
     assert "| wording | 0 | 0 | 2 | 0 |" in told  # the second seed's watch was one without it as well
     assert "| 900 | all | 2 | 50.0 (9.5-90.5; 1/2) | 50.0 (9.5-90.5; 1/2) | 0, 0 |" in told

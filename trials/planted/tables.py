@@ -64,7 +64,7 @@ def _centre(rows: list[Row]) -> list[str]:
         told = [row["found"][name] for row in each]
         cut = each[0]["planted"][0]
         firsts = [_first(rows, name, row["seed"]) for row in each]
-        early += firsts
+        early += [first for first in firsts if first is not None]
         precision = [one["precision"] for one in told if one["precision"] is not None]
         factors = " ".join(f"{cut['factors'][part]:.2g}" for part in ("days", "accounts", "calls_per_account"))
         out.append(
@@ -76,15 +76,18 @@ def _centre(rows: list[Row]) -> list[str]:
         "",
         f"Found (alert or review): {interval(sum(one['verdict'] in NAMED for one in every), len(every))}; as alerts: {interval(sum(one['verdict'] == 'alert' for one in every), len(every))}.",
     ]
-    if any(row["factor"] == "prefix" for row in rows):
+    if early:
         out.append(
-            f"The log was scanned again as it was after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls; the median of the first in which it is named is {_share(statistics.median(early))} (never: counted as more than all)."
+            f"{len(early)} of these logs were scanned again as they were after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls; the median of the first from which on it is named is {_share(statistics.median(early))} (never: counted as more than all)."
         )
     return out
 
 
-def _first(rows: list[Row], campaign: str, seed: int) -> float:
-    """Share of the campaign's calls after which it is named in every scan from then on; 2 where it never is."""
+def _first(rows: list[Row], campaign: str, seed: int) -> float | None:
+    """Share of the campaign's calls after which it is named in every scan from then on; 2 where it never is, None where not every prefix was scanned."""
+    measured = {row["until"] for row in rows if row["factor"] == "prefix" and row["seed"] == seed and campaign in row["found"]}
+    if not measured >= set(PREFIXES):
+        return None
     mine = sorted(
         (row["until"], row["found"][campaign]["verdict"] in NAMED)
         for row in rows
@@ -98,7 +101,9 @@ def _first(rows: list[Row], campaign: str, seed: int) -> float:
     return first
 
 
-def _share(share: float) -> str:
+def _share(share: float | None) -> str:
+    if share is None:
+        return "not measured"
     return "never" if share > 1 else f"{100 * share:g} %"
 
 
