@@ -16,8 +16,8 @@ from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
-from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.codes import Ints, merged, stands_in
+from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.engines import local
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.facts import every_fact
@@ -85,7 +85,7 @@ def judged(log: local.Gathered, reference: Reference, step: Progress, context: C
     `about`: accounts (keyed hashes) whose alerts and reviews alone are asked for. Then only clusters are described that may be one, and that hang together with
     one of these accounts, which leaves out most of the work; their cases are the same, for a case never holds clusters without an account in common.
     """
-    ties, features, detectors = every_tie(), every_feature(), every_detector()
+    ties, detectors = every_tie(), every_detector()
     missing = missing_in(log)
     tie_off = local.off({name: tie.reads for name, tie in ties.items()}, log.present)
     step("counting", 0)

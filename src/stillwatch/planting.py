@@ -28,9 +28,9 @@ from stillwatch.engines.disk import OnDisk
 from stillwatch.engines.local import Gathered
 from stillwatch.engines.runs import BUCKETS
 from stillwatch.engines.shelf import in_order
+from stillwatch.facts import SPAN
 from stillwatch.intake.mark import mark
 from stillwatch.intake.unit import linked
-from stillwatch.facts import SPAN
 from stillwatch.parts import One, with_facts
 from stillwatch.records import MARKS, NO_CONTEXT
 from stillwatch.sources import Reading

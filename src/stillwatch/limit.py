@@ -5,6 +5,7 @@ Every planting is examined exactly as a scan examines a log. Nothing is written 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import sys
 import time
@@ -22,8 +23,10 @@ from stillwatch.codes import Ints, stands_in
 from stillwatch.drill.alone import alone, days_of
 from stillwatch.drill.declare import every_campaign
 from stillwatch.engines.runs import NOTE_FILE
+from stillwatch.errors import UserError
 from stillwatch.evidence.power import Search, ladder, wilson, within
 from stillwatch.examination import Examined, Progress, judged
+from stillwatch.facts import COUNT
 from stillwatch.planting import Ground, planted
 from stillwatch.results import Reference
 from stillwatch.store import keys
@@ -34,13 +37,19 @@ NAMED: tuple[Literal["alert"], Literal["review"]] = ("alert", "review")
 LEAST, RATES = 4, (4, 32)
 "Accounts of the smallest campaign that is planted; calls an account, unless others are asked for."
 
+LEAST_FRESH = 5
+"Fewest plantings that confirm anything."
+
 ROOM = 0.5
 "A campaign has at most as many calls as this share of the log's, and at most as many accounts as this share of the log's: a larger one is no part of it."
 
 MOST = 8
 "Plantings for one limit, at most, as a multiple of those that confirm it."
 
-FOUND = "an alert or a review of which most accounts are the campaign's"
+SEVERAL = 3
+"Accounts of a campaign in a case from which the case is about it at all."
+
+FOUND = "an alert or a review of which most accounts are the campaign's, those left out that stand in the log's own alerts and reviews"
 "What it is to be found: that there is a case. How much of the campaign stands in its cases is told beside it, and `held` asks for more."
 
 HOLDS = "holds for these tradecrafts, in the wordings that were planted, in this log with this history, and for nothing else"
@@ -67,6 +76,21 @@ class Wanted:
     def most(self) -> int:
         """Plantings in all, at most."""
         return len(self.tradecrafts) * len(self.rates) * MOST * self.fresh
+
+
+def wanted(tradecrafts: Sequence[str], rates: Sequence[int], *, power: float, held: float, fresh: int, seed: int) -> Wanted:
+    """What is asked for, every tradecraft once. Raises: UserError where there is no such tradecraft, or a number makes no sense."""
+    known = every_campaign()
+    for name in tradecrafts:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.4)
+            raise UserError("no such tradecraft", name, f"did you mean {near[0]}?" if near else f"name one of {', '.join(known)}")
+    for what, value, least, most in (("power", power, 0.5, 0.99), ("held", held, 0.0, 1.0), ("plantings", fresh, LEAST_FRESH, 1000)):
+        if not least <= value <= most:
+            raise UserError(f"{what} is {value:g}", "limits", f"give {least:g} to {most:g}")
+    if any(rate < 1 for rate in rates):
+        raise UserError("an account makes no call", "calls an account", "give 1 or more")
+    return Wanted(tuple(dict.fromkeys(tradecrafts)) or tuple(known), tuple(sorted(set(rates))) or RATES, power, fresh, held, seed)
 
 
 @dataclass(frozen=True)
@@ -103,6 +127,8 @@ class Bench:
     "Seed of all plantings."
     tried: dict[tuple[str, int, int, int], Tried] = field(default_factory=dict)
     "Plantings so far, by tradecraft, calls an account, accounts, number."
+    accused: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    "Accounts in the log's own alerts and reviews (keyed hashes, ascending)."
 
     def plant(self, name: str, calls_each: int, accounts: int, number: int) -> Tried:
         """One planting, examined; what was measured before is not measured again."""
@@ -111,24 +137,31 @@ class Bench:
             seed = int.from_bytes(hashlib.blake2b("/".join(map(str, (self.seed, *at))).encode(), digest_size=6).digest())
             made = alone(name, accounts, calls_each, start=self.into.first / 1e6, days=self.into.days, seed=seed)
             with planted(self.into, every_campaign()[name], made, seed) as (log, guilty):
-                self.tried[at] = Tried(*at, *verdict_on(judged(log, self.reference, _silent, about=guilty), guilty))
+                self.tried[at] = Tried(*at, *verdict_on(judged(log, self.reference, _silent, about=guilty), guilty, self.accused))
         return self.tried[at]
+
+    def know(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Plantings that were measured before (rows of `tried`)."""
+        for row in rows:
+            each = Tried(*row)
+            self.tried[each.tradecraft, each.calls_each, each.accounts, each.number] = each
 
 
 def _silent(name: str, count: int) -> None:
     """An examination's own steps, of which there would be hundreds, are not told."""
 
 
-def verdict_on(examined: Examined, guilty: Ints) -> tuple[str | None, float]:
-    """(the strongest verdict on a case of which most accounts are guilty, the share of the guilty in alerts and reviews of that kind).
+def verdict_on(examined: Examined, guilty: Ints, accused: Ints) -> tuple[str | None, float]:
+    """(the strongest verdict on a case that is about the guilty, the share of the guilty in such alerts and reviews).
 
-    `guilty`: keyed hashes of accounts, ascending.
+    `guilty`, `accused`: keyed hashes of accounts, ascending. The accused stand in cases of the log itself and are not counted: a second campaign of the same
+    kind may be told in one case with the first.
     """
     verdicts, held = set[str](), np.zeros(0, np.int64)
     for case in examined.cases:
         accounts = examined.parts.owners.accounts[accounts_of(case)]
-        mine = accounts[stands_in(accounts, guilty)]
-        if 2 * len(mine) > len(accounts):
+        mine, others = accounts[stands_in(accounts, guilty)], accounts[~stands_in(accounts, guilty) & ~stands_in(accounts, accused)]
+        if len(mine) >= SEVERAL and len(mine) > len(others):
             verdicts.add(case[0].verdict)
             held = np.union1d(held, mine) if case[0].verdict in NAMED else held
     return next((each for each in (*NAMED, "watch") if each in verdicts), None), len(held) / max(1, len(guilty))
@@ -160,29 +193,36 @@ class Alone:
 
 
 def examined_alone(bench: Bench) -> Alone:
-    """The log as it is: what it shows already, and what an examination costs."""
+    """The log as it is: what it shows already, which the bench keeps in mind, and what an examination costs."""
     began = time.monotonic()
     found = judged(bench.into.log, bench.reference, _silent)
-    verdicts = [case[0].verdict for case in found.cases]
-    owners, calls = found.parts.owners, found.parts.given["count"][0]
-    counts = (verdicts.count(name) for name in NAMED)
-    return Alone(calls, len(owners.accounts), owners.units, *counts, sorted(found.tie_off), time.monotonic() - began)
+    named = [case for case in found.cases if case[0].verdict in NAMED]
+    accused = np.concatenate([np.zeros(0, np.int64), *(accounts_of(case) for case in named)])
+    bench.accused = np.unique(found.parts.owners.accounts[accused])
+    alerts, reviews = (sum(case[0].verdict == verdict for case in named) for verdict in NAMED)
+    calls, owners = found.parts.given[COUNT.name][0], found.parts.owners
+    return Alone(calls, len(owners.accounts), owners.units, alerts, reviews, sorted(found.tie_off), time.monotonic() - began)
 
 
 def measure(bench: Bench, wanted: Wanted, by_itself: Alone, step: Progress, keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
     """The limits of every tradecraft at every rate. `keep` is given all that is known after each planting, and once more at the end."""
     began = time.monotonic()
     searches: dict[tuple[str, int], Search] = {}
+    limits: dict[str, list[dict[str, Any]]] = {}
+
+    def told(finished: bool) -> dict[str, Any]:
+        return _told(bench, wanted, by_itself, searches, limits) | {"finished": finished, "seconds": round(time.monotonic() - began, 1)}
+
     for name in wanted.tradecrafts:
         for rate in wanted.rates:
             sizes = ladder(LEAST, min(int(by_itself.accounts * ROOM), int(by_itself.calls * ROOM) // rate))
             search = searches[name, rate] = Search(sizes, wanted.power, wanted.fresh, MOST * wanted.fresh)
             for _ in _done(search, name, rate, bench, wanted.held):
                 step(f"planting {name}", len(bench.tried))
-                keep(_told(bench, wanted, by_itself, searches, False, time.monotonic() - began))
-    told = _told(bench, wanted, by_itself, searches, True, time.monotonic() - began)
-    keep(told)
-    return told
+                keep(told(False))
+            limits.setdefault(name, []).append(_limit(rate, search, days_of(every_campaign()[name], bench.into.days)))
+    keep(told(True))
+    return told(True)
 
 
 def _done(search: Search, name: str, rate: int, bench: Bench, held: float) -> Iterator[None]:
@@ -200,18 +240,18 @@ def _done(search: Search, name: str, rate: int, bench: Bench, held: float) -> It
         return
 
 
-def _told(bench: Bench, wanted: Wanted, by_itself: Alone, searches: Mapping[tuple[str, int], Search], finished: bool, seconds: float) -> dict[str, Any]:
-    """limits.json."""
-    crafts = [_craft(name, bench.into.days, {rate: search for (of, rate), search in searches.items() if of == name}) for name in wanted.tradecrafts]
+def _told(
+    bench: Bench, wanted: Wanted, by_itself: Alone, searches: Mapping[tuple[str, int], Search], limits: Mapping[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """limits.json, but for when it was made. `limits`: of the searches that are done."""
     return {
-        "finished": finished,
-        "limits": [craft for craft in crafts if craft["limits"]],
+        "limits": [_craft(name, mine) for name, mine in limits.items()],
         "power": wanted.power,
+        "held": wanted.held,
         "plantings": sum(of for search in searches.values() for _, of in search.cells.values()),
         "plantings_at_most": wanted.most,
         "seed": wanted.seed,
         "found_means": FOUND + (f", and in such cases stand {wanted.held:.0%} of its accounts or more" if wanted.held else ""),
-        "held": wanted.held,
         "holds_for": HOLDS,
         "says": _says(bench, by_itself),
         "log": {name: getattr(by_itself, name) for name in ("calls", "accounts", "organisations", "alerts", "reviews")}
@@ -222,21 +262,16 @@ def _told(bench: Bench, wanted: Wanted, by_itself: Alone, searches: Mapping[tupl
             for (name, rate), search in searches.items()
             for size, (found, of) in sorted(search.cells.items())
         ],
-        "tried": [
-            [each.tradecraft, each.calls_each, each.accounts, each.number, each.verdict, round(each.held, 4)]
-            for _, each in sorted(bench.tried.items())
-        ],
-        "seconds": round(seconds, 1),
+        "tried": [[each.tradecraft, each.calls_each, each.accounts, each.number, each.verdict, round(each.held, 4)] for _, each in sorted(bench.tried.items())],
         "version": __version__,
     }
 
 
-def _craft(name: str, days: float, searches: Mapping[int, Search]) -> dict[str, Any]:
-    campaign = every_campaign()[name]
-    about = (sys.modules[campaign.plant.__module__].__doc__ or "").splitlines()[0].removeprefix(f"{name}: ")
-    limits = [_limit(rate, search, days_of(campaign, days)) for rate, search in searches.items()]
+def _craft(name: str, limits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is told of a tradecraft: what it is, its limits, and the one with the fewest calls."""
+    about = (sys.modules[every_campaign()[name].plant.__module__].__doc__ or "").splitlines()[0].removeprefix(f"{name}: ")
     smallest = min((each for each in limits if each["accounts"] is not None), key=lambda each: (each["calls"], each["accounts"]), default=None)
-    return {"tradecraft": name, "about": about, "smallest": smallest, "limits": limits}
+    return {"tradecraft": name, "about": about, "smallest": smallest, "limits": list(limits)}
 
 
 def _limit(rate: int, search: Search, days: float) -> dict[str, Any]:
@@ -270,8 +305,8 @@ def _says(bench: Bench, by_itself: Alone) -> list[str]:
         said.append("no history was given: only reasoning replayed between accounts can be found, and every other tradecraft at no size")
     if by_itself.alerts or by_itself.reviews:
         said.append(
-            f"the log shows {by_itself.alerts} alerts and {by_itself.reviews} reviews by itself; beside them others are found somewhat more easily, so a log"
-            " without them has larger limits"
+            f"the log shows {by_itself.alerts} alerts and {by_itself.reviews} reviews by itself: it is attacked already, or nearly. Others are found somewhat more easily"
+            " beside them, or as part of them, so a log without them has larger limits"
         )
     if "wordings" not in bench.into.log.present:
         said.append("the log holds no content: what is planted is not seen by what it asks")
