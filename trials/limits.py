@@ -126,10 +126,9 @@ def run(args: argparse.Namespace) -> None:
     results, jobs = args.work / args.results, stated(args.limits)
     context = multiprocessing.get_context("fork")
     for seed in args.seeds:
-        done = {
-            (row["tradecraft"], row["calls_each"], row["accounts"], row["size"]) for row in read(results) if (row["seed"], row["texts"]) == (seed, args.texts)
-        }
-        wanted = [job for job in jobs if job not in done]
+        there = [row for row in read(results) if (row["seed"], row["texts"]) == (seed, args.texts)]
+        done = {((row["tradecraft"], row["calls_each"], row["accounts"], row["size"]), row["number"]) for row in there}
+        wanted = [(job, number) for number in range(args.each) for job in jobs if (job, number) not in done]
         if not wanted:
             continue
         began = time.monotonic()

@@ -12,7 +12,7 @@ def expected(tradecrafts: int, rates: int, most: int, seconds: float, done: int)
     """What it may cost, told beforehand. `seconds`: one examination of the log; `done`: plantings that are measured already."""
     already = f"; {done:,} are measured already" if done else ""
     return (
-        f"{_several(tradecrafts, 'tradecraft')} at {_several(rates, 'rate')}: {most:,} plantings at most, mostly a quarter of that, each up to {seconds:.1f} s"
+        f"{_several(tradecrafts, 'tradecraft')} at {_several(rates, 'rate')}: {most:,} plantings at most, mostly a third of that, each up to {seconds:.1f} s"
         f" and mostly a third of it{already}"
     )
 
