@@ -60,6 +60,11 @@ MISTAKES = {
     "unknown account, for its holder": ["explain", "scanned", "acct-2", "--for-account"],
     "another key": ["explain", "scanned", "acct-1", "--key", "other.key"],
     "no key": ["explain", "scanned", "acct-1", "--key", "none.key"],
+    "limits of no log": ["limits", "nowhere.parquet"],
+    "limits of no record": ["limits", "bad.jsonl"],
+    "unknown tradecraft": ["limits", "good.jsonl", "--tradecraft", "A-JUM"],
+    "power out of range": ["limits", "good.jsonl", "--power", "1"],
+    "limits over a folder": ["limits", "good.jsonl", "--out", "mine"],
     "unknown shell": ["completion", "tcsh"],
 }
 

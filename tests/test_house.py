@@ -59,13 +59,15 @@ MAY: dict[str, set[str]] = {
     "sources": {"intake", "engines", "store", "files", *LOW, *WORDS},
     "earlier": {"engines", "store", *WORDS},
     "verification": STAGES | LOW | WORDS | {"engines", "store", "results", "earlier", "examination"},
+    "planting": STAGES | LOW | WORDS | {"engines", "sources"},
+    "limit": STAGES | LOW | WORDS | {"engines", "store", "results", "planting", "examination"},
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
     "examination": STAGES | LOW | WORDS | {"engines", "store", "results", "survey"},
     "flow": STAGES
     | LOW
     | WORDS
-    | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "examination", "following", "verification"},
+    | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "examination", "following", "verification", "planting", "limit"},
     "account": {"store", *STAGES, *LOW, *WORDS},
     "doors": {"flow", "account", "results", *WORDS},
     "__main__": {"doors"},

@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from stillwatch.doors.api import Scan, drill, explain, marks, scan, verify
-    from stillwatch.doors.outcomes import Drilled, Explanation, Marked, Verification
+    from stillwatch.doors.api import Scan, drill, explain, limits, marks, scan, verify
+    from stillwatch.doors.outcomes import Drilled, Explanation, Limits, Marked, Verification
     from stillwatch.errors import StillwatchError, UserError
 
 __version__ = "0.1.0"
@@ -22,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Drilled",
     "Explanation",
+    "Limits",
     "Marked",
     "Scan",
     "StillwatchError",
@@ -30,14 +31,15 @@ __all__ = [
     "__version__",
     "drill",
     "explain",
+    "limits",
     "marks",
     "scan",
     "verify",
 ]
 
 _WHERE = {
-    **dict.fromkeys(("Scan", "drill", "explain", "marks", "scan", "verify"), "stillwatch.doors.api"),
-    **dict.fromkeys(("Drilled", "Explanation", "Marked", "Verification"), "stillwatch.doors.outcomes"),
+    **dict.fromkeys(("Scan", "drill", "explain", "limits", "marks", "scan", "verify"), "stillwatch.doors.api"),
+    **dict.fromkeys(("Drilled", "Explanation", "Limits", "Marked", "Verification"), "stillwatch.doors.outcomes"),
     **dict.fromkeys(("StillwatchError", "UserError"), "stillwatch.errors"),
 }
 "Name -> its module, which is imported when the name is first asked for: importing the package alone stays quick."

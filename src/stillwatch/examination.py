@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
 from stillwatch.campaigns.taken import Prices, counted_beside
 from stillwatch.campaigns.taken import taken as what_was_taken
+from stillwatch.codes import Ints, merged, stands_in
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.engines import local
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
@@ -26,12 +27,12 @@ from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import merge, share_now, shares
 from stillwatch.linking.ties import replay
 from stillwatch.linking.used import maybe_common, used
-from stillwatch.parts import with_facts
+from stillwatch.parts import Parts, with_facts
 from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context
 from stillwatch.results import Found, Reference
 from stillwatch.sketch import lexicon
 from stillwatch.store import states
-from stillwatch.survey import survey
+from stillwatch.survey import Survey, survey
 from stillwatch.traffic import Traffic
 
 Progress = Callable[[str, int], None]
@@ -49,11 +50,45 @@ LEAST_CALLS = 20
 "Calls from which an organisation's features count in the benign range."
 
 
-def examine(
-    log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT, known: Known = NOTHING_KNOWN
-) -> Found:
-    """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
-    ties, features, detectors = every_tie(), every_feature(), every_detector()
+@dataclass(frozen=True)
+class Examined:
+    """A log up to its verdicts, before anything is told of them."""
+
+    parts: Parts
+    "The log, with the facts of the whole."
+    seen: Survey
+    "What a look at all of it found."
+    links: replay.Links
+    "Replays between strangers."
+    linked: linking.Linked
+    "All clusters that can be tested."
+    traffic: Traffic
+    "The calls of the clusters that were described."
+    placed: linking.Placed
+    "Who carries which piece of template."
+    judged: list[judge.Judged]
+    "Those clusters with their verdicts."
+    field: discovered.Field
+    "Those of them that stand, among which rates are told."
+    kept: states.States
+    "What later scans may use."
+    tie_off: dict[str, list[str]]
+    "Ties that could not run -> the columns they lack."
+
+    @property
+    def cases(self) -> list[list[judge.Judged]]:
+        """Clusters of one case together, strongest first."""
+        return judge.cases(self.judged)
+
+
+def judged(log: local.Gathered, reference: Reference, step: Progress, context: Context = NO_CONTEXT, about: Ints | None = None) -> Examined:
+    """Accounts to clusters to evidence to verdicts.
+
+    `about`: accounts (keyed hashes) whose alerts and reviews alone are asked for. Then only clusters are described that may be one, and that hang together with
+    one of these accounts, which leaves out most of the work; their cases are the same, for a case never holds clusters without an account in common. Other discoveries
+    lend them no rank then, so a weak one may be a watch that a scan calls a review.
+    """
+    ties, detectors = every_tie(), every_detector()
     missing = missing_in(log)
     tie_off = local.off({name: tie.reads for name, tie in ties.items()}, log.present)
     step("counting", 0)
@@ -66,6 +101,8 @@ def examine(
     linked = linking.link(parts, used(seen.wordings, reference.history), links, reference.history, shares_now)
     step("weighing", len(linked.clusters))
     listed_ones = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled))
+    if about is not None:
+        listed_ones = _concerning([each for each in listed_ones if each.strong], parts.owners.accounts, about)
     suspected = [each.cluster for each in listed_ones]
     traffic = linking.suspects(parts, linked, suspected)
     placed = linking.Placed(linked, traffic, seen.edges, suspected)
@@ -74,24 +111,49 @@ def examine(
     values = _values(traffic, weighed, missing, context)
     kept = states.States(seen.organisations, seen.wordings)
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
-    speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
     asks = []
     for at in range(len(weighed)):
         mine = {name: column[at] for name, column in values.items()}
         said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
-        asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
+        asks.append(partial(judge.judge, values=mine, evidence=said, speaking=_speaking()))
     settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks])
-    judged = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
-    step("telling", len(judged))
+    found = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
+    return Examined(parts, seen, links, linked, traffic, placed, found, field, kept, tie_off)
+
+
+def _concerning(listed: list[weigh.Weighed], accounts: Ints, about: Ints) -> list[weigh.Weighed]:
+    """Clusters that hang together with any of some accounts, by accounts in common."""
+    label = np.repeat(np.arange(len(listed)), [len(each.cluster.accounts) for each in listed])
+    ends = np.concatenate([np.zeros(0, np.int64), *(each.cluster.accounts for each in listed)])
+    group = merged(len(accounts) + len(listed), len(accounts) + label, ends)
+    asked = np.unique(group[np.flatnonzero(stands_in(accounts, np.sort(about)))])
+    return [each for each, mine in zip(listed, group[len(accounts) :].tolist(), strict=True) if mine in asked]
+
+
+def _speaking() -> frozenset[str]:
+    """Detectors that speak of purpose."""
+    return frozenset(name for name, detector in every_detector().items() if detector.speaks_of_purpose)
+
+
+def examine(
+    log: local.Gathered, reference: Reference, step: Progress, prices: Prices | None = None, context: Context = NO_CONTEXT, known: Known = NOTHING_KNOWN
+) -> Found:
+    """Accounts to clusters to evidence to campaigns. Pure but for the progress reported."""
+    ties, features, detectors = every_tie(), every_feature(), every_detector()
+    found = judged(log, reference, step, context)
+    traffic, linked, links, placed = found.traffic, found.linked, found.links, found.placed
+    missing = missing_in(log)
+    step("telling", len(found.judged))
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
-    draw = partial(picture.draw, traffic=traffic, edges=seen.edges, releases=picture.appearances(traffic) if judged else {})
-    leave_out = partial(left_out.left_out, without=left_out.again(linked.clusters, linked.pooled, judged, speaking), speaking=speaking, field=field)
+    draw = partial(picture.draw, traffic=traffic, edges=found.seen.edges, releases=picture.appearances(traffic) if found.judged else {})
+    without = left_out.again(linked.clusters, linked.pooled, found.judged, _speaking())
+    leave_out = partial(left_out.left_out, without=without, speaking=_speaking(), field=found.field)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
     covered: list[tuple[str, dict[str, list[int]]]] = []
-    for case in judge.cases(judged):
+    for case in found.cases:
         case_told, covers = _annotated(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context), case, traffic, known)
         campaigns.append(case_told)
         covered.append((case_told.campaign, covers))
@@ -100,14 +162,15 @@ def examine(
     campaigns = tell.ranked(campaigns)
     columns_of = {name: sorted({c for f in detector.reads for c in features[f].reads}) for name, detector in detectors.items()}
     untold = {name: sorted({f"{part} (--context)" for f in detector.reads for part in lacking(features[f], context)}) for name, detector in detectors.items()}
-    off = local.off(columns_of, log.present) | {name: lack for name, lack in untold.items() if lack} | {f"tie: {name}": lack for name, lack in tie_off.items()}
+    unread = {f"tie: {name}": lack for name, lack in found.tie_off.items()}
+    off = local.off(columns_of, log.present) | {name: lack for name, lack in untold.items() if lack} | unread
     tested = sum(weigh.is_tested(each) for each in linked.clusters)
     standing = membership.steady(linked.clusters, listed, linked.pooled)
     ends = tuple(np.searchsorted(traffic.accounts, end) for end in (links.source, links.target))
-    members = membership.tables(traffic, listed, seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
+    members = membership.tables(traffic, listed, found.seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
     members["own"] = _own(traffic, listed, missing, placed)
     members["known"] = covered_members(covered)
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, parts, listed)
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(found.kept, reference), found.kept, members, found.parts, listed)
 
 
 def _verdict(ask: Callable[[weigh.Weighed], judge.Judged]) -> discovered.Verdict:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch import earlier, following, results
+from stillwatch import earlier, following, limit, results
 from stillwatch.campaigns.known import NOTHING_KNOWN
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
@@ -24,6 +24,7 @@ from stillwatch.facts import every_fact
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.parts import with_facts
+from stillwatch.planting import ground
 from stillwatch.records import NO_CONTEXT, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
@@ -31,6 +32,7 @@ from stillwatch.store import asked as asking
 from stillwatch.store import context as contexts
 from stillwatch.store import keys, memberships, names, scans, seals, states
 from stillwatch.store import known as knowledge
+from stillwatch.store import plantings as kept_plantings
 from stillwatch.store import prices as price_list
 from stillwatch.store.asked import Asked
 from stillwatch.survey import survey
@@ -236,6 +238,58 @@ def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Conte
         kept.append(states.States(seen.organisations, seen.wordings))
         sources.append(None)
     return reference_of(kept, sources)
+
+
+def limits(
+    logs: Sequence[Log],
+    *,
+    out: Path | None = None,
+    history: Sequence[Log] = (),
+    mapping: Path | None = None,
+    key: Path | None = None,
+    unit: str = "account",
+    tradecrafts: Sequence[str] = (),
+    rates: Sequence[int] = (),
+    power: float = 0.95,
+    held: float = 0.0,
+    plantings: int = 30,
+    seed: int = 1,
+    beforehand: Callable[[dict[str, Any]], None] = lambda told: None,
+    progress: Progress | None = None,
+    render: Callable[[dict[str, Any]], str] | None = None,
+) -> dict[str, Any]:
+    """The smallest campaign of each tradecraft that a log would have shown, by planting campaigns into a copy of its marks.
+
+    Args: as `watch`; ids of campaigns (none: all); calls an account; the share that must be found; the share of its accounts that its cases must hold; plantings that confirm a limit;
+    `beforehand` is told, before the first planting, how many there may be and what one examination took. `out`: where everything measured is kept, planting by planting; named again, it goes on.
+    Returns: the object of limits.json. Raises: UserError for what the user can mend.
+    """
+    step = progress or (lambda name, count: None)
+    wanted = limit.wanted(tradecrafts, rates, power=power, held=held, fresh=plantings, seed=seed)
+    if out is not None:
+        kept_plantings.check(out)
+    how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
+    rejected: list[Rejected] = []
+    reference = _reference(history, how, step, NO_CONTEXT, lambda each: None)
+    with tempfile.TemporaryDirectory(prefix="stillwatch-") as folder:
+        log = gather(logs, how, rejected.append, Path(folder), (), lambda count: step("reading", count))
+        if log is None:
+            raise unusable(rejected[0] if rejected else None, sum(each.line is not None for each in rejected), logs, mapping is not None)
+        bench = limit.Bench(ground(log, how), reference, seed)
+        identity = limit.identity(bench)
+        beside = {"identity": identity, "logs": named(logs), "history": named(history), "unit": unit, "notices": notices(rejected)}
+        if out is not None:
+            bench.know(kept_plantings.read(out, identity))
+        step("examining the log as it is", 0)
+        alone = limit.examined_alone(bench)
+        costs = {"tradecrafts": len(wanted.tradecrafts), "rates": len(wanted.rates), "most": wanted.most, "seconds": alone.seconds, "done": len(bench.tried)}
+        beforehand(costs)
+
+        def keep(told: dict[str, Any]) -> None:
+            if out is not None:
+                kept_plantings.write(out, told | beside, render(told | beside) if render is not None else None)
+
+        return limit.measure(bench, wanted, alone, step, keep) | beside
 
 
 def marks(

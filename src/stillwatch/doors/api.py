@@ -22,8 +22,8 @@ import pyarrow.parquet as pq
 
 from stillwatch import flow
 from stillwatch.account import story
-from stillwatch.doors import rungs
-from stillwatch.doors.outcomes import Drilled, Explanation, Marked, Verification, explanation, verification
+from stillwatch.doors import limited, rungs
+from stillwatch.doors.outcomes import Drilled, Explanation, Limits, Marked, Verification, explanation, limits_of, verification
 from stillwatch.doors.report import page
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
@@ -201,6 +201,44 @@ def verify(folder: str | os.PathLike[str], *, key: str | os.PathLike[str] | None
     Raises: UserError where nothing can be verified. What differs is no error: look at `verified`.
     """
     return verification(flow.verify(Path(folder), key=_path(key), seal=seal, render=page.render), Path(folder))
+
+
+def limits(
+    logs: Log | Sequence[Log],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    history: Log | Sequence[Log] = (),
+    map: str | os.PathLike[str] | None = None,
+    key: str | os.PathLike[str] | None = None,
+    unit: str = "account",
+    tradecraft: str | Sequence[str] = (),
+    calls_each: int | Sequence[int] = (),
+    power: float = 0.95,
+    held: float = 0.0,
+    plantings: int = 30,
+    seed: int = 1,
+    progress: Callable[[str, int], None] | None = None,
+) -> Limits:
+    """The smallest campaign of each tradecraft that a log would have shown, as `stillwatch limits` does.
+
+    Args:
+        logs, history, map, key, unit, progress: as in `scan`.
+        out: folder that keeps what is measured, planting by planting; named again, the work goes on there.
+        tradecraft: ids of documented campaigns; none: all.
+        calls_each: calls an account, on average; none: 4 and 32.
+        power: share of such campaigns that would be found, 0.5 to 0.99.
+        held: share of its accounts that a campaign's alerts and reviews must hold for it to be found; 0: any.
+        plantings: fresh plantings that confirm a limit.
+        seed: the same seed and key give the same limits.
+
+    Raises: UserError for what the user can mend.
+    """
+    told = flow.limits(
+        _several(logs), out=_path(out), history=_several(history), mapping=_path(map), key=_path(key), unit=_unit(unit),
+        tradecrafts=(tradecraft,) if isinstance(tradecraft, str) else tuple(tradecraft), rates=(calls_each,) if isinstance(calls_each, int) else tuple(calls_each),
+        power=power, held=held, plantings=plantings, seed=seed, progress=progress, render=limited.limited,
+    )  # fmt: skip
+    return limits_of(told)
 
 
 def marks(

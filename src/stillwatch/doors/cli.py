@@ -258,6 +258,52 @@ def verify(folder: Path, seal: str | None, key: Path | None, json_: bool) -> Non
 
 
 @main.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep what is measured, planting by planting; named again, it goes on there.")
+@click.option("--history", multiple=True, metavar="DIR", help="Earlier scan, or log, of the same provider as reference; may be repeated.")
+@click.option("--map", "mapping", type=click.Path(path_type=Path), metavar="FILE", help="Column names of a log in no known format.")
+@click.option(
+    "--tradecraft",
+    "tradecrafts",
+    multiple=True,
+    metavar="ID",
+    help="A documented campaign, such as A-JUN (the manual's page of the drill); may be repeated. Default: all.",
+)
+@click.option(
+    "--calls-each", "rates", multiple=True, type=click.IntRange(1), metavar="N", help="Calls an account, on average; may be repeated. Default: 4 and 32."
+)
+@click.option(
+    "--power", type=click.FloatRange(0.5, 0.99), default=0.95, show_default=True, metavar="SHARE", help="Share of such campaigns that would be found."
+)
+@click.option(
+    "--held", type=click.FloatRange(0, 1), default=0.0, show_default=True, metavar="SHARE",
+    help="Call a campaign found only when its alerts and reviews hold this share of its accounts. 0: any.",
+)  # fmt: skip
+@click.option("--plantings", type=click.IntRange(5, 1000), default=30, show_default=True, metavar="N", help="Fresh plantings that confirm a limit.")
+@click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Seed of all plantings; the same seed and key give the same limits.")
+@with_unit
+@with_key
+@as_json
+def limits(logs: tuple[str, ...], json_: bool, **options: Any) -> None:
+    """Say the smallest campaign of each tradecraft that LOG would have shown.
+
+    Campaigns of every documented tradecraft are planted, one at a time, into a copy of the log's marks, which is examined as by `scan`; LOG is not changed.
+    The limit is the smallest size at which fresh plantings are found with the power asked for. It holds for those tradecrafts only.
+    """
+    from stillwatch import flow
+    from stillwatch.doors import limited
+
+    def beforehand(told: dict[str, Any]) -> None:
+        if not json_:
+            click.echo(f"stillwatch: {limited.expected(**told)}", err=True)
+
+    told = _run(lambda progress: flow.limits(logs, beforehand=beforehand, progress=progress, render=limited.limited, **options), json_)
+    if not json_:
+        _notice(told)
+    click.echo(json.dumps(told) if json_ else limited.limited(told))
+
+
+@main.command()
 @click.argument("scenario")
 @click.option(
     "--out",

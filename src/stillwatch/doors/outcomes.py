@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.doors import explained, words
+from stillwatch.doors import explained, limited, words
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
 
@@ -36,6 +36,15 @@ SIGNALS = pa.schema([
 
 DIFFERENCES = pa.schema([("where", pa.string()), ("what", pa.string())])
 "One row for each thing that is not what the marks give: file and place in it, and what is wrong."
+
+LIMITS = pa.schema([
+    ("tradecraft", pa.string()), ("calls_each", pa.int64()), ("accounts", pa.int64()), ("accounts_low", pa.float64()), ("accounts_high", pa.float64()),
+    ("calls", pa.int64()), ("days", pa.float64()), ("power_low", pa.float64()), ("power_high", pa.float64()), ("why", pa.string()),
+])  # fmt: skip
+"One row for each tradecraft and rate: the limit with its 95 % interval, the interval of the power that fresh plantings confirmed; accounts null and why said where there is none."
+
+CELLS = pa.schema([("tradecraft", pa.string()), ("calls_each", pa.int64()), ("accounts", pa.int64()), ("found", pa.int64()), ("plantings", pa.int64())])
+"One row for each size that was planted."
 
 _ROWS = 10
 
@@ -113,6 +122,34 @@ def verification(told: Mapping[str, Any], folder: Path) -> Verification:
     """What `flow.verify` found, as a table."""
     rows = pa.Table.from_pylist(told["differences"], schema=DIFFERENCES)
     return Verification(told["verified"], rows, told["seal"], words.verified(told, folder), told)
+
+
+@dataclass(frozen=True, repr=False)
+class Limits:
+    """The smallest campaign of each tradecraft that a log would have shown."""
+
+    limits: pa.Table
+    "One row for each tradecraft and rate (schema LIMITS)."
+    cells: pa.Table
+    "The map: every size that was planted, and how often it was found (schema CELLS)."
+    text: str
+    "The words that the command line prints."
+    told: Mapping[str, Any] = field(default_factory=dict)
+    "The object that the command line prints with --json."
+
+    def __repr__(self) -> str:
+        some = self.limits.num_rows - self.limits["accounts"].null_count
+        return f"<Limits: {some} of {self.limits.num_rows} stated, {count(self.told['plantings'], 'planting')}>"
+
+    def _repr_html_(self) -> str:
+        """A notebook's view: the words of the command line."""
+        return f"<pre>{escape(self.text)}</pre>"
+
+
+def limits_of(told: Mapping[str, Any]) -> Limits:
+    """What `flow.limits` found, as tables."""
+    rows = [{"tradecraft": craft["tradecraft"], **each} for craft in told["limits"] for each in craft["limits"]]
+    return Limits(pa.Table.from_pylist(rows, schema=LIMITS), pa.Table.from_pylist(told["cells"], schema=CELLS), limited.limited(told), told)
 
 
 @dataclass(frozen=True, repr=False)
