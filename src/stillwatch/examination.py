@@ -81,12 +81,19 @@ class Examined:
         return judge.cases(self.judged)
 
 
-def judged(log: local.Gathered, reference: Reference, step: Progress, context: Context = NO_CONTEXT, about: Ints | None = None) -> Examined:
+def judged(
+    log: local.Gathered,
+    reference: Reference,
+    step: Progress,
+    context: Context = NO_CONTEXT,
+    about: Ints | None = None,
+    others: discovered.Field = discovered.NOBODY,
+) -> Examined:
     """Accounts to clusters to evidence to verdicts.
 
     `about`: accounts (keyed hashes) whose alerts and reviews alone are asked for. Then only clusters are described that may be one, and that hang together with
-    one of these accounts, which leaves out most of the work; their cases are the same, for a case never holds clusters without an account in common. Other discoveries
-    lend them no rank then, so a weak one may be a watch that a scan calls a review.
+    one of these accounts, which leaves out most of the work; their cases are the same, for a case never holds clusters without an account in common. `others`: what stands
+    besides and is not described again, as an examination without those accounts left it.
     """
     ties, detectors = every_tie(), every_detector()
     missing = missing_in(log)
@@ -116,7 +123,7 @@ def judged(log: local.Gathered, reference: Reference, step: Progress, context: C
         mine = {name: column[at] for name, column in values.items()}
         said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
         asks.append(partial(judge.judge, values=mine, evidence=said, speaking=_speaking()))
-    settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks])
+    settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks], others)
     found = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
     return Examined(parts, seen, links, linked, traffic, placed, found, field, kept, tie_off)
 

@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 
 from stillwatch import __version__
+from stillwatch.campaigns.discovered import NOBODY, Field
 from stillwatch.campaigns.judge import Judged
 from stillwatch.codes import Ints, stands_in
 from stillwatch.drill.alone import alone, days_of
@@ -129,6 +130,8 @@ class Bench:
     "Plantings so far, by tradecraft, calls an account, accounts, number."
     accused: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     "Accounts in the log's own alerts and reviews (keyed hashes, ascending)."
+    standing: Field = NOBODY
+    "Clusters that stand in the log by itself."
 
     def plant(self, name: str, calls_each: int, accounts: int, number: int) -> Tried:
         """One planting, examined; what was measured before is not measured again."""
@@ -137,7 +140,7 @@ class Bench:
             seed = int.from_bytes(hashlib.blake2b("/".join(map(str, (self.seed, *at))).encode(), digest_size=6).digest())
             made = alone(name, accounts, calls_each, start=self.into.first / 1e6, days=self.into.days, seed=seed)
             with planted(self.into, every_campaign()[name], made, seed) as (log, guilty):
-                self.tried[at] = Tried(*at, *verdict_on(judged(log, self.reference, _silent, about=guilty), guilty, self.accused))
+                self.tried[at] = Tried(*at, *verdict_on(judged(log, self.reference, _silent, about=guilty, others=self.standing), guilty, self.accused))
         return self.tried[at]
 
     def know(self, rows: Sequence[Sequence[Any]]) -> None:
@@ -196,6 +199,7 @@ def examined_alone(bench: Bench) -> Alone:
     """The log as it is: what it shows already, which the bench keeps in mind, and what an examination costs."""
     began = time.monotonic()
     found = judged(bench.into.log, bench.reference, _silent)
+    bench.standing = found.field
     named = [case for case in found.cases if case[0].verdict in NAMED]
     accused = np.concatenate([np.zeros(0, np.int64), *(accounts_of(case) for case in named)])
     bench.accused = np.unique(found.parts.owners.accounts[accused])

@@ -64,14 +64,21 @@ def rate(scores: Scores, name: int, own: float, tested: float) -> float:
     return min(1.0, 10.0**least) if least > -300 else 0.0
 
 
-def settled(weighed: Sequence[Weighed], verdicts: Sequence[Verdict]) -> tuple[list[Weighed], Field]:
-    """Every cluster with its rates among those that stand, and those. `verdicts`: judges each of them."""
+NOBODY = Field({}, {}, {})
+"Nothing stands."
+
+
+def settled(weighed: Sequence[Weighed], verdicts: Sequence[Verdict], others: Field = NOBODY) -> tuple[list[Weighed], Field]:
+    """Every cluster with its rates among those that stand, and those. `verdicts`: judges each of them; `others`: stand besides, and were settled before."""
     best = [at_best(each, verdict) for each, verdict in zip(weighed, verdicts, strict=True)]
     of = dict(zip((each.cluster.name for each in weighed), weighed, strict=True))
     names = list(of)
-    alerts = {name: of[name].score for name, one in zip(names, best, strict=True) if one == "alert"}
-    strong = {name: score for name, score in alerts.items() if rate(alerts, name, score, of[name].tested) <= REVIEW}
-    named = strong | {name: of[name].score for name, one in zip(names, best, strict=True) if one == "review"}
-    by_name = {each.cluster.name: each.score_named for each, verdict in zip(weighed, verdicts, strict=True) if at_best_by_name(each, verdict) != "watch"}
+    own = {name: of[name].score for name, one in zip(names, best, strict=True) if one == "alert"}
+    alerts = {**others.alerts, **own}
+    strong = {name: score for name, score in own.items() if rate(alerts, name, score, of[name].tested) <= REVIEW}
+    named = {**others.named, **strong} | {name: of[name].score for name, one in zip(names, best, strict=True) if one == "review"}
+    by_name = {**others.by_name} | {
+        each.cluster.name: each.score_named for each, verdict in zip(weighed, verdicts, strict=True) if at_best_by_name(each, verdict) != "watch"
+    }
     field = Field(alerts, named, by_name)
     return [field.placed(each, verdict) for each, verdict in zip(weighed, verdicts, strict=True)], field
