@@ -158,7 +158,8 @@ class Counted:
     @property
     def able(self) -> Bools:
         """Which may be held by a coalition's hypothesis: carried at HELD_BY members. Said of both sides together, so it tells nothing of today."""
-        return np.array([int(bits).bit_count() >= HELD_BY for bits in self.held], np.bool_)
+        at = [(self.held >> member) & 1 for member in range(MOST_MEMBERS)]
+        return np.asarray(np.sum(at, axis=0) >= HELD_BY)
 
 
 def counted(carriers: Carriers, wordings: int, alphabet: Ints, shares: Floats, most: Ints | None = None) -> Counted:
