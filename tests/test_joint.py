@@ -119,7 +119,9 @@ def test_earlier_users_never_add_and_strangers_never_take_away() -> None:
         rows, shares = _random(rng), np.round(rng.random((5, 1)), 2)
         rows = Carriers(np.zeros(60, np.int64), *(getattr(rows, name) for name in ("organisation", "member", "today")))
         member, before = int(rng.integers(0, 5)), bool(rng.random() < 0.5)
-        more = Carriers(*(np.append(getattr(rows, name), value) for name, value in (("wording", 0), ("organisation", 99), ("member", member), ("today", not before))))
+        more = Carriers(
+            *(np.append(getattr(rows, name), value) for name, value in (("wording", 0), ("organisation", 99), ("member", member), ("today", not before)))
+        )
         change = _e(more, shares) - _e(rows, shares)
         assert change <= 1e-9 if before else change >= -1e-9
 
@@ -157,7 +159,10 @@ def test_in_worlds_without_a_campaign_what_is_kept_is_silent_and_products_of_ran
     for kind in KINDS:
         worlds = [(world(seed, kind), seed) for seed in range(40)]
         false = {
-            name: sum(min(q_values(list(map(float, es)), float(len(es))), default=1.0) <= 0.1 for es in (RULES[name][1](made, np.random.default_rng(seed)) for made, seed in worlds))
+            name: sum(
+                min(q_values(list(map(float, es)), float(len(es))), default=1.0) <= 0.1
+                for es in (RULES[name][1](made, np.random.default_rng(seed)) for made, seed in worlds)
+            )
             for name in ("union", "ranks averaged", "ranks multiplied")
         }
         assert false["union"] <= 4 and false["ranks averaged"] <= 4, kind

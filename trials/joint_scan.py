@@ -92,7 +92,11 @@ def alone(member: Member) -> Said:
 
 def _labels(tables: Sequence[pa.Table]) -> Mapping[int, int]:
     """Keyed hash of an account -> label of its organisation, over all members: by organisation (or mail domain) and payer."""
-    both = pa.concat_tables([table.select(["account", "org", "payment"]) for table in tables]).group_by(["account", "org", "payment"], use_threads=False).aggregate([])
+    both = (
+        pa.concat_tables([table.select(["account", "org", "payment"]) for table in tables])
+        .group_by(["account", "org", "payment"], use_threads=False)
+        .aggregate([])
+    )
     accounts, unit = np.unique(both["account"].to_numpy(), return_inverse=True)
     paid = np.flatnonzero(np.asarray(both["payment"].is_valid()))
     tokens = np.concatenate([both["org"].to_numpy(), both["payment"].combine_chunks().take(pa.array(paid)).to_numpy()])
@@ -210,7 +214,10 @@ def _said(at: Sequence[Member], parts: Any, linked: linking.Linked, candidates: 
     weighed = [_weighed(candidates[i], found[i], strangers[i], ends[i], q_replay[i], count) for i in strong]
     judged = _judged(at, parts, linked, weighed, whose, seen)
     rests = [list(found[i].rests_on) for i in strong if found[i].q <= weigh.ALERT and found[i].rests_on]
-    listed = [(case[0].verdict, [int(parts.owners.accounts[a]) for a in np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))]) for case in cases(judged)]
+    listed = [
+        (case[0].verdict, [int(parts.owners.accounts[a]) for a in np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))])
+        for case in cases(judged)
+    ]
     return Said(listed, rests, _strange(count, len(at)), tested)
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from coalitions import put
 from joint_scan import Member, Said, _seen, alone, taken_together
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.scenario import Planted
@@ -32,6 +33,8 @@ from stillwatch.engines.shelf import in_order
 from stillwatch.sources import Reading, gather
 from stillwatch.store import keys
 
+BEGIN, END = "<!-- table D: begin -->", "<!-- table D: end -->"
+LADDER = ("alert", "review", "watch")
 MEMBERS, COALITIONS, CUTS = 5, (2, 3, 5), (0.1, 0.25, 0.5, 1.0)
 OWN, POOL, OWN_BEFORE, POOL_BEFORE = 14_000, 30_000, 40_000, 60_000
 "Calls of innocents: each member's own and of the pool, in the log and in the history."
@@ -60,7 +63,10 @@ def _deal(rows: compose.Rows, truth: compose.Truth, shared: bool, seed: str) -> 
             several = shared and campaign is None and r.random() < 0.5
             homes[owner] = r.sample(range(MEMBERS), r.randint(2, MEMBERS) if several else 1)
         at = homes[owner][Random(f"{account}/{row['conversation']}").randrange(len(homes[owner]))]
-        dealt[at][0].append(row | {"account": f"{account}@{at}"})
+        # Encrypted reasoning is of no use to another provider: what is carried over from there is not sent.
+        issued, back = row["reasoning_out"], row["reasoning_in"]
+        own = {"account": f"{account}@{at}", "reasoning_out": issued and f"{issued}@{at}", "reasoning_in": back and [f"{each}@{at}" for each in back]}
+        dealt[at][0].append(row | own)
         dealt[at][1].append((call, f"{account}@{at}", owner, campaign, label))
     return dealt
 
@@ -117,7 +123,7 @@ def _told(said: Said, what: dict[int, str], of: int) -> dict[str, Any]:
     innocent = {account: what[account] for account in named if what[account] != "campaign"}
     false = [(verdict, Counter(what[each] for each in accounts).most_common(1)[0][0]) for verdict, accounts in said.cases
              if verdict != "watch" and sum(what[each] == "campaign" for each in accounts) <= 0.5 * len(accounts)]  # fmt: skip
-    return {"verdict": min(found, key=["alert", "review", "watch"].index, default="-"), "found": len(named) - len(innocent), "accounts": of,
+    return {"verdict": min(found, key=LADDER.index, default="-"), "found": len(named) - len(innocent), "accounts": of,
             "innocents": dict(Counter(innocent.values())), "in_alerts": dict(Counter(innocent[each] for each in innocent if named[each] == "alert")),
             "false": false, "rests_on": said.rests_on, "strange": said.strange, "tested": said.tested}  # fmt: skip
 
@@ -183,6 +189,73 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def _alone(row: dict[str, Any]) -> str:
+    """Verdicts of members alone, and accounts found of those there."""
+    verdicts = Counter(each["verdict"] for each in row["alone"])
+    found, of = sum(each["found"] for each in row["alone"]), sum(each["accounts"] for each in row["alone"])
+    return ", ".join(f"{verdicts[one]} {one}" for one in (*LADDER, "-") if verdicts[one]) + f"; {found}/{of}"
+
+
+def _first(rows: list[dict[str, Any]], least: tuple[str, ...], alone_: bool) -> str:
+    """The first cut at which somebody alone, or all five together, says so."""
+    for row in sorted(rows, key=lambda row: float(row["cut"])):
+        said = [each["verdict"] for each in row["alone"]] if alone_ else [row["together"]["5"]["verdict"]]
+        if any(each in least for each in said):
+            return f"{100 * row['cut']:g} %"
+    return "never"
+
+
+def _named(rows: list[dict[str, Any]], which: str | None) -> tuple[Counter[str], Counter[str]]:
+    """Innocents named in alerts and reviews, and in alerts, by class: by a coalition, or by all members alone."""
+    named, alerts = Counter[str](), Counter[str]()
+    for row in rows:
+        for each in row["alone"] if which is None else [row["together"][which]]:
+            named.update(each["innocents"])
+            alerts.update(each["in_alerts"])
+    return named, alerts
+
+
+def _innocence(rows: list[dict[str, Any]]) -> list[str]:
+    """Innocents by class over logs with and without shared customers."""
+    text = []
+    for shared in sorted({row["shared"] for row in rows}, reverse=True):
+        mine = [row for row in rows if row["shared"] == shared and row["cut"] == 1.0]
+        people: Counter[str] = Counter()
+        for row in mine:
+            people.update(row["people"])
+        names = ["each alone, all five", *(f"{size} together" for size in COALITIONS)]
+        counts = [_named(mine, None), *(_named(mine, str(size)) for size in COALITIONS)]
+        text += ["", f"{'With' if shared else 'Without'} shared customers, over {len(mine)} logs of five ({len([row for row in mine if not row['campaign']])} of them without a campaign): innocent accounts named (of those in alerts), by class.",
+                 "", f"| | accounts | {' | '.join(names)} |", "|---|---|" + "---|" * len(names)]  # fmt: skip
+        classes = [name for name in sorted(people) if name != "campaign" and any(named[name] for named, _ in counts)]
+        text += [f"| {name} | {people[name]:,} | {' | '.join(f'{named[name]} ({alerts[name]})' for named, alerts in counts)} |" for name in classes]
+        whole = sum(count for name, count in people.items() if name != "campaign")
+        text.append(f"| **all classes** | {whole:,} | {' | '.join(f'{named.total()} ({alerts.total()})' for named, alerts in counts)} |")
+        false = Counter((size, verdict, main) for row in mine for size in map(str, COALITIONS) for verdict, main in row["together"][size]["false"])
+        text += ["", "Joint cases of which most accounts are innocent: " + (", ".join(f"{verdict} of {main} ({size} together) x{n}" for (size, verdict, main), n in sorted(false.items())) or "none") + ".",
+                 "Members whose tail was noticed as unlike the others': " + str(sum(len(row["together"][str(size)]["strange"]) for row in mine for size in COALITIONS)) + f" of {sum(COALITIONS) * len(mine)}."]  # fmt: skip
+    return text
+
+
+def table(args: argparse.Namespace) -> None:
+    """Table D into the page."""
+    rows = read(args.work / "members.jsonl")
+    text = ["`python trials/members.py run --corpora DIR --work WORK` and `python trials/members.py table --work WORK`.", ""]
+    for shared in sorted({row["shared"] for row in rows}, reverse=True):
+        text += [f"{'With' if shared else 'Without'} shared customers. A cell: verdict; accounts found of the campaign's accounts there.", "",
+                 "| campaign | seed | each of five alone | 2 together | 3 together | 5 together |", "|---|---|---|---|---|---|"]  # fmt: skip
+        for row in (row for row in rows if row["shared"] == shared and row["campaign"] and row["cut"] == 1.0):
+            cells = [f"{each['verdict']}; {each['found']}/{each['accounts']}" for each in (row["together"][str(size)] for size in COALITIONS)]
+            text.append(f"| {row['campaign']} | {row['seed']} | {_alone(row)} | {' | '.join(cells)} |")
+        text.append("")
+    text += [f"Delay, with shared customers: share of the campaign's calls that had passed at the first of the cuts {', '.join(f'{100 * cut:g}' for cut in CUTS)} % at which the verdict stood.", "",
+             "| campaign | seed | review, first alone | review, five together | alert, first alone | alert, five together |", "|---|---|---|---|---|---|"]  # fmt: skip
+    for name, seed in sorted({(row["campaign"], row["seed"]) for row in rows if row["campaign"] and row["shared"]}):
+        mine = [row for row in rows if (row["campaign"], row["seed"], row["shared"]) == (name, seed, True)]
+        text.append(f"| {name} | {seed} | " + " | ".join(_first(mine, least, alone_) for least in (LADDER[:2], LADDER[:1]) for alone_ in (True, False)) + " |")
+    put(args.out, BEGIN, END, "\n".join([*text, *_innocence(rows)]))
+
+
 def main() -> None:
     """Parse and do."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -195,6 +268,10 @@ def main() -> None:
     runs.add_argument("--shared", type=lambda word: word == "on", nargs="+", default=[True, False], help="on, off or both")
     runs.add_argument("--jobs", type=int, default=2)
     runs.set_defaults(do=run)
+    tables = commands.add_parser("table")
+    tables.add_argument("--work", type=Path, required=True)
+    tables.add_argument("--out", type=Path, default=Path("docs/joint.md"))
+    tables.set_defaults(do=table)
     args = parser.parse_args()
     args.do(args)
 

@@ -178,11 +178,12 @@ def counted(carriers: Carriers, wordings: int, alphabet: Ints, shares: Floats, m
     np.add.at(now, found.wording, found.now)
     np.add.at(before, found.wording, found.before)
     np.bitwise_or.at(held, found.wording, found.members)
-    known: dict[tuple[int, int], float] = {}
-    odds = [known.setdefault((m, a), share(m, shares[:, a])) for m, a in zip(found.members.tolist(), alphabet[found.wording].tolist(), strict=True)]
+    which = list(zip(found.members.tolist(), alphabet[found.wording].tolist(), strict=True))
+    known = {(members, letters): share(members, shares[:, letters]) for members, letters in set(which)}
+    odds = np.array([known[each] for each in which], np.float64)
     over = np.zeros(wordings, np.int64) if most is None else np.maximum(0, now - most)
     for at in np.lexsort((odds, found.wording)).tolist():  # of each wording, the smallest share first: it says most
-        word, here, earlier, of = int(found.wording[at]), int(found.now[at]), int(found.before[at]), odds[at]
+        word, here, earlier, of = int(found.wording[at]), int(found.now[at]), int(found.before[at]), float(odds[at])
         left = max(0, here - int(over[word]))
         over[word] -= here - left
         evidence[word] += log10_e(left, earlier, of)
