@@ -143,6 +143,11 @@ def test_a_liar_cannot_alone_make_an_alert() -> None:
     assert found.q < 1e-50 and found.step == 1 and found.rests_on == (2,)
 
 
+def test_what_nobody_could_examine_is_one_step_weaker() -> None:
+    given = ([9.0, 2.5], 10.0, [[8.0, 2.4], [8.0, 2.4]], [10.0, 10.0], 0.01, 0.1)
+    assert [[each.step for each in judge(*given, examined)] for examined in (None, [True, False], [False, True])] == [[0, 1], [0, 2], [1, 1]]
+
+
 def test_whatever_a_liar_says_its_alerts_are_discoveries_of_the_others() -> None:
     rng = np.random.default_rng(5)
     for _ in range(200):

@@ -35,6 +35,9 @@ from stillwatch.store.states import States
 from stillwatch.survey import Survey, survey
 from stillwatch.traffic import Ints, Traffic
 
+COMPARED = ("shared_slots", "own_business")
+"What compares the carriers of one member: without it nothing could exculpate."
+
 
 @dataclass(frozen=True)
 class Member:
@@ -208,11 +211,20 @@ def _said(at: Sequence[Member], parts: Any, linked: linking.Linked, candidates: 
         mine = [weigh._silent(weigh.replay_log10_e(min(len(units), each.replaying))) for units, each in zip(of_rest, candidates, strict=True)]
         others.append([log10_mean([rest.of(each)[0], two]) + w for each, two, w in zip(candidates, mine, weights, strict=True)])
     tested_left = [rest.pooled(able) * sum(rest.could(each) or each.replaying >= weigh.REPLAY_LEAST for each in candidates) for rest in left]
-    found = joint.judge(total, tested, others, tested_left, weigh.ALERT, weigh.REVIEW)
+    given = (total, tested, others, tested_left, weigh.ALERT, weigh.REVIEW)
     q_replay = q_values([weigh._silent(value) - np.log10(2) for value in ends], tested)
-    strong = [i for i, each in enumerate(found) if each.step < 2]
-    weighed = [_weighed(candidates[i], found[i], strangers[i], ends[i], q_replay[i], count) for i in strong]
-    judged = _judged(at, parts, linked, weighed, whose, seen)
+    strong = [i for i, each in enumerate(joint.judge(*given)) if each.step < 2]
+    described = dict(zip(strong, _described(at, parts, linked, [candidates[i] for i in strong], whose, seen), strict=True))
+    # Replays stand alone, as in a member's own scan: nothing that compares calls could exculpate them.
+    compared = [i not in described or all(described[i].values.get(name) is not None for name in COMPARED) for i in range(len(candidates))]
+    examined = [one or q <= weigh.ALERT for one, q in zip(compared, q_replay, strict=True)]
+    found = joint.judge(*given, examined)
+    judged = []
+    for i in strong:
+        if found[i].step == 2:
+            continue  # nobody could examine it, and it was a review at most
+        weighed = _weighed(described[i].cluster, found[i], strangers[i], ends[i], q_replay[i], count)
+        judged.append(judge(weighed, described[i].values, described[i].evidence, described[i].speaking))
     rests = [list(found[i].rests_on) for i in strong if found[i].q <= weigh.ALERT and found[i].rests_on]
     listed = [
         (case[0].verdict, [int(parts.owners.accounts[a]) for a in np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))])
@@ -222,26 +234,40 @@ def _said(at: Sequence[Member], parts: Any, linked: linking.Linked, candidates: 
 
 
 def _weighed(cluster: Cluster, found: joint.Judged, strangers: float, ends: float | None, q_replay: float, count: Count) -> weigh.Weighed:
-    """As a member's own scan weighs, with the joint count; what rests on one member is at most a review."""
+    """As a member's own scan weighs, with the joint count; what the joint verdict holds back is at most a review."""
     place = np.searchsorted(count.wordings, cluster.wordings)
     share = np.array([max(count.told[:, a]) for a in count.alphabet[place]])
     mine = replace(cluster, now=np.minimum(count.all.now[place], cluster.strangers), before=count.all.before[place], share=share)
-    q = found.q if not found.rests_on else max(found.q, weigh.ALERT * 1.01)
-    q_replay = 1.0 if found.rests_on else q_replay
+    q = found.q if found.step == 0 else max(found.q, weigh.ALERT * 1.01)
+    q_replay = q_replay if found.step == 0 else 1.0
     return weigh.Weighed(mine, None if np.isinf(strangers) else strangers, (), ends, found.log10_e, q, q_replay, 0.0)
 
 
-def _judged(at: Sequence[Member], parts: Any, linked: linking.Linked, weighed: list[weigh.Weighed], whose: Ints, seen: Survey) -> list[Any]:
-    """Verdicts, from values that each member works out on its own calls, put together by strangers."""
-    traffic = linking.suspects(parts, linked, [each.cluster for each in weighed])
-    placed = linking.Placed(linked, traffic, seen.edges, [each.cluster for each in weighed])
+@dataclass(frozen=True)
+class Described:
+    """A cluster with what its members' own calls say."""
+
+    cluster: Cluster
+    "With its calls."
+    values: Mapping[str, float | None]
+    "Features: each member's, averaged by strangers."
+    evidence: list[Any]
+    "What detectors say of those."
+    speaking: frozenset[str]
+    "Detectors that speak of purpose."
+
+
+def _described(at: Sequence[Member], parts: Any, linked: linking.Linked, clusters: list[Cluster], whose: Ints, seen: Survey) -> list[Described]:
+    """Values that each member works out on its own calls, put together by strangers."""
+    traffic = linking.suspects(parts, linked, clusters)
+    placed = linking.Placed(linked, traffic, seen.edges, clusters)
     detectors, features = every_detector(), list(every_feature().values())
     speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
     missing = missing_in(_gathered(parts.traffic.marks, frozenset.intersection(*(each.present for each in at))))
     ranges = _ranges(pa.concat_tables([_seen(each.before, each.present).organisations for each in at]))
     found = []
-    for each in weighed:
-        cluster = placed(each.cluster)
+    for each in clusters:
+        cluster = placed(each)
         parts_of = [cluster.calls[whose[traffic.account[cluster.calls]] == member] for member in range(len(at))]
         strangers = np.array([len(np.unique(parts.owners.unit[cluster.accounts[whose[cluster.accounts] == member]])) for member in range(len(at))], float)
         calls, label = np.concatenate(parts_of), np.repeat(np.arange(len(at)), [len(part) for part in parts_of])
@@ -250,7 +276,7 @@ def _judged(at: Sequence[Member], parts: Any, linked: linking.Linked, weighed: l
             columns_["all_traffic"] = columns(Groups(traffic, calls, label, len(at)), [every_feature()["all_traffic"]], frozenset())["all_traffic"]
         values = {name: _mean(column, strangers) for name, column in columns_.items()}
         said = [told for detector in detectors.values() if (told := evidence(detector, values, ranges)) is not None]
-        found.append(judge(replace(each, cluster=cluster), values, said, speaking))
+        found.append(Described(cluster, values, said, speaking))
     return found
 
 

@@ -242,11 +242,20 @@ class Judged:
     "Members without whom it would not be a review; with any, it is no alert."
 
 
-def judge(log10_es: Sequence[float], tested: float, left: Sequence[Sequence[float]], tested_left: Sequence[float], alert: float, review: float) -> list[Judged]:
+def judge(
+    log10_es: Sequence[float],
+    tested: float,
+    left: Sequence[Sequence[float]],
+    tested_left: Sequence[float],
+    alert: float,
+    review: float,
+    examined: Sequence[bool] | None = None,
+) -> list[Judged]:
     """Verdicts of all candidates of a joint scan.
 
     Args: log10 e of each candidate; how many there are (unlisted ones count as 0); for each member, the log10 e of each candidate without it and the number
-    of candidates then; the levels of an alert and of a review.
+    of candidates then; the levels of an alert and of a review; whether any member has so many carriers of each that it could compare them (None: of all). Where
+    none has, nobody could try what speaks for innocence, and the verdict is one step weaker.
 
     An alert must be a review whoever is left out. Whatever one member says, its alerts are thus discoveries of the others alone at the level of a
     review: in a log without a campaign it makes one with probability `review` at most. It may still make a review, which says that it rests on it.
@@ -260,7 +269,8 @@ def judge(log10_es: Sequence[float], tested: float, left: Sequence[Sequence[floa
     for i, value in enumerate(q):
         without = tuple(mine[i] for mine in others)
         rests = tuple(member for member, rate in enumerate(without) if rate > review)
-        found.append(Judged(float(log10_es[i]), value, without, 2 if value > review else 1 if value > alert or rests else 0, rests))
+        step = 2 if value > review else 1 if value > alert or rests else 0
+        found.append(Judged(float(log10_es[i]), value, without, step if examined is None or examined[i] else min(2, step + 1), rests))
     return found
 
 
