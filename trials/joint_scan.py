@@ -209,7 +209,8 @@ def _said(at: Sequence[Member], parts: Any, linked: linking.Linked, candidates: 
     for member, rest in enumerate(left):
         of_rest = [np.unique(parts.owners.unit[each.ends[whose[each.ends] != member]]) for each in candidates]
         mine = [weigh._silent(weigh.replay_log10_e(min(len(units), each.replaying))) for units, each in zip(of_rest, candidates, strict=True)]
-        others.append([log10_mean([rest.of(each)[0], two]) + w for each, two, w in zip(candidates, mine, weights, strict=True)])
+        words = [rest.of(each)[0] if rest.could(each) else -np.inf for each in candidates]
+        others.append([log10_mean([one, two]) + w for one, two, w in zip(words, mine, weights, strict=True)])
     tested_left = [rest.pooled(able) * sum(rest.could(each) or each.replaying >= weigh.REPLAY_LEAST for each in candidates) for rest in left]
     given = (total, tested, others, tested_left, weigh.ALERT, weigh.REVIEW)
     q_replay = q_values([weigh._silent(value) - np.log10(2) for value in ends], tested)

@@ -147,7 +147,7 @@ def _one(job: tuple[str | None, int, bool, argparse.Namespace]) -> list[dict[str
     today, before, what, texts = GROUND
     parts, theirs, ts = campaign(name, seed, texts, args) if name else ([], {}, None)
     found = []
-    for cut in CUTS if name and shared else CUTS[-1:]:
+    for cut in CUTS if name and shared and seed in args.delay else CUTS[-1:]:
         until = np.inf if ts is None or cut == 1.0 else float(ts[int(cut * len(ts))])
         at = []
         for member in range(MEMBERS):
@@ -250,7 +250,7 @@ def table(args: argparse.Namespace) -> None:
         text.append("")
     text += [f"Delay, with shared customers: share of the campaign's calls that had passed at the first of the cuts {', '.join(f'{100 * cut:g}' for cut in CUTS)} % at which the verdict stood.", "",
              "| campaign | seed | review, first alone | review, five together | alert, first alone | alert, five together |", "|---|---|---|---|---|---|"]  # fmt: skip
-    for name, seed in sorted({(row["campaign"], row["seed"]) for row in rows if row["campaign"] and row["shared"]}):
+    for name, seed in sorted({(row["campaign"], row["seed"]) for row in rows if row["campaign"] and row["shared"] and row["cut"] < 1.0}):
         mine = [row for row in rows if (row["campaign"], row["seed"], row["shared"]) == (name, seed, True)]
         text.append(f"| {name} | {seed} | " + " | ".join(_first(mine, least, alone_) for least in (LADDER[:2], LADDER[:1]) for alone_ in (True, False)) + " |")
     put(args.out, BEGIN, END, "\n".join([*text, *_innocence(rows)]))
@@ -265,6 +265,7 @@ def main() -> None:
     runs.add_argument("--work", type=Path, required=True)
     runs.add_argument("--seeds", type=int, nargs="+", default=[711, 712])
     runs.add_argument("--only", nargs="*")
+    runs.add_argument("--delay", type=int, nargs="*", default=[711], help="seeds of which prefixes are scanned too, with shared customers")
     runs.add_argument("--shared", type=lambda word: word == "on", nargs="+", default=[True, False], help="on, off or both")
     runs.add_argument("--jobs", type=int, default=2)
     runs.set_defaults(do=run)
