@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from campaigns import prepare
+from planted.grounds import Store
 from stillwatch import flow, limit
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.alone import days_of
@@ -120,9 +120,9 @@ def read(path: Path) -> list[dict[str, Any]]:
 def run(args: argparse.Namespace) -> None:
     """All campaigns that are not in the results yet."""
     global FRESH
-    prepare(args.work, args.corpora)
+    (history,) = Store(args.work, args.corpora).reference("one")
     how = Reading(bytes.fromhex((args.work / "key").read_text().strip()), args.work / "key")
-    reference = flow._reference([str(args.work / "history")], how, quiet, NO_CONTEXT, quiet)
+    reference = flow._reference([history], how, quiet, NO_CONTEXT, quiet)
     results, jobs = args.work / args.results, stated(args.limits)
     context = multiprocessing.get_context("fork")
     for seed in args.seeds:
