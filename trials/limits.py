@@ -1,6 +1,6 @@
 """Whether the limits that `stillwatch limits` states hold: campaigns at the stated size, and at half of it, in fresh logs of other seeds.
 
-    python trials/limits.py run --corpora DIR --work WORK --limits LIMITS_JSON... [--seeds 901 902 ...] [--each 1] [--calls 60000] [--texts corpora] [--jobs 2]
+    python trials/limits.py run --corpora DIR --work WORK --limits LIMITS_JSON... [--seeds 901 902 ...] [--each 1] [--calls 60000] [--texts corpora built-in] [--jobs 2]
     python trials/limits.py table --work WORK --limits LIMITS_JSON...
 
 A fresh log is the scenario `broad` with a seed of its own; the history is WORK/history, a scan of the scenario's history under WORK/key (made by
@@ -45,8 +45,8 @@ from stillwatch.traffic import Traffic
 Job = tuple[str, int, int, str]
 "Tradecraft, calls an account, accounts, and which size that is (limit, half)."
 
-Turn = tuple[Job, int]
-"What is planted, and which of several in the same log."
+Turn = tuple[Job, int, str]
+"What is planted, which of several in the same log, and whose texts it has."
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Fresh:
     """A fresh log without a campaign, shared by all children that are forked from here."""
 
     scenario: Scenario
-    texts: Texts
+    texts: dict[str, Texts]
     log: Gathered
     how: Reading
     reference: Reference
@@ -70,11 +70,11 @@ def quiet(*_: object) -> None:
 
 def one(turn: Turn) -> dict[str, Any]:
     """Plant, mark, examine; in a child of its own, so that every campaign finds the texts as the innocents left them."""
-    (name, rate, accounts, size), number = turn
+    (name, rate, accounts, size), number, kind = turn
     fresh = FRESH
     assert fresh is not None and isinstance(fresh.log.parts, One)
     campaign, planted = every_campaign()[name], Planted(name, 0.1)
-    world = World(replace(fresh.scenario, seed=fresh.scenario.seed * 1000 + number), fresh.texts, f"{name}/{size}/{rate}")
+    world = World(replace(fresh.scenario, seed=fresh.scenario.seed * 1000 + number), fresh.texts[kind], f"{name}/{size}/{rate}")
     campaign.plant(world, planted, Scale(accounts * rate, accounts, days_of(campaign, fresh.scenario.days), {}))
     finish(world, planted)
     made = compose._made(fresh.scenario, world.rows, world.truth, [])
@@ -82,7 +82,7 @@ def one(turn: Turn) -> dict[str, Any]:
     guilty = np.unique(marks["account"].to_numpy())
     both = in_order(pa.concat_tables([fresh.log.parts.traffic.marks, marks]).combine_chunks())
     verdict, held = limit.verdict_on(judged(replace(fresh.log, parts=One(Traffic(both))), fresh.reference, quiet, about=guilty), guilty, fresh.accused)
-    told = {"tradecraft": name, "calls_each": rate, "accounts": accounts, "size": size, "number": number}
+    told = {"tradecraft": name, "calls_each": rate, "accounts": accounts, "size": size, "number": number, "texts": kind}
     return told | {"planted": len(guilty), "verdict": verdict, "held": round(held, 4)}
 
 
@@ -96,8 +96,7 @@ def fresh_log(seed: int, args: argparse.Namespace, reference: Reference, how: Re
         assert log is not None
         bench = limit.Bench(limit.Ground(log, how, 0, 0, log.parts.traffic.marks), reference, 0)
         limit.examined_alone(bench)
-    texts = drawn if args.texts == "corpora" else Texts(f"{seed}/campaigns", None, chosen.split)
-    return Fresh(chosen, texts, log, how, reference, bench.accused)
+    return Fresh(chosen, {"corpora": drawn, "built-in": Texts(f"{seed}/campaigns", None, chosen.split)}, log, how, reference, bench.accused)
 
 
 def stated(paths: list[Path]) -> list[Job]:
@@ -126,18 +125,18 @@ def run(args: argparse.Namespace) -> None:
     results, jobs = args.work / args.results, stated(args.limits)
     context = multiprocessing.get_context("fork")
     for seed in args.seeds:
-        there = [row for row in read(results) if (row["seed"], row["texts"]) == (seed, args.texts)]
-        done = {((row["tradecraft"], row["calls_each"], row["accounts"], row["size"]), row["number"]) for row in there}
-        wanted = [(job, number) for number in range(args.each) for job in jobs if (job, number) not in done]
+        there = [row for row in read(results) if row["seed"] == seed]
+        done = {((row["tradecraft"], row["calls_each"], row["accounts"], row["size"]), row["number"], row["texts"]) for row in there}
+        wanted = [turn for number in range(args.each) for kind in args.texts for job in jobs if (turn := (job, number, kind)) not in done]
         if not wanted:
             continue
         began = time.monotonic()
         FRESH = fresh_log(seed, args, reference, how)
         with context.Pool(args.jobs, maxtasksperchild=1) as pool, results.open("a") as file:
             for told in pool.imap(one, wanted):
-                file.write(json.dumps({"seed": seed, "texts": args.texts, **told}) + "\n")
+                file.write(json.dumps({"seed": seed, **told}) + "\n")
                 file.flush()
-        print(f"seed {seed}, texts {args.texts}: {len(wanted)} campaigns, {len(FRESH.accused)} innocents accused, {time.monotonic() - began:.0f} s", flush=True)
+        print(f"seed {seed}: {len(wanted)} campaigns, {len(FRESH.accused)} innocents accused, {time.monotonic() - began:.0f} s", flush=True)
 
 
 def _share(rows: list[dict[str, Any]]) -> str:
@@ -177,7 +176,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--limits", type=Path, nargs="+", required=True)
     parser.add_argument("--corpora", type=Path)
-    parser.add_argument("--texts", choices=("corpora", "built-in"), default="corpora")
+    parser.add_argument("--texts", nargs="+", choices=("corpora", "built-in"), default=["corpora", "built-in"])
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(901, 921)))
     parser.add_argument("--each", type=int, default=1, help="campaigns of a kind and size in each log, one at a time")
     parser.add_argument("--calls", type=int, default=60_000)

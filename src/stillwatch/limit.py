@@ -225,8 +225,9 @@ def measure(bench: Bench, wanted: Wanted, by_itself: Alone, step: Progress, keep
                 step(f"planting {name}", len(bench.tried))
                 keep(told(False))
             limits.setdefault(name, []).append(_limit(rate, search, days_of(every_campaign()[name], bench.into.days)))
-    keep(told(True))
-    return told(True)
+    last = told(True)
+    keep(last)
+    return last
 
 
 def _done(search: Search, name: str, rate: int, bench: Bench, held: float) -> Iterator[None]:
