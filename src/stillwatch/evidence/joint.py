@@ -307,7 +307,8 @@ def rank(value: float, tails: Sequence[Ints]) -> float:
 def differs(mine: Ints, others: Sequence[Ints]) -> int | None:
     """The lowest band from which a member's tail is heavier than its coalition's, or None: it words a lie, or its traffic is unlike theirs, and a person asks.
 
-    One-sided binomial tail (Chernoff's bound) at STRANGE against the others' share with one added, band by band.
+    One-sided binomial tail (Chernoff's bound) at STRANGE against the others' share with one added, band by band. That rate holds for values that are independent:
+    wordings of one template are not, and honest members are then named far more often (docs/joint.md). A reason to ask, never one to leave a member out.
 
     >>> differs(np.array([100, 40, 0, 0, 0]), [np.array([900, 60, 0, 0, 0])]), differs(np.array([100, 7, 0, 0, 0]), [np.array([900, 60, 0, 0, 0])])
     (1, None)
