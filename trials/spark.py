@@ -25,8 +25,8 @@ from stillwatch.drill import compose, scenario
 BYTES = ("campaigns.jsonl", "accounts.parquet", "rejected.jsonl")
 "Files that are compared byte for byte."
 
-CLOCK = ("seconds", "peak_bytes", "parameters")
-"What a summary says of its making."
+CLOCK = ("seconds", "peak_bytes", "parameters", "seal")
+"What depends on the time, and the seal, which is of the files of marks: each engine cuts them in its own way."
 
 UNORDERED = {"wordings.parquet"}
 "Tables of which only the set of rows counts."
