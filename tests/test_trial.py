@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import lines
 import trial
-from planted import grounds, plan, run, tables
+from planted import grounds, plan, tables
 from planted.judged import Labels, judged, language_of
 from stillwatch.drill import compose
 from stillwatch.drill.scenario import Planted
@@ -134,7 +135,7 @@ def test_a_page_of_hand_made_results(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:
     results = tmp_path / "results.jsonl"
     results.write_text('{"key": "a"}\n{"key": "b"')
-    assert run.read(results) == [{"key": "a"}]
+    assert lines.read(results) == [{"key": "a"}]
 
 
 def test_planted_campaign_and_its_prefix() -> None:
@@ -164,7 +165,7 @@ def test_the_small_tier_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asked = ["trial.py", "run", "--work", str(tmp_path), "--tier", "small", "--campaigns", "O-SEP", ""]
     monkeypatch.setattr("sys.argv", asked)
     trial.main()
-    count = len(run.read(tmp_path / "results.jsonl"))
+    count = len(lines.read(tmp_path / "results.jsonl"))
     assert count == len([cell for cell in plan.plan("small", trial.SEEDS) if cell.campaign in ("O-SEP", "")])
     capsys.readouterr()
     trial.main()

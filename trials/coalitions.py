@@ -21,15 +21,18 @@ from typing import Any
 
 import numpy as np
 
+from lines import read
+from pages import put
 from stillwatch.evidence import joint
 from stillwatch.evidence.discoveries import q_values
+from stillwatch.evidence.power import wilson
 from stillwatch.evidence.strangers import LEAST_SHOWN, log10_e, log10_mean
 from stillwatch.linking.history import FULL
 
 WORDINGS = 80
 KINDS = ("shared", "apart", "everywhere", "uneven", "drifting")
 LEVELS = (0.01, 0.10)
-BEGIN, END = "<!-- validity: begin -->", "<!-- validity: end -->"
+SECTION = "validity"
 
 
 @dataclass(frozen=True)
@@ -220,23 +223,15 @@ def run(args: argparse.Namespace) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def wilson(hits: int, of: int) -> str:
-    """Per cent with the 95 % interval of Wilson (1927)."""
-    z, p = 1.96, hits / of
-    middle, half = (p + z * z / 2 / of) / (1 + z * z / of), z * (p * (1 - p) / of + z * z / 4 / of / of) ** 0.5 / (1 + z * z / of)
-    return f"{100 * p:.1f} ({max(0.0, 100 * (middle - half)):.1f}-{100 * (middle + half):.1f})"
-
-
-def put(path: Path, begin: str, end: str, text: str) -> None:
-    """Put a text between two markers of a page."""
-    page = path.read_text()
-    before, rest = page.split(begin)
-    path.write_text(f"{before}{begin}\n{text}\n{end}{rest.split(end)[1]}")
+def rate(hits: int, of: int) -> str:
+    """Per cent with the 95 % interval."""
+    low, high = wilson(hits, of)
+    return f"{100 * hits / of:.1f} ({100 * low:.1f}-{100 * high:.1f})"
 
 
 def table(args: argparse.Namespace) -> None:
     """The rates into the page."""
-    rows = [json.loads(line) for line in (args.work / "coalitions.jsonl").read_text().splitlines()]
+    rows = read(args.work / "coalitions.jsonl")
     by: dict[str, list[Any]] = defaultdict(list)
     for row in rows:
         by[row["kind"]].append(row)
@@ -248,13 +243,13 @@ def table(args: argparse.Namespace) -> None:
         for name, (said, _) in RULES.items():
             mine = [row["rules"][name] for row in by[kind]]
             mean = float(np.mean([each[2] for each in mine if each[2] is not None]))
-            text.append(f"| {said} | {' | '.join(wilson(sum(each[level] for each in mine), len(mine)) for level in (0, 1))} | {mean:.3g} |")
+            text.append(f"| {said} | {' | '.join(rate(sum(each[level] for each in mine), len(mine)) for level in (0, 1))} | {mean:.3g} |")
         text.append("")
     lies = [row["liar"] for row in rows if "liar" in row]
     text += [f"A liar among three to five members ({len(lies):,} worlds `shared`) claims 30 strangers more for every wording. Worlds with a joint alert, per cent: "
-             f"{wilson(sum(each['unguarded'] for each in lies), len(lies))} without the guard, {wilson(sum(each['guarded'] for each in lies), len(lies))} with it; "
-             f"its tail is noticed in {wilson(sum(each['noticed'] for each in lies), len(lies))}."]  # fmt: skip
-    put(args.out, BEGIN, END, "\n".join(text))
+             f"{rate(sum(each['unguarded'] for each in lies), len(lies))} without the guard, {rate(sum(each['guarded'] for each in lies), len(lies))} with it; "
+             f"its tail is noticed in {rate(sum(each['noticed'] for each in lies), len(lies))}."]  # fmt: skip
+    put(args.out, SECTION, "\n".join(text))
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
     python trials/limits.py run --corpora DIR --work WORK --limits LIMITS_JSON... [--seeds 901 902 ...] [--each 1] [--calls 60000] [--texts corpora built-in] [--jobs 2]
     python trials/limits.py table --work WORK --limits LIMITS_JSON...
 
-A fresh log is the scenario `broad` with a seed of its own; the history is WORK/history, a scan of the scenario's history under WORK/key (made by
-`trials/campaigns.py`, or here when it is not there). A campaign is planted by the drill itself, with accounts, clients, clock and texts of its own, as
+A fresh log is the scenario `broad` with a seed of its own; the history is the first of those in WORK/reference, under WORK/key (made as for
+`trials/trial.py`, when it is not there). A campaign is planted by the drill itself, with accounts, clients, clock and texts of its own, as
 `stillwatch drill` does: nothing of it comes from `limits` but its size. Results go to WORK/limits.jsonl, one line a campaign; what is there is not run again.
 """
 
@@ -22,8 +22,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from lines import read
 from planted.grounds import Store
 from stillwatch import flow, limit
+from stillwatch.campaigns.discovered import Field
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.alone import days_of
 from stillwatch.drill.declare import Scale, every_campaign
@@ -59,6 +61,7 @@ class Fresh:
     how: Reading
     reference: Reference
     accused: Any
+    standing: Field
 
 
 FRESH: Fresh | None = None
@@ -81,7 +84,9 @@ def one(turn: Turn) -> dict[str, Any]:
     marks = pa.Table.from_batches([mark(made.calls.combine_chunks().to_batches()[0], fresh.how.secret)], MARKS)
     guilty = np.unique(marks["account"].to_numpy())
     both = in_order(pa.concat_tables([fresh.log.parts.traffic.marks, marks]).combine_chunks())
-    verdict, held = limit.verdict_on(judged(replace(fresh.log, parts=One(Traffic(both))), fresh.reference, quiet, about=guilty), guilty, fresh.accused)
+    verdict, held = limit.verdict_on(
+        judged(replace(fresh.log, parts=One(Traffic(both))), fresh.reference, quiet, about=guilty, others=fresh.standing), guilty, fresh.accused
+    )
     told = {"tradecraft": name, "calls_each": rate, "accounts": accounts, "size": size, "number": number, "texts": kind}
     return told | {"planted": len(guilty), "verdict": verdict, "held": round(held, 4)}
 
@@ -96,7 +101,7 @@ def fresh_log(seed: int, args: argparse.Namespace, reference: Reference, how: Re
         assert log is not None
         bench = limit.Bench(limit.Ground(log, how, 0, 0, log.parts.traffic.marks), reference, 0)
         limit.examined_alone(bench)
-    return Fresh(chosen, {"corpora": drawn, "built-in": Texts(f"{seed}/campaigns", None, chosen.split)}, log, how, reference, bench.accused)
+    return Fresh(chosen, {"corpora": drawn, "built-in": Texts(f"{seed}/campaigns", None, chosen.split)}, log, how, reference, bench.accused, bench.standing)
 
 
 def stated(paths: list[Path]) -> list[Job]:
@@ -109,11 +114,6 @@ def stated(paths: list[Path]) -> list[Job]:
                     jobs += [(craft["tradecraft"], each["calls_each"], each["accounts"], "limit")]
                     jobs += [(craft["tradecraft"], each["calls_each"], each["accounts"] // 2, "half")]
     return jobs
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    """Results so far."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def run(args: argparse.Namespace) -> None:

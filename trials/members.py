@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from coalitions import put
 from joint_scan import Member, Said, _seen, alone, taken_together
+from lines import read
+from pages import put
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.texts import Texts
@@ -33,7 +34,7 @@ from stillwatch.engines.shelf import in_order
 from stillwatch.sources import Reading, gather
 from stillwatch.store import keys
 
-BEGIN, END = "<!-- table D: begin -->", "<!-- table D: end -->"
+SECTION = "table D"
 LADDER = ("alert", "review", "watch")
 MEMBERS, COALITIONS, CUTS = 5, (2, 3, 5), (0.1, 0.25, 0.5, 1.0)
 OWN, POOL, OWN_BEFORE, POOL_BEFORE = 14_000, 30_000, 40_000, 60_000
@@ -184,11 +185,6 @@ def run(args: argparse.Namespace) -> None:
                           {size: (each["verdict"], each["found"], each["accounts"], each["innocents"]) for size, each in last["together"].items()}, flush=True)  # fmt: skip
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Results so far."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 def _alone(row: dict[str, Any]) -> str:
     """Verdicts of members alone, and accounts found of those there."""
     verdicts = Counter(each["verdict"] for each in row["alone"])
@@ -253,7 +249,7 @@ def table(args: argparse.Namespace) -> None:
     for name, seed in sorted({(row["campaign"], row["seed"]) for row in rows if row["campaign"] and row["shared"] and row["cut"] < 1.0}):
         mine = [row for row in rows if (row["campaign"], row["seed"], row["shared"]) == (name, seed, True)]
         text.append(f"| {name} | {seed} | " + " | ".join(_first(mine, least, alone_) for least in (LADDER[:2], LADDER[:1]) for alone_ in (True, False)) + " |")
-    put(args.out, BEGIN, END, "\n".join([*text, *_innocence(rows)]))
+    put(args.out, SECTION, "\n".join([*text, *_innocence(rows)]))
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scipy.stats import binomtest
+from stillwatch.evidence.power import wilson
 
 
 def put(into: Path, name: str, section: str) -> None:
@@ -25,5 +25,5 @@ def interval(found: int, of: int, digits: int = 1) -> str:
     """
     if not of:
         return "-"
-    low, high = binomtest(found, of).proportion_ci(method="wilson")
+    low, high = wilson(found, of)
     return f"{100 * found / of:.{digits}f} ({100 * low:.{digits}f}-{100 * high:.{digits}f}; {found:,}/{of:,})"

@@ -31,6 +31,7 @@ import pyarrow.parquet as pq
 from stillwatch import flow, following
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.scenario import Planted
+from stillwatch.evidence.power import wilson
 from stillwatch.intake import growing
 from worlds import highest, world
 
@@ -173,9 +174,8 @@ def cost(args: argparse.Namespace) -> None:
 
 def _interval(hits: int, of: int) -> str:
     """95 % interval of a share (Wilson)."""
-    z, p = 1.96, hits / of
-    middle, half = (p + z * z / (2 * of)) / (1 + z * z / of), z * (p * (1 - p) / of + z * z / (4 * of * of)) ** 0.5 / (1 + z * z / of)
-    return f"{hits} of {of:,} ({max(0.0, middle - half):.2%} to {middle + half:.2%})"
+    low, high = wilson(hits, of)
+    return f"{hits} of {of:,} ({low:.2%} to {high:.2%})"
 
 
 def _worlds(rows: list[dict[str, Any]]) -> list[str]:

@@ -118,11 +118,11 @@ def judged(
     values = _values(traffic, weighed, missing, context)
     kept = states.States(seen.organisations, seen.wordings)
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
-    asks = []
+    asks, speaking = [], _speaking()
     for at in range(len(weighed)):
         mine = {name: column[at] for name, column in values.items()}
         said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
-        asks.append(partial(judge.judge, values=mine, evidence=said, speaking=_speaking()))
+        asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
     settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks], others)
     found = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
     return Examined(parts, seen, links, linked, traffic, placed, found, field, kept, tie_off)
@@ -154,8 +154,9 @@ def examine(
     words = {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS}
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
     draw = partial(picture.draw, traffic=traffic, edges=found.seen.edges, releases=picture.appearances(traffic) if found.judged else {})
-    without = left_out.again(linked.clusters, linked.pooled, found.judged, _speaking())
-    leave_out = partial(left_out.left_out, without=without, speaking=_speaking(), field=found.field)
+    speaking = _speaking()
+    without = left_out.again(linked.clusters, linked.pooled, found.judged, speaking)
+    leave_out = partial(left_out.left_out, without=without, speaking=speaking, field=found.field)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()

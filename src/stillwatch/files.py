@@ -27,6 +27,15 @@ _PREFIX, _PART = ".stillwatch-", ".part"
 _TRIES, _WAIT = 10, 0.05
 
 
+def written(path: Path, what: str) -> str:
+    """The text of a file that a person wrote. `what`: what it is called in an error. Raises: UserError when it cannot be read."""
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
+        raise UserError(f"{what} cannot be read ({reason})", str(path), "check the path") from error
+
+
 def rejected_path(out: Path) -> Path:
     """Where the records that could not be used in making a file are told: OUT.rejected.jsonl."""
     return out.with_name(out.name + REJECTED)

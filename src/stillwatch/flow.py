@@ -267,7 +267,7 @@ def limits(
     step = progress or (lambda name, count: None)
     wanted = limit.wanted(tradecrafts, rates, power=power, held=held, fresh=plantings, seed=seed)
     if out is not None:
-        kept_plantings.check(out)
+        scans.check(out, kept_plantings.KIND)
     how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
     rejected: list[Rejected] = []
     reference = _reference(history, how, step, NO_CONTEXT, lambda each: None)

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lines import read
 from planted import grounds
 from planted.grounds import Ground, Store
 from planted.judged import Labels, judged, languages
@@ -119,17 +120,6 @@ def _one(job: tuple[Cell, Store]) -> dict[str, Any]:
         "took": round(time.perf_counter() - began, 1),
         **told,
     }
-
-
-def read(results: Path) -> list[dict[str, Any]]:
-    """Results so far; a line that a kill cut off is passed over."""
-    rows = []
-    for line in results.read_text().splitlines() if results.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            continue
-    return rows
 
 
 def _ground(cell: Cell) -> tuple[bool, float, int]:

@@ -8,13 +8,11 @@ and Ramdas 2022; filters: Katsevich, Sabatti and Bogomolov 2023).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from stillwatch.campaigns.weigh import REVIEW, Weighed
+from stillwatch.evidence.discoveries import q_values
 
 Verdict = Callable[[Weighed], str]
 "What judging says of a cluster by what it weighs."
@@ -56,12 +54,7 @@ def at_best_by_name(each: Weighed, verdict: Verdict) -> str:
 
 def rate(scores: Scores, name: int, own: float, tested: float) -> float:
     """The false-discovery rate (0..1) at which a cluster of score `own` is rejected beside all others of these (e-BH)."""
-    if own == -math.inf:
-        return 1.0
-    ordered = np.sort(np.array([own, *(score for other, score in scores.items() if other != name)], np.float64))[::-1]
-    first = int(np.searchsorted(-ordered, -own))
-    least = float((math.log10(max(tested, 1.0)) - np.log10(np.arange(first + 1, len(ordered) + 1)) - ordered[first:]).min())
-    return min(1.0, 10.0**least) if least > -300 else 0.0
+    return q_values([own, *(score for other, score in scores.items() if other != name)], tested)[0]
 
 
 NOBODY = Field({}, {}, {})

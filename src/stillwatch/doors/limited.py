@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from stillwatch.doors.report.words import count
+
 HEAD = ("tradecraft", "calls each", "accounts", "95 % interval", "calls", "days", "found there", "at half of it")
 
 
@@ -12,7 +14,7 @@ def expected(tradecrafts: int, rates: int, most: int, seconds: float, done: int)
     """What it may cost, told beforehand. `seconds`: one examination of the log; `done`: plantings that are measured already."""
     already = f"; {done:,} are measured already" if done else ""
     return (
-        f"{_several(tradecrafts, 'tradecraft')} at {_several(rates, 'rate')}: {most:,} plantings at most, mostly a third of that, each up to {seconds:.1f} s"
+        f"{count(tradecrafts, 'tradecraft')} at {count(rates, 'rate')}: {most:,} plantings at most, mostly a third of that, each up to {seconds:.1f} s"
         f" and mostly a third of it{already}"
     )
 
@@ -81,7 +83,3 @@ def _share(cell: Mapping[str, Any] | None) -> str:
         return "."
     share = f"{100 * cell['found'] / cell['plantings']:.0f}"
     return share if cell["plantings"] >= 5 else f"({share})"
-
-
-def _several(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"

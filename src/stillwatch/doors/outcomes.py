@@ -1,4 +1,4 @@
-"""What the Python door gives back for explain, marks and drill: Arrow tables where there are rows, a short view in a notebook."""
+"""What the Python door gives back for explain, verify, limits, marks and drill: Arrow tables where there are rows, a short view in a notebook."""
 
 from __future__ import annotations
 
@@ -49,8 +49,18 @@ CELLS = pa.schema([("tradecraft", pa.string()), ("calls_each", pa.int64()), ("ac
 _ROWS = 10
 
 
+class _InWords:
+    """What a command says in words."""
+
+    text: str
+
+    def _repr_html_(self) -> str:
+        """A notebook's view: the words of the command line."""
+        return f"<pre>{escape(self.text)}</pre>"
+
+
 @dataclass(frozen=True, repr=False)
-class Explanation:
+class Explanation(_InWords):
     """Why an account is in, nearly in or not in a campaign. For the account's holder the tables are empty and `change` is None."""
 
     account: str
@@ -75,10 +85,6 @@ class Explanation:
     def __repr__(self) -> str:
         return f"<Explanation: {self.account} {self.answer}{''.join(f' {name}' for name in self.campaigns)}>"
 
-    def _repr_html_(self) -> str:
-        """A notebook's view: the words of the command line."""
-        return f"<pre>{escape(self.text)}</pre>"
-
 
 def explanation(told: Mapping[str, Any], for_account: bool) -> Explanation:
     """The story of an account (see `account.story`) as tables."""
@@ -96,7 +102,7 @@ def explanation(told: Mapping[str, Any], for_account: bool) -> Explanation:
 
 
 @dataclass(frozen=True, repr=False)
-class Verification:
+class Verification(_InWords):
     """Whether a scan's folder is what the marks in it give."""
 
     verified: bool
@@ -113,10 +119,6 @@ class Verification:
     def __repr__(self) -> str:
         return f"<Verification: {'verified' if self.verified else count(self.differences.num_rows, 'difference')}>"
 
-    def _repr_html_(self) -> str:
-        """A notebook's view: the words of the command line."""
-        return f"<pre>{escape(self.text)}</pre>"
-
 
 def verification(told: Mapping[str, Any], folder: Path) -> Verification:
     """What `flow.verify` found, as a table."""
@@ -125,7 +127,7 @@ def verification(told: Mapping[str, Any], folder: Path) -> Verification:
 
 
 @dataclass(frozen=True, repr=False)
-class Limits:
+class Limits(_InWords):
     """The smallest campaign of each tradecraft that a log would have shown."""
 
     limits: pa.Table
@@ -140,10 +142,6 @@ class Limits:
     def __repr__(self) -> str:
         some = self.limits.num_rows - self.limits["accounts"].null_count
         return f"<Limits: {some} of {self.limits.num_rows} stated, {count(self.told['plantings'], 'planting')}>"
-
-    def _repr_html_(self) -> str:
-        """A notebook's view: the words of the command line."""
-        return f"<pre>{escape(self.text)}</pre>"
 
 
 def limits_of(told: Mapping[str, Any]) -> Limits:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 
-def q_values(log10_e: list[float], tested: float, weights: list[float] | None = None) -> list[float]:
+def q_values(log10_e: Sequence[float], tested: float, weights: Sequence[float] | None = None) -> list[float]:
     """The smallest false-discovery rate at which each hypothesis is rejected, 0 (certain) to 1.
 
     Args: log10 of the e-values of the listed hypotheses; `tested`, the number of all that were tested (the unlisted
@@ -14,14 +17,11 @@ def q_values(log10_e: list[float], tested: float, weights: list[float] | None = 
     >>> [round(q, 6) for q in q_values([6.0, 3.0, 0.0], 1000)]
     [0.001, 0.5, 1.0]
     """
-    if weights is None:
-        weights = [1.0] * len(log10_e)
-    scored = [value + math.log10(weight) for value, weight in zip(log10_e, weights, strict=True)]
-    order = sorted(range(len(scored)), key=lambda i: -scored[i])
-    q, best = [1.0] * len(scored), 1.0
-    for rank in range(len(order), 0, -1):
-        i = order[rank - 1]
-        exponent = math.log10(max(tested, 1.0)) - math.log10(rank) - scored[i]
-        best = min(best, 10.0 ** min(exponent, 0.0) if exponent > -300 else 0.0)
-        q[i] = best
-    return q
+    scored = np.array(log10_e, np.float64) + (0.0 if weights is None else np.log10(np.array(weights, np.float64)))
+    order = np.argsort(-scored, kind="stable")
+    exponent = math.log10(max(tested, 1.0)) - np.log10(np.arange(1, len(order) + 1)) - scored[order]
+    # Whoever stands below may still be rejected, and takes those above along.
+    least = np.minimum.accumulate(exponent[::-1])[::-1]
+    q = np.empty(len(order))
+    q[order] = np.where(least > -300, 10.0 ** np.clip(least, -300.0, 0.0), 0.0)
+    return list(map(float, q))

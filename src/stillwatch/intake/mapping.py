@@ -22,6 +22,7 @@ from typing import Any
 
 from stillwatch.calls import REQUIRED, SCHEMA
 from stillwatch.errors import UserError, nearest, spot
+from stillwatch.files import written
 from stillwatch.intake.times import BOUNDS, UNITS
 
 
@@ -69,11 +70,7 @@ CANONICAL = Mapping({name: name for name in SCHEMA.names})
 def load(path: str | Path) -> Mapping:
     """The map in a file. Raises UserError with line and column."""
     file = str(path)
-    try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
-        raise UserError(f"the map cannot be read ({reason})", file, "check the path") from error
+    text = written(Path(path), "the map")
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

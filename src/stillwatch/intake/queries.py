@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import pyarrow as pa
 
 from stillwatch.errors import UserError
+from stillwatch.files import written
 from stillwatch.intake.tables import Rows, quoted
 
 _TABLE = re.compile(r"[^\W\d][\w$]*(\.[^\W\d][\w$]*){0,2}")
@@ -55,11 +56,7 @@ def asked(name: str) -> Asked:
         return Asked(name, url, f"SELECT * FROM {what}")
     if not what.endswith(".sql"):
         raise UserError(f"neither a table nor a file of a query: {what}", name, "end the file's name in .sql")
-    try:
-        sql = Path(what).read_text("utf-8").strip().rstrip(";").rstrip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
-        raise UserError(f"the query cannot be read ({reason})", what, "check the path") from error
+    sql = written(Path(what), "the query").strip().rstrip(";").rstrip()
     if not sql:
         raise UserError("the query is empty", what, "write one SELECT")
     return Asked(name, url, sql)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import UserError, nearest, spot
+from stillwatch.files import written
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,7 @@ def read(path: Path, what: str, kinds: Mapping[str, Sequence[str]]) -> dict[str,
     """
     file, *names = str(path), *(f"[[{kind}]]" for kind in kinds)
     attempt = f"write blocks that begin with {', '.join(names[:-1])} or {names[-1]}"
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
-        raise UserError(f"{what} cannot be read ({reason})", file, "check the path") from error
+    text = written(path, what)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

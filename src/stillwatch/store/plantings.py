@@ -14,14 +14,6 @@ from stillwatch.store import scans
 KIND, FILE, WORDS = "limits", "limits.json", "limits.txt"
 
 
-def check(folder: Path) -> None:
-    """Refuse a folder that holds something else, before any work. Raises: UserError."""
-    if folder.exists() and not folder.is_dir():
-        raise UserError("is a file", str(folder), "name a folder that does not exist yet")
-    if folder.exists() and any(folder.iterdir()) and not scans.is_scan(folder, KIND):
-        raise UserError("the folder is not empty and is no earlier result of this command", str(folder), "name a new folder, or empty this one yourself")
-
-
 def read(folder: Path, identity: str) -> list[list[Any]]:
     """Plantings that a folder holds already; none where it is new.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from stillwatch.campaigns.taken import Price, Prices
 from stillwatch.errors import UserError
+from stillwatch.files import written
 
 _BLOCK = "[[price]]: models (list of names), input, output and, if known, cached in US dollars for a million tokens, as_of (a day)"
 
@@ -22,11 +23,7 @@ def load(path: Path | None = None) -> Prices:
         text = (files("stillwatch.campaigns") / "prices.toml").read_text(encoding="utf-8")
     else:
         where = str(path)
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
-            raise UserError(f"the prices cannot be read ({reason})", where, "check the path") from error
+        text = written(path, "the prices")
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -71,6 +71,11 @@ def publish(directory: Path, marker: str) -> Iterator[Path]:
         os.close(lock)
 
 
+def check(directory: Path, marker: str) -> None:
+    """Refuse a folder that `publish` would refuse, before any work. Raises: UserError."""
+    _allowed(Path(os.path.realpath(directory)), marker, str(directory))
+
+
 def _allowed(target: Path, marker: str, named: str) -> None:
     if not os.path.lexists(target):
         return
