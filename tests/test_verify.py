@@ -1,4 +1,7 @@
-"""A scan made again from what it kept: an untouched one verifies however it was made, and no figure, account or date can be changed unnoticed."""
+"""A scan made again from what it kept: an untouched one verifies however it was made, and no figure, account or date can be changed unnoticed.
+
+One long file, because all of it changes copies of the same few scans, and making those takes longer than the tests.
+"""
 
 from __future__ import annotations
 
