@@ -28,8 +28,13 @@ def cluster(
         name=start, accounts=np.arange(start, start + strangers), calls=np.arange(start, start + 2 * strangers), strangers=strangers,
         family=np.zeros(wordings, np.int64), now=np.full(wordings, strangers), before=np.full(wordings, before), carriers=np.full(wordings, strangers + before), share=np.full(wordings, share),
         named=np.full(wordings, strangers if named is None else named), share_named=np.full(wordings, share),
-        replaying=replaying, carried=np.ones((strangers, 1), np.bool_), ties=(),
+        replaying=replaying, carried=np.ones((strangers, 1), np.bool_), ties=(("synchrony", 9, strangers, 0.5),),
     )  # fmt: skip
+
+
+def untied(found: Weighed) -> Weighed:
+    """The same with nothing in common but its wordings."""
+    return replace(found, cluster=replace(found.cluster, ties=(("template", 8, 30, None), ("fingerprint", 2, 30, 1.0))))
 
 
 def _weighed(**rest: Any) -> Weighed:
@@ -87,10 +92,27 @@ def test_exculpations_downgrade(changed: dict[str, float | None], verdict: str) 
     assert _verdict({**DEALT, **changed}) == verdict
 
 
-def test_purpose_open_is_at_most_a_review() -> None:
+def test_purpose_open_is_at_most_a_review_and_without_dealing_or_many_a_watch() -> None:
     silent = [replace(each, fires=False) for each in PURPOSE]
-    assert _verdict(evidence=silent) == "review"
+    dealt = replace(PURPOSE[0], name="dealt job")
+    assert _verdict(evidence=[*silent, dealt]) == "review" and _verdict(evidence=silent, strangers=50) == "review"
+    assert _verdict(evidence=silent, strangers=49) == "watch" and _verdict(evidence=[*silent, replace(dealt, fires=False)]) == "watch"
     assert _verdict(evidence=[PURPOSE[0], silent[1]]) == "alert"
+
+
+def test_a_wording_alone_takes_fifty_strangers_or_a_dealt_job_to_be_more_than_a_vendors() -> None:
+    dealt, partly = replace(PURPOSE[0], name="dealt job"), {**DEALT, "own_business": 0.45}
+    for strangers, values, evidence, verdict in (
+        (49, DEALT, PURPOSE, "review"), (50, DEALT, PURPOSE, "alert"), (49, partly, PURPOSE, "watch"), (50, partly, PURPOSE, "review"),
+        (49, DEALT, [*PURPOSE, dealt], "review"), (49, {**DEALT, "shared_slots": 0.35}, [*PURPOSE, dealt], "review"),
+    ):  # fmt: skip
+        found = judge(untied(_weighed(strangers=strangers)), values, evidence, SPEAKING)
+        assert found.verdict == verdict, (strangers, values, len(evidence))
+    assert any("vendor" in reason for reason in judge(untied(_weighed()), DEALT, PURPOSE, SPEAKING).reasons)
+
+
+def test_a_sideline_is_a_review_and_nearly_nothing_of_the_traffic_a_watch() -> None:
+    assert [_verdict({**DEALT, "all_traffic": share}) for share in (0.45, 0.25, 0.06)] == ["alert", "review", "watch"]
 
 
 def test_earlier_users_speak_for_innocence_when_they_are_more_than_one_in_twenty_of_those_to_expect() -> None:
@@ -105,7 +127,7 @@ def test_a_declared_programme_and_grading_alone_are_for_a_person() -> None:
     assert _verdict(values={**DEALT, "programme": None}) == "alert", "a log without programmes explains nothing and denies nothing"
     grading = [replace(PURPOSE[0], name="grading"), replace(PURPOSE[0], name="capability concentration")]
     speaking = SPEAKING | {"grading"}
-    alone = _weighed()
+    alone = untied(_weighed())
     assert judge(alone, DEALT, grading, speaking).verdict == "watch", "a wording in common is what a library of judges gives"
     for name, joined, expected, verdict in (
         ("fingerprint", 30, 1.0, "watch"), ("payment", 12, 1.0, "review"), ("payment", 2, 0.1, "watch"), ("synchrony", 12, 8.0, "watch"),
@@ -115,7 +137,8 @@ def test_a_declared_programme_and_grading_alone_are_for_a_person() -> None:
         assert found.verdict == verdict and any("grade" in reason or "grading" in reason for reason in found.reasons), name
     for name, verdict in (("dealt job", "review"), ("load balance", "review"), ("no telemetry", "watch"), ("coverage sweep", "watch")):
         besides = replace(PURPOSE[0], name=name)
-        assert judge(alone, DEALT, [*grading, besides], speaking).verdict == verdict, "judges' work is their own, not given out to them"
+        assert judge(untied(_weighed(strangers=50)), DEALT, [*grading, besides], speaking).verdict == verdict, "judges' work is their own, not given out to them"
+        assert judge(alone, DEALT, [*grading, besides], speaking).verdict == "watch", "by the dozen they are one library's users all the same"
 
 
 def test_many_organisations_on_few_cards_are_at_most_a_review() -> None:

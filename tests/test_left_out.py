@@ -71,7 +71,8 @@ def test_the_rank_of_the_others_counts() -> None:
 
 
 def test_a_tie_that_decides_nothing_changes_nothing() -> None:
-    judged, told = _left_out(replace(cluster(), ties=(("payment", 3, 30, 0.5),)), OTHERS)
+    alone = cluster()
+    judged, told = _left_out(replace(alone, ties=(*alone.ties, ("payment", 3, 30, 0.5))), OTHERS)
     assert told["tie: payment"]["verdict"] == judged.verdict and "nothing" in told["tie: payment"]["text"]
 
 
@@ -84,10 +85,18 @@ def test_purpose_and_exculpations_one_by_one() -> None:
     assert told["exculpation: the same public list"]["verdict"] == "watch"
 
 
-def test_the_last_sign_of_purpose_left_out_costs_a_step() -> None:
-    (judged,), told = _all([cluster()], purpose=PURPOSE[:1])
+def test_the_last_tie_but_the_wording_left_out_costs_an_alert() -> None:
+    _, told = _left_out(cluster(), OTHERS)
+    judged, leave_out = _all([cluster(), *OTHERS])
+    (found,) = (each for each in leave_out([judged[0]], ("synchrony",)) if each["name"] == "tie: synchrony")
+    assert judged[0].verdict == "alert" and found["verdict"] == "review" and told["purpose: reasoning elicitation"]["verdict"] == "alert"
+
+
+@pytest.mark.parametrize(("strangers", "verdict"), [(30, "watch"), (60, "review")])
+def test_the_last_sign_of_purpose_left_out_costs_a_step_or_two(strangers: int, verdict: str) -> None:
+    (judged,), told = _all([cluster(strangers=strangers)], purpose=PURPOSE[:1])
     (found,) = (each for each in told([judged], ()) if each["name"].startswith("purpose: "))
-    assert judged.verdict == "alert" and found["verdict"] == "review"
+    assert judged.verdict == "alert" and found["verdict"] == verdict
 
 
 def test_another_cluster_of_the_case_may_lead() -> None:

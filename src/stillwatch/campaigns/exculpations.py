@@ -15,8 +15,8 @@ PUBLIC_LIST = (0.2, 0.5)
 OWN_BUSINESS = (0.3, 0.6)
 "How much the slots are each member's own business, as a share of the usual: campaigns stay below .4, customers lie at .6 to 1.1."
 
-SIDELINE = (0.55, 0.75)
-"Share of an account's other calls from which a wording is a sideline: a viral prompt; a campaign under heavy cover traffic too."
+SIDELINE = (0.55, 0.95)
+"Share of an account's other calls from which a wording is a sideline: a viral prompt (.9 and more); a campaign under heavy cover traffic too."
 
 STOCK_PHRASE = (-5.0, -2.0)
 "Terms beside the wording (negated): with two or fewer there is no job in the slots."
@@ -97,7 +97,7 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "What stands in the slots is no member's own business ({value:.0%} of what is usual): the members are interchangeable.",
         ),
         _graded(
-            "a sideline", None if covered is None else 1.0 - covered, SIDELINE, 1.0,
+            "a sideline", None if covered is None else 1.0 - covered, SIDELINE, 2.0,
             "For most members {value:.0%} of the traffic is something else, as with a prompt that goes viral.",
             "The wording is no sideline: only {value:.0%} of a member's traffic is something else.",
         ),

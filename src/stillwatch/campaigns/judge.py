@@ -22,7 +22,10 @@ PERMITTED = frozenset({"grading", "capability concentration"})
 LIBRARY = frozenset({"template", "fingerprint"})
 "Ties that a common library of judges gives to strangers: its rubric and its client."
 
-HANDED_OUT = frozenset({"dealt job", "load balance"})
+DEALT = "dealt job"
+"The detector that says that the members are interchangeable."
+
+HANDED_OUT = frozenset({DEALT, "load balance"})
 "Detectors that say that work was given out. What others say (no telemetry, every item only once) judges of different applications show each by itself."
 
 JOINED = 0.2
@@ -31,6 +34,9 @@ JOINED = 0.2
 FEW = 10
 """Unrelated organisations with one wording in common that an alert takes: beside a large history fewer are strong evidence that something is new, and innocents by the
 handful take up something new every day."""
+
+MANY = 50
+"Unrelated organisations with one wording in common from which it needs no second tie beside it: the customers of one vendor are rarely as many."
 
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
@@ -113,14 +119,29 @@ def judge(
         if step < least:
             step = least
             reasons.append(why)
+    dealt, many = any(each.fires and each.name == DEALT for each in evidence), _carriers(weighed.cluster)
     if purpose == "open":
         # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
-        step += 1
+        step += 1 if dealt or many >= MANY else 2
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
-    if step == 0 and (most := int(weighed.cluster.now.max(initial=0))) < FEW:
+    if many < MANY and not _joined(weighed.cluster) and (step == 0 or not dealt):
+        step += 1
+        reasons.append(f"{many} unrelated organisations have a wording in common and nothing else, as the customers of one vendor have")
+    if step == 0 and many < FEW:
         step = 1
-        reasons.append(f"only {most} unrelated organisations have a wording in common: a person has to look")
+        reasons.append(f"only {many} unrelated organisations have a wording in common: a person has to look")
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
+
+
+def _carriers(cluster: Cluster) -> int:
+    """Most unrelated organisations of this log that have one of its wordings."""
+    return int(cluster.now.max(initial=0))
+
+
+def _joined(cluster: Cluster) -> bool:
+    """Whether anything but what a common library gives joins the cluster, far above chance."""
+    others = [joined for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined > 2 * (expected or 0.0)]
+    return max(others, default=0) >= JOINED * len(cluster.accounts)
 
 
 def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: frozenset[str]) -> tuple[int, str] | None:
@@ -128,8 +149,7 @@ def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: froze
     firing = {each.name for each in evidence if each.fires}
     if "grading" not in firing or not firing & speaking <= PERMITTED:
         return None
-    others = [joined for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined > 2 * (expected or 0.0)]
-    if not firing & HANDED_OUT and max(others, default=0) < JOINED * len(cluster.accounts):
+    if not _joined(cluster) and (not firing & HANDED_OUT or _carriers(cluster) < MANY):
         return 2, "strangers who grade, and have a wording and a client in common and nothing else, are judges on one library as likely"
     return 1, "grading is what judges of applications do as well: a person has to look"
 
