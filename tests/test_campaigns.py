@@ -137,7 +137,9 @@ def test_a_declared_programme_and_grading_alone_are_for_a_person() -> None:
         assert found.verdict == verdict and any("grade" in reason or "grading" in reason for reason in found.reasons), name
     for name, verdict in (("dealt job", "review"), ("load balance", "review"), ("no telemetry", "watch"), ("coverage sweep", "watch")):
         besides = replace(PURPOSE[0], name=name)
-        assert judge(untied(_weighed(strangers=50)), DEALT, [*grading, besides], speaking).verdict == verdict, "judges' work is their own, not given out to them"
+        assert judge(untied(_weighed(strangers=50)), DEALT, [*grading, besides], speaking).verdict == verdict, (
+            "judges' work is their own, not given out to them"
+        )
         assert judge(alone, DEALT, [*grading, besides], speaking).verdict == "watch", "by the dozen they are one library's users all the same"
 
 

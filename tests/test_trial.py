@@ -13,7 +13,9 @@ import pytest
 import lines
 import trial
 from planted import grounds, plan, tables
-from planted.judged import Labels, judged, language_of
+from planted.examined import examined, reference_of
+from planted.judged import Labels, judged, language_of, said
+from stillwatch import flow
 from stillwatch.drill import compose
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.texts import Texts
@@ -57,7 +59,7 @@ TRUTH = _truth(
 
 def test_recall_precision_and_innocents_by_hand(tmp_path: Path) -> None:
     cases = [_case("alert", ["a", "b", "e"]), _case("review", ["c", "f"]), _case("watch", ["d"])]
-    told = judged(Labels.of_truth(TRUTH), _scan(tmp_path / "scan", cases), {"e": "fr"})
+    told = judged(Labels.of_truth(TRUTH), said(_scan(tmp_path / "scan", cases)), {"e": "fr"})
     x, y = told["found"]["X"], told["found"]["Y"]
     assert (x["verdict"], x["accounts"], x["calls"], x["recall"], x["recall_alert"], x["precision"]) == ("alert", 3, 3, 1.0, 0.6667, 0.6667)
     assert (y["verdict"], y["recall"], y["precision"]) == ("watch", 0.0, None)
@@ -66,7 +68,7 @@ def test_recall_precision_and_innocents_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_case_of_innocents_is_false_whatever_it_is_called(tmp_path: Path) -> None:
-    told = judged(Labels.of_truth(TRUTH), _scan(tmp_path / "scan", [_case("alert", ["e", "f"])]), {})
+    told = judged(Labels.of_truth(TRUTH), said(_scan(tmp_path / "scan", [_case("alert", ["e", "f"])])), {})
     assert len(told["false"]) == 1 and told["found"]["X"]["verdict"] == "-"
 
 
@@ -127,7 +129,7 @@ def test_a_page_of_hand_made_results(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "| X | 100, 20 | 0.1 0.5 1 | alert, watch | 0.90 | 0.80 | 1.00 | 5 %, not measured |" in told
     assert "| cover 95 % | 0 | 0 | 0 | 1 | 0.90 | X |" in told
     assert "| wording | 0 | 0 | 2 | 0 |" in told  # the second seed's watch was one without it as well
-    assert "| 900 | all | 2 | 50.0 (9.5-90.5; 1/2) | 50.0 (9.5-90.5; 1/2) | 0, 0 |" in told
+    assert "| 900 | all | 2 | 50.0 (9.5-90.5; 1/2) | 50.0 (9.5-90.5; 1/2) |" in told
     with pytest.raises(SystemExit, match="mix"):
         tables.tell([*rows, _row(size=11)], page)
 
@@ -156,6 +158,24 @@ def test_worlds_differ_in_mix_and_the_unseen_class_is_in_its_own(tmp_path: Path)
     assert grounds.unseen.NAME in set(kinds["unseen class"].truth["class"].to_pylist()) - set(kinds["mixed"].truth["class"].to_pylist())
     assert all((np.diff(each.calls["ts"].to_numpy()) >= 0).all() and 1_200 < each.calls.num_rows < 2_200 for each in kinds.values())
     assert grounds._mix(1) != grounds._mix(2)
+
+
+def test_a_log_examined_for_its_cases_alone_has_those_of_a_scan(tmp_path: Path) -> None:
+    chosen = grounds.replace(grounds.scenario.load("broad"), seed=5, calls=4_000, campaigns=(Planted("O-SEP", share=0.3, infrastructure=False),))
+    drill, key = compose.compose(chosen, None), tmp_path / "key"
+    past = compose.compose(grounds.replace(grounds.scenario.load("broad-history"), seed=6, calls=4_000), None)
+    flow.watch([past.calls], tmp_path / "history", key=key)
+    flow.watch([drill.calls], tmp_path / "scan", history=[str(tmp_path / "history")], key=key)
+    labels = Labels.of_truth(drill.truth)
+    whole = judged(labels, said(tmp_path / "scan"), {})
+    quick = judged(labels, examined([drill.calls], tmp_path, reference_of([str(tmp_path / "history")], key), key), {})
+    assert whole["found"]["O-SEP"]["verdict"] == "alert"
+
+    def bare(told: dict[str, Any]) -> dict[str, Any]:
+        found = {name: {**each, "cases": [{**case, "without": {}} for case in each["cases"]]} for name, each in told["found"].items()}
+        return {**told, "found": found, "false": [{**case, "without": {}} for case in told["false"]], "placebo": None, "seconds": None}
+
+    assert bare(quick) == bare(whole)
 
 
 def test_the_small_tier_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

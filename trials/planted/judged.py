@@ -90,13 +90,22 @@ def _case(line: Mapping[str, Any], labels: Labels) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def judged(labels: Labels, out: Path, spoken: Mapping[str, str]) -> dict[str, Any]:
-    """What the scan in `out` said.
+Said = tuple[list[dict[str, Any]], dict[str, Any]]
+"Lines of campaigns.jsonl, and the summary."
+
+
+def said(out: Path) -> Said:
+    """What the scan in a folder said."""
+    return [json.loads(line) for line in (out / "campaigns.jsonl").read_text().splitlines()], json.loads((out / "summary.json").read_text())
+
+
+def judged(labels: Labels, told: Said, spoken: Mapping[str, str]) -> dict[str, Any]:
+    """What a scan said, beside the truth.
 
     A case is a campaign's where more than half of its accounts are; a campaign's verdict is the strongest of its cases, its recall the share of its accounts in
     any alert or review, its precision the share of its own among all accounts of its cases that accuse.
     """
-    lines = [json.loads(line) for line in (out / "campaigns.jsonl").read_text().splitlines()]
+    lines, summary = told
     cases = [_case(line, labels) for line in lines]
     accused = {verdict: {account for line in lines if line["verdict"] == verdict for account in line["accounts"]} for verdict in NAMED}
     named = set().union(*accused.values())
@@ -112,9 +121,9 @@ def judged(labels: Labels, out: Path, spoken: Mapping[str, str]) -> dict[str, An
             "precision": round(len(swept & guilty) / len(swept), 4) if swept else None, "cases": [case for case, _ in own],
         }  # fmt: skip
     innocent = {verdict: dict(Counter(labels.of[each] for each in accused[verdict] - guilty)) for verdict in NAMED}
-    summary = json.loads((out / "summary.json").read_text())
+    placebo = summary["placebo"]
     return {
         "found": found, "innocent": innocent, "false": [case for case in cases if case["verdict"] in NAMED and not (case["main"] in labels.campaigns and case["share"] > 0.5)],
         "innocent_by_language": {verdict: dict(Counter(spoken.get(each, "unclear") for each in accused[verdict] - guilty)) for verdict in NAMED},
-        "placebo": [summary["placebo"]["alerts"], summary["placebo"]["reviews"]], "calls": summary["calls_read"], "tested": summary["clusters_tested"], "seconds": summary["seconds"],
+        "placebo": placebo and [placebo["alerts"], placebo["reviews"]], "calls": summary["calls_read"], "tested": summary["clusters_tested"], "seconds": summary["seconds"],
     }  # fmt: skip

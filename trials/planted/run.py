@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from lines import read
 from planted import grounds
+from planted.examined import examined, reference_of
 from planted.grounds import Ground, Store
-from planted.judged import Labels, judged, languages
+from planted.judged import Labels, judged, languages, said
 from planted.plan import Cell
 from scale import make
 from stillwatch import flow
@@ -32,6 +33,9 @@ DRILLED = 25
 
 ANSWERED = 100
 "Largest scale whose log has answers: a thousand times a campaign with answers would be 60 GB."
+
+WHOLE = ("centre", "benign", "beside")
+"Factors whose logs are scanned with all that a scan does: a placebo, and each signal left out."
 
 GROUND: Ground | None = None
 "The innocents, shared by all children that are forked from here."
@@ -89,12 +93,16 @@ def _large(cell: Cell, store: Store) -> dict[str, Any]:
 def _scan(
     cell: Cell, store: Store, logs: list[Any], labels: Labels, drill: compose.Drill, spoken: Any, beside: Callable[[Path], list[dict[str, Any]]] | None = None
 ) -> dict[str, Any]:
-    """Scan and compare. `beside`: what else is measured of the same log, from the scan's folder."""
-    with tempfile.TemporaryDirectory(dir=store.work) as scratch:
-        out = Path(scratch) / "scan"
-        flow.watch(logs, out, history=store.reference(cell.history, cell.campaign, cell.seed), key=store.key, fleeting=True)
-        told = judged(labels, out, spoken)
-        told["beside"] = None if beside is None else beside(out)
+    """Scan and compare; where nothing but the cases is told of a log, examine it for those alone. `beside`: what else is measured of the same log, from the scan's folder."""
+    history = store.reference(cell.history, cell.campaign, cell.seed)
+    if cell.factor in WHOLE:
+        with tempfile.TemporaryDirectory(dir=store.work) as scratch:
+            out = Path(scratch) / "scan"
+            flow.watch(logs, out, history=history, key=store.key, fleeting=True)
+            told = judged(labels, said(out), spoken)
+            told["beside"] = None if beside is None else beside(out)
+    else:
+        told = judged(labels, examined(logs, store.work, reference_of(history, store.key), store.key), spoken) | {"beside": None}
     told["planted"] = [{name: each[name] for name in ("id", "calls", "accounts", "factors")} for each in drill.campaigns]
     told["people"] = _count(labels.of[account] for account in labels.of if labels.of[account] not in labels.campaigns)
     told["people_by_language"] = _count(spoken.values())
@@ -137,7 +145,9 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     for name, campaign, seed in sorted(
         {(cell.history, cell.campaign if cell.history == "older" else "", cell.seed if cell.history == "older" else 0) for cell in wanted}
     ):
-        store.reference(name, campaign, seed)
+        folders = store.reference(name, campaign, seed)
+        if campaign == "":
+            reference_of(folders, store.key)
     print(f"{len(wanted):,} of {len(cells):,} logs to scan", flush=True)
     if any(cell.factor == "beside" for cell in wanted):
         from baselines import beside
@@ -146,10 +156,12 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     count = 0
     for (own, scale, seed), several in groupby(wanted, _ground):
         GROUND = None if own or scale > DRILLED else grounds.ground(store, scale, seed)
-        with multiprocessing.get_context("fork").Pool(jobs if scale <= DRILLED else 1, maxtasksperchild=1) as pool, results.open("a") as file:
+        with multiprocessing.get_context("fork").Pool(jobs if scale <= DRILLED else 1, maxtasksperchild=8) as pool, results.open("a") as file:
             for told in pool.imap_unordered(_one, [(cell, store) for cell in several]):
                 count += 1
                 file.write(json.dumps(told) + "\n")
                 file.flush()
-                said = " ".join(f"{name} {each['verdict']} {each['recall']:.2f}" for name, each in told["found"].items())
-                print(f"{count}/{len(wanted)} {told['factor']} {told['value']} {told['seed']} {said} innocents {told['innocent']} {told['took']} s", flush=True)
+                found = " ".join(f"{name} {each['verdict']} {each['recall']:.2f}" for name, each in told["found"].items())
+                print(
+                    f"{count}/{len(wanted)} {told['factor']} {told['value']} {told['seed']} {found} innocents {told['innocent']} {told['took']} s", flush=True
+                )

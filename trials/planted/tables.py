@@ -213,19 +213,16 @@ def _beside(rows: list[Row]) -> list[str]:
 def _worlds(rows: list[Row]) -> list[str]:
     """Worlds in which an innocent is accused, by size and kind."""
     out = [
-        "| innocent calls | kind | worlds | with an alert % (95 %) | with an alert or a review % (95 %) | placebo: alerts, reviews |",
-        "|---|---|---|---|---|---|",
+        "| innocent calls | kind | worlds | with an alert % (95 %) | with an alert or a review % (95 %) |",
+        "|---|---|---|---|---|",
     ]
     for scale in sorted({row["scale"] for row in rows}):
         mine = [row for row in rows if row["scale"] == scale]
         for kind in [*sorted({row["value"] for row in mine}), "all"]:
             several = [row for row in mine if kind in (row["value"], "all")]
             alerts, both = (sum(any(case["verdict"] in verdicts for case in row["false"]) for row in several) for verdicts in (NAMED[:1], NAMED))
-            placebo = [sum(row["placebo"][at] for row in several) for at in (0, 1)]
             calls = statistics.median(row["calls"] for row in several)
-            out.append(
-                f"| {calls:,.0f} | {kind} | {len(several):,} | {interval(alerts, len(several))} | {interval(both, len(several))} | {placebo[0]}, {placebo[1]} |"
-            )
+            out.append(f"| {calls:,.0f} | {kind} | {len(several):,} | {interval(alerts, len(several))} | {interval(both, len(several))} |")
     return out
 
 
@@ -251,7 +248,8 @@ def page(rows: list[Row]) -> str:
     if len(sizes) > 1 or len(texts) > 1:
         raise SystemExit(f"results mix sizes {sizes} or texts {texts}: give each its own --work")
     size, seeds = sizes.pop(), sorted({row["seed"] for row in rows})
-    placebo = [sum(row["placebo"][at] for row in rows) for at in (0, 1)]
+    placebos = [row["placebo"] for row in rows if row["placebo"]]
+    placebo = [sum(each[at] for each in placebos) for at in (0, 1)]
     history = [(value, _of(rows, "history", value)) for value in ("none", "one", "other mix", "older")]
     scales = [(value, _of(rows, "scale", value)) for value in ("100, alone", "100, together", "1000, together", "1000, alone")]
     prevalence = [(f"{100 * share:g} %", _of(rows, "prevalence", f"{100 * share:g} %")) for share in PREVALENCE]
@@ -283,7 +281,7 @@ def page(rows: list[Row]) -> str:
     text += [
         "### Cases of innocents", "",
         "Cases of which most accounts are innocent, over all logs with a reference (scale, verdict, class): " + (", ".join(f"{scale} {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "none") + ".", "",
-        f"Placebo, over all {len(rows)} scans: {placebo[0]} alerts, {placebo[1]} reviews.",
+        f"Placebo, over the {len(placebos)} scans of the centre: {placebo[0]} alerts, {placebo[1]} reviews.",
     ]  # fmt: skip
     return "\n".join(text)
 
