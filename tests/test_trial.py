@@ -113,7 +113,7 @@ def test_first_named_is_where_it_stays_named(monkeypatch: pytest.MonkeyPatch) ->
         _row(**prefix, until=0.1, found=_said("watch")),
         _row(**prefix, until=0.2, found=_said("alert")),
     ]
-    assert tables._first(rows, "X", 1) == 0.2
+    assert tables._first(rows, "X", 1) == 0.2 and tables._first([*rows[:3], _row(**prefix, until=0.2, found=_said("review"))], "X", 1, ["alert"]) == 1
     assert tables._first([_row(found=_said("watch")), *rows[1:]], "X", 1) == 2.0
 
 
@@ -126,7 +126,7 @@ def test_a_page_of_hand_made_results(tmp_path: Path, monkeypatch: pytest.MonkeyP
     page = tmp_path / "trial.md"
     tables.tell(rows, page)
     told = page.read_text()
-    assert "| X | 100, 20 | 0.1 0.5 1 | alert, watch | 0.90 | 0.80 | 1.00 | 5 %, not measured |" in told
+    assert "| X | 100, 20 | 0.1 0.5 1 | alert, watch | 0.90 | 0.80 | 1.00 | 5 % | 5 % |" in told
     assert "| cover 95 % | 0 | 0 | 0 | 1 | 0.90 | X |" in told
     assert "| wording | 0 | 0 | 2 | 0 |" in told  # the second seed's watch was one without it as well
     assert "| 900 | all | 2 | 50.0 (9.5-90.5; 1/2) | 50.0 (9.5-90.5; 1/2) |" in told

@@ -55,21 +55,21 @@ def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list
 def _centre(rows: list[Row]) -> list[str]:
     mine = _of(rows, "centre")
     out = [
-        "| campaign | calls, accounts | days, accounts and calls an account, of those disclosed | verdict, by seed | accounts named | in alerts | precision | first named after |",
-        "|---|---|---|---|---|---|---|---|",
+        "| campaign | calls, accounts | days, accounts and calls an account, of those disclosed | verdict, by seed | accounts named | in alerts | precision | named from | alert from |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    early: list[float] = []
+    early: list[tuple[float, float]] = []
     for name in sorted({name for row in mine for name, _ in found(row)}):
         each = [row for row in sorted(mine, key=lambda row: row["seed"]) if name in row["found"]]
         told = [row["found"][name] for row in each]
         cut = each[0]["planted"][0]
-        firsts = [_first(rows, name, row["seed"]) for row in each]
-        early += [first for first in firsts if first is not None]
+        firsts, alerts = ([_first(rows, name, row["seed"], verdicts) for row in each] for verdicts in (NAMED, NAMED[:1]))
+        early += [pair for pair in zip(firsts, alerts, strict=True) if None not in pair]
         precision = [one["precision"] for one in told if one["precision"] is not None]
         factors = " ".join(f"{cut['factors'][part]:.2g}" for part in ("days", "accounts", "calls_per_account"))
         out.append(
             f"| {name} | {cut['calls']:,}, {cut['accounts']:,} | {factors} | {', '.join(one['verdict'] for one in told)} | {_mean(one['recall'] for one in told)} |"
-            f" {_mean(one['recall_alert'] for one in told)} | {_mean(precision)} | {', '.join(_share(first) for first in firsts)} |"
+            f" {_mean(one['recall_alert'] for one in told)} | {_mean(precision)} | {_several(firsts)} | {_several(alerts)} |"
         )
     every = [one for row in mine for _, one in found(row)]
     out += [
@@ -78,18 +78,18 @@ def _centre(rows: list[Row]) -> list[str]:
     ]
     if early:
         out.append(
-            f"{len(early)} of these logs were scanned again as they were after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls; the median of the first from which on it is named is {_share(statistics.median(early))} (never: counted as more than all)."
+            f"{len(early)} of these logs were scanned again as they were after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls; the median of the first from which on it is named is {_share(statistics.median(first for first, _ in early))}, as an alert {_share(statistics.median(first for _, first in early))} (never: counted as more than all)."
         )
     return out
 
 
-def _first(rows: list[Row], campaign: str, seed: int) -> float | None:
-    """Share of the campaign's calls after which it is named in every scan from then on; 2 where it never is, None where not every prefix was scanned."""
+def _first(rows: list[Row], campaign: str, seed: int, verdicts: Sequence[str] = NAMED) -> float | None:
+    """Share of the campaign's calls after which every scan has one of these verdicts; 2 where none has, None where not every prefix was scanned."""
     measured = {row["until"] for row in rows if row["factor"] == "prefix" and row["seed"] == seed and campaign in row["found"]}
     if not measured >= set(PREFIXES):
         return None
     mine = sorted(
-        (row["until"], row["found"][campaign]["verdict"] in NAMED)
+        (row["until"], row["found"][campaign]["verdict"] in verdicts)
         for row in rows
         if row["factor"] in ("prefix", "centre") and row["seed"] == seed and campaign in row["found"]
     )
@@ -99,6 +99,11 @@ def _first(rows: list[Row], campaign: str, seed: int) -> float | None:
             break
         first = share
     return first
+
+
+def _several(shares: Sequence[float | None]) -> str:
+    """Of each seed; once, where no seed was scanned so."""
+    return ", ".join(_share(share) for share in shares if share is not None) or "not measured"
 
 
 def _share(share: float | None) -> str:
