@@ -12,7 +12,7 @@ import pytest
 
 import lines
 import trial
-from planted import grounds, plan, tables
+from planted import grounds, plan, run, tables
 from planted.examined import examined, reference_of
 from planted.judged import Labels, judged, language_of, said
 from stillwatch import flow
@@ -158,6 +158,18 @@ def test_worlds_differ_in_mix_and_the_unseen_class_is_in_its_own(tmp_path: Path)
     assert grounds.unseen.NAME in set(kinds["unseen class"].truth["class"].to_pylist()) - set(kinds["mixed"].truth["class"].to_pylist())
     assert all((np.diff(each.calls["ts"].to_numpy()) >= 0).all() and 1_200 < each.calls.num_rows < 2_200 for each in kinds.values())
     assert grounds._mix(1) != grounds._mix(2)
+
+
+def test_a_multiplied_world_with_a_campaign_and_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of the large scales, made small: each in a process of its own, which makes its world with children of its own."""
+    monkeypatch.setattr(run, "DRILLED", 20)
+    monkeypatch.setattr(grounds, "PARTS", 1)
+    store = grounds.Store(tmp_path, None, calls=200, history_calls=3_000)
+    alone = {"infrastructure": False}
+    run.run([plan.Cell("scale", "40, alone", "O-SEP", 1, 40, options=alone), plan.Cell("world", "mixed", "", 7, 40)], store, 2)
+    campaign, world = sorted(lines.read(tmp_path / "results.jsonl"), key=lambda row: row["factor"])
+    assert set(campaign["found"]) == {"O-SEP"} and world["found"] == {} and world["calls"] > 7_000 and sum(world["people"].values()) > 50
+    assert [each.name for each in (tmp_path / "grounds").iterdir()] == ["40-1-200"], "a benign world goes when it was scanned"
 
 
 def test_a_log_examined_for_its_cases_alone_has_those_of_a_scan(tmp_path: Path) -> None:

@@ -117,13 +117,16 @@ def besides(seeds: list[int], names: list[str]) -> Iterator[Cell]:
         yield Cell("beside", "", name, seeds[0], history="one", options={"infrastructure": False})
 
 
+DRILLED = 25
+"Largest scale that the drill itself makes; larger worlds are a drill's, multiplied."
+
 WORLDS = {"mixed": 13, "drift": 2, "unseen class": 2, "built-in texts": 1}
 "Kinds of benign worlds, and how many of each in a round."
 
 
 def worlds(count: int, scale: float, first: int) -> Iterator[Cell]:
-    """Benign worlds of seeds from `first` on, kinds by turns."""
-    kinds = [kind for kind, many in WORLDS.items() for _ in range(many)]
+    """Benign worlds of seeds from `first` on, kinds by turns; large ones are all multiplied from a pattern world of the declared mix."""
+    kinds = [kind for kind, many in WORLDS.items() for _ in range(many)] if scale <= DRILLED else ["multiplied"]
     for at in range(count):
         yield Cell("world", kinds[at % len(kinds)], "", first + at, scale)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
@@ -20,16 +22,13 @@ from planted import grounds
 from planted.examined import examined, reference_of
 from planted.grounds import Ground, Store
 from planted.judged import Labels, judged, languages, said
-from planted.plan import Cell
+from planted.plan import DRILLED, Cell
 from scale import make
 from stillwatch import flow
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.declare import every_campaign
 from stillwatch.drill.scenario import Planted
 from stillwatch.drill.texts import Texts
-
-DRILLED = 25
-"Largest scale that the drill itself makes; larger worlds are a drill's, multiplied."
 
 ANSWERED = 100
 "Largest scale whose log has answers: a thousand times a campaign with answers would be 60 GB."
@@ -72,6 +71,11 @@ def _small(cell: Cell, store: Store) -> dict[str, Any]:
 
 def _world(cell: Cell, store: Store) -> dict[str, Any]:
     """A benign world: its innocents are of this cell alone."""
+    if cell.scale > DRILLED:
+        try:
+            return _large(cell, store)
+        finally:
+            shutil.rmtree(grounds.multiplied_at(store, cell.scale, cell.seed), ignore_errors=True)
     drill = grounds.benign_world(store, cell.value, round(cell.scale), cell.seed)
     return _scan(cell, store, [drill.calls], Labels.of_truth(drill.truth), drill, languages(drill.calls))
 
@@ -87,7 +91,7 @@ def _large(cell: Cell, store: Store) -> dict[str, Any]:
     told = Labels.of_truth(drill.truth)
     there = pq.read_table(folder / make.TRUTH, columns=["account", "class"])
     labels = Labels(dict(zip(there["account"].to_pylist(), there["class"].to_pylist(), strict=True)) | dict(told.of), told.campaigns, told.calls)
-    return _scan(cell, store, [str(folder), calls], labels, drill, {})
+    return _scan(cell, store, [str(folder), *([calls] if cell.campaign else [])], labels, drill, {})
 
 
 def _scan(
@@ -135,6 +139,17 @@ def _ground(cell: Cell) -> tuple[bool, float, int]:
     return cell.factor == "world", cell.scale, 0 if cell.factor == "world" else cell.seed
 
 
+def _each(asked: list[tuple[Cell, Store]], jobs: int) -> Iterator[dict[str, Any]]:
+    """What each cell gave, so many at once. 0: one after the other, each in a process of its own, which goes with its memory and may have children."""
+    context = multiprocessing.get_context("fork")
+    if jobs:
+        with context.Pool(jobs, maxtasksperchild=8) as pool:
+            yield from pool.imap_unordered(_one, asked)
+    for one in asked if not jobs else ():
+        with ProcessPoolExecutor(1, context) as alone:
+            yield alone.submit(_one, one).result()
+
+
 def run(cells: list[Cell], store: Store, jobs: int) -> None:
     """Measure what is not measured yet. Cells of one ground run side by side; large ones by themselves."""
     global GROUND, HISTORY
@@ -156,8 +171,8 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     count = 0
     for (own, scale, seed), several in groupby(wanted, _ground):
         GROUND = None if own or scale > DRILLED else grounds.ground(store, scale, seed)
-        with multiprocessing.get_context("fork").Pool(jobs if scale <= DRILLED else 1, maxtasksperchild=8) as pool, results.open("a") as file:
-            for told in pool.imap_unordered(_one, [(cell, store) for cell in several]):
+        with results.open("a") as file:
+            for told in _each([(cell, store) for cell in several], jobs if scale <= DRILLED else 0):
                 count += 1
                 file.write(json.dumps(told) + "\n")
                 file.flush()
