@@ -21,7 +21,7 @@ REFERENCE = ROOT / "docs" / "reference"
 PAGES = manual.pages()
 
 MEMBERS = {
-    "commands.md": [f"stillwatch {name}" for name in cli.main.commands],
+    "commands.md": [path for path, _ in manual._commands(cli.main, "stillwatch")],
     "detectors.md": list(every_detector()),
     "ties.md": list(every_tie()),
     "features.md": list(every_feature()),
@@ -49,8 +49,8 @@ def test_every_member_has_its_place(name: str) -> None:
 
 
 def test_every_option_is_explained() -> None:
-    for name, command in cli.main.commands.items():
-        (section,) = re.findall(rf"^## stillwatch {name}\n(.*?)(?=^## |\Z)", PAGES["commands.md"], re.M | re.S)
+    for path, command in manual._commands(cli.main, "stillwatch"):
+        (section,) = re.findall(rf"^## {path}\n(.*?)(?=^## |\Z)", PAGES["commands.md"], re.M | re.S)
         for param in command.params:
             if param.param_type_name == "option":
                 assert f"`{param.opts[0]}" in section and getattr(param, "help", ""), param.opts

@@ -15,7 +15,7 @@ from stillwatch.records import MARKS
 ROOT = Path(stillwatch.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
+STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill", "exchange"}
 LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "standing", "parts"}
 WORDS = {"records", "errors"}
 PURE = {
@@ -34,6 +34,7 @@ PURE = {
     "linking",
     "detectors",
     "campaigns",
+    "exchange",
 }
 
 MAY: dict[str, set[str]] = {
@@ -61,15 +62,31 @@ MAY: dict[str, set[str]] = {
     "verification": STAGES | LOW | WORDS | {"engines", "store", "results", "earlier", "examination"},
     "planting": STAGES | LOW | WORDS | {"engines", "sources"},
     "limit": STAGES | LOW | WORDS | {"engines", "store", "results", "planting", "examination"},
+    "packing": STAGES | LOW | WORDS | {"store", "files"},
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
     "examination": STAGES | LOW | WORDS | {"engines", "store", "results", "survey"},
     "flow": STAGES
     | LOW
     | WORDS
-    | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "examination", "following", "verification", "planting", "limit"},
+    | {
+        "calls",
+        "engines",
+        "store",
+        "files",
+        "results",
+        "sources",
+        "survey",
+        "earlier",
+        "examination",
+        "following",
+        "verification",
+        "planting",
+        "limit",
+        "packing",
+    },
     "account": {"store", *STAGES, *LOW, *WORDS},
-    "doors": {"flow", "account", "results", *WORDS},
+    "doors": {"flow", "account", "packing", "results", *WORDS},
     "__main__": {"doors"},
 }
 "What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."

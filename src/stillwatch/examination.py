@@ -178,7 +178,15 @@ def examine(
     members = membership.tables(traffic, listed, found.seen.edges, (ends[0], links.source_ts, ends[1], links.target_ts), standing, placed)
     members["own"] = _own(traffic, listed, missing, placed)
     members["known"] = covered_members(covered)
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(found.kept, reference), found.kept, members, found.parts, listed)
+    looks = [_look(one, traffic) for one in found.judged]
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(found.kept, reference), found.kept, members, found.parts, listed, looks)
+
+
+def _look(one: judge.Judged, traffic: Traffic) -> tuple[str, dict[str, float | None]]:
+    """What a rule of somebody else's may look at."""
+    cluster = one.weighed.cluster
+    sizes = {"accounts": len(cluster.accounts), "organisations": cluster.strangers, "calls": len(cluster.calls)}
+    return one.verdict, {**one.values, **sizes, "ts": float(traffic.ts[cluster.calls].min()) / 1e6 if len(cluster.calls) else None}
 
 
 def _verdict(ask: Callable[[weigh.Weighed], judge.Judged]) -> discovered.Verdict:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch import earlier, following, limit, results
+from stillwatch import earlier, following, limit, packing, results
 from stillwatch.campaigns.known import NOTHING_KNOWN
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
@@ -57,6 +57,7 @@ def watch(
     prices: Path | None = None,
     context: Path | None = None,
     known: Path | None = None,
+    packs: Path | None = None,
     fleeting: bool = False,
     engine: str = "local",
     work: str | None = None,
@@ -66,7 +67,7 @@ def watch(
     """Scan logs and write the results to `out`, whole or not at all.
 
     Args: log files, folders, globs or tables; earlier scans or logs as reference; an earlier scan to go on with; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
-    program's own); a file of dated events; a file of what is known beforehand. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
+    program's own); a file of dated events; a file of what is known beforehand; a folder of detector packs to run in shadow. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
     what lies between jobs.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
@@ -102,9 +103,11 @@ def watch(
             "pseudonymous": pseudonymous,
             "context": None if context is None else str(context),
             "known": None if known is None else str(known),
+            "packs": None if packs is None else str(packs),
         }
         summary["context"] = None if context is None else results.told(events, accounts)
         summary["known"] = None if known is None else results.known(beforehand, found)
+        summary["packs"] = None if packs is None else packing.in_shadow(packs, found.looks)
         summary["scan"] = None if fleeting else scan
         asked = Asked(unit, pseudonymous, priced, None if context is None else events, None if known is None else beforehand)
         _leave(staging, found, log.names, reference, asked, summary, how, render, step)
@@ -202,8 +205,9 @@ def follow(
                     "pseudonymous": pseudonymous,
                     "context": None,
                     "known": None,
+                    "packs": None,
                 }
-                summary |= {"context": None, "known": None, "scan": at.point.scan, "stream": at.told()}
+                summary |= {"context": None, "known": None, "packs": None, "scan": at.point.scan, "stream": at.told()}
                 _leave(staging, found, log.names, reference, Asked(unit, pseudonymous, priced), summary, how, render, step)
             at.save(staging, how)
         for line in at.point.told[told:]:

@@ -65,6 +65,8 @@ class Found:
     "The log, with the facts of the whole."
     listed: list[tuple[str, str, list[Cluster]]]
     "Id, verdict and clusters of each campaign."
+    looks: list[tuple[str, dict[str, float | None]]] = field(default_factory=list)
+    "Of every cluster that was described: its verdict, its features, its size (accounts, organisations, calls) and its first moment (ts, seconds)."
 
 
 @dataclass(frozen=True)

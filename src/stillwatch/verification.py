@@ -36,8 +36,8 @@ from stillwatch.traffic import Traffic
 
 Render = Callable[[list[dict[str, Any]], dict[str, Any]], str]
 
-FROM_ELSEWHERE = frozenset({"notices", "seconds", "peak_bytes", "versions", "parameters", "stream", "scan"})
-"Words of summary.json that do not follow from the marks: how the scan was started, and what it cost. They are sealed."
+FROM_ELSEWHERE = frozenset({"notices", "seconds", "peak_bytes", "versions", "parameters", "stream", "scan", "packs"})
+"Words of summary.json that do not follow from the marks: how the scan was started, what it cost, and what packs of others would have said. They are sealed."
 
 DRAWN: dict[str, type | tuple[type, ...]] = {"seconds": (int, float), "peak_bytes": int, "versions": dict}
 "Those of them that the report shows, and what they are: where a seal is not sound they may be anything."

@@ -139,6 +139,7 @@ def scan(
     prices: str | os.PathLike[str] | None = None,
     context: str | os.PathLike[str] | None = None,
     known: str | os.PathLike[str] | None = None,
+    packs: str | os.PathLike[str] | None = None,
     unit: str = "account",
     engine: str = "local",
     work: str | os.PathLike[str] | None = None,
@@ -158,6 +159,7 @@ def scan(
         prices: file of list prices in place of the program's own.
         context: file of dated releases, bans and payment changes, to look for what answers them.
         known: file of declared programmes, benign infrastructure and earlier verdicts: cases are annotated, no verdict changes.
+        packs: folder of detector packs that `stillwatch pack import` took in, to run in shadow: told in the summary, counted nowhere.
         unit: what is linked: account, key or end_user (those behind a reseller's or gateway's accounts).
         engine: where it runs: local, or spark (the active session, or one by Spark's own configuration).
         work: folder or URL for what Spark puts down between its jobs; all executors reach it.
@@ -170,7 +172,7 @@ def scan(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
             _several(logs), folder, history=_several(history), onto=_path(onto), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
-            prices=_path(prices), context=_path(context), known=_path(known), fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
+            prices=_path(prices), context=_path(context), known=_path(known), packs=_path(packs), fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
             progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)

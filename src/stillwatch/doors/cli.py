@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stillwatch import __version__
-from stillwatch.doors import rungs, words
+from stillwatch.doors import packs, rungs, words
 from stillwatch.doors.progress import Progress
 from stillwatch.errors import StillwatchError, UserError
 
@@ -106,6 +106,9 @@ def main() -> None:
     """Finds adversarial distillation of language models in API logs."""
 
 
+main.add_command(packs.pack)
+
+
 @main.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the results appear, whole or not at all.")
@@ -128,6 +131,9 @@ def main() -> None:
     "--engine", type=click.Choice(["local", "spark"]), default="local", show_default=True,
     help="Where it runs: this machine, or Apache Spark (SPARK_MASTER, spark-defaults.conf or spark-submit say where).",
 )  # fmt: skip
+@click.option(
+    "--packs", type=click.Path(path_type=Path), metavar="DIR", help="Detector packs of others (`stillwatch pack`) to run in shadow: told, never counted."
+)
 @click.option("--work", metavar="URL", help="Folder for what Spark puts down between its jobs; all executors reach it. Default: beside DIR.")
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
 @as_json

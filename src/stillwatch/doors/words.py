@@ -23,6 +23,7 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
     if len(campaigns) > 10:
         lines.append(f"  and {len(campaigns) - 10} more in campaigns.jsonl")
     lines += known(summary["known"], campaigns)
+    lines += shadowed(summary["packs"])
     off = [f"{name} (no {', '.join(state['off'])})" for name, state in summary["detectors"].items() if state != "on"]
     if off:
         lines.append("off: " + "; ".join(off))
@@ -63,6 +64,15 @@ def known(told: Mapping[str, Any] | None, campaigns: Sequence[Mapping[str, Any]]
         lines.append(f"known: {len(others) - most:,} annotations more in campaigns.jsonl")
     expired = [f"{each['entry']} ({each['expires']})" for each in told["entries"] if each["expired"]]
     return [*lines, f"expired, annotates nothing: {'; '.join(expired)}"] if expired else lines
+
+
+def shadowed(told: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """What packs would have said, a line a pack: it counts for nothing."""
+    lines = []
+    for pack in told or ():
+        hits = [f"{each['title']} {each['hits']:,} of {each['of']:,}" for each in pack["rules"]]
+        lines.append(f"pack {pack['pack'][:8]} {pack['version']}, in shadow: " + (pack["problem"] or "; ".join(hits)))
+    return lines
 
 
 def noticed(told: Mapping[str, Any], most: int = 5) -> list[str]:

@@ -1,0 +1,1 @@
+"""Campaigns <-> peers: what leaves, what comes in, and what neither shows of customers."""
