@@ -34,7 +34,6 @@ PURE = {
     "linking",
     "detectors",
     "campaigns",
-    "exchange",
 }
 
 MAY: dict[str, set[str]] = {
@@ -62,6 +61,7 @@ MAY: dict[str, set[str]] = {
     "verification": STAGES | LOW | WORDS | {"engines", "store", "results", "earlier", "examination"},
     "planting": STAGES | LOW | WORDS | {"engines", "sources"},
     "limit": STAGES | LOW | WORDS | {"engines", "store", "results", "planting", "examination"},
+    "tracing": STAGES | LOW | WORDS | {"engines", "store", "files", "sources", "earlier", "packing", "examination", "verification", "results"},
     "packing": STAGES | LOW | WORDS | {"store", "files"},
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
@@ -86,7 +86,7 @@ MAY: dict[str, set[str]] = {
         "packing",
     },
     "account": {"store", *STAGES, *LOW, *WORDS},
-    "doors": {"flow", "account", "packing", "results", *WORDS},
+    "doors": {"flow", "account", "packing", "tracing", "results", *WORDS},
     "__main__": {"doors"},
 }
 "What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."

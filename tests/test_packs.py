@@ -19,7 +19,7 @@ from stillwatch.doors.cli import main
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.scenario import Planted
 from stillwatch.errors import UserError
-from stillwatch.exchange.packs import envelope
+from stillwatch.exchange import envelope
 from stillwatch.exchange.packs.calibration import LEAST, calibrated, measured
 from stillwatch.exchange.packs.pack import Threshold, heard
 from stillwatch.exchange.packs.sigma import Correlation, Rule, compiled
@@ -226,7 +226,7 @@ def _built(maker: Path, folder: Path, change: Callable[[dict[str, Any]], Any] = 
     change(pack)
     folder.mkdir(exist_ok=True)
     out = folder / f"{len(list(folder.iterdir()))}.json"
-    out.write_bytes(envelope.signed(pack, envelope.PACK, packing._signer(maker)))
+    out.write_bytes(envelope.signed(pack, envelope.PACK, packing.signer_of(maker)))
     return out
 
 

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat, load_pem_private_key, load_pem_public_key
 
 from stillwatch.errors import UserError
-from stillwatch.exchange.packs import backends, envelope
+from stillwatch.exchange import envelope
+from stillwatch.exchange.packs import backends
 from stillwatch.exchange.packs.calibration import calibrated, measured
 from stillwatch.exchange.packs.pack import Definition, Pack, heard, version_of
 from stillwatch.exchange.packs.trying import Shadow, failed, one_sided, shadow
@@ -65,7 +66,7 @@ def build(folder: Path, sign_with: Path, out: Path) -> dict[str, Any]:
     """The pack in a folder, checked as whoever takes it in will check it, signed, in one file. Raises: UserError."""
     told = pack_texts.read(folder, definitions())
     pack = _sound(heard(told, str(folder), definitions()), str(folder))
-    raw = envelope.signed(told, envelope.PACK, _signer(sign_with))
+    raw = envelope.signed(told, envelope.PACK, signer_of(sign_with))
     with publish(out) as part:
         part.write_bytes(raw)
     return {**_about(pack), "out": str(out), "bytes": len(raw)}
@@ -78,7 +79,7 @@ def take_in(file: Path, trusted: Sequence[Path], folder: Path | None, history: S
     Raises: UserError where anything is not as it must be; then nothing has changed.
     """
     place = packs.default_path() if folder is None else folder
-    raw, keys_by_name = _bytes(file), _trusted(trusted)
+    raw, keys_by_name = bytes_of(file), trusted_of(trusted)
     kind, told, signer = envelope.opened(raw, (envelope.PACK, envelope.WITHDRAWAL), keys_by_name, str(file))
     if kind == envelope.WITHDRAWAL:
         return _withdrawn(told, signer, place, file)
@@ -108,7 +109,7 @@ def withdraw(pack: str, version: str, reason: str, sign_with: Path, out: Path) -
     except ValueError as error:
         raise UserError("is no version", version, "write MAJOR.MINOR.PATCH") from error
     with publish(out) as part:
-        part.write_bytes(envelope.signed(told, envelope.WITHDRAWAL, _signer(sign_with)))
+        part.write_bytes(envelope.signed(told, envelope.WITHDRAWAL, signer_of(sign_with)))
     return {**told, "out": str(out)}
 
 
@@ -235,7 +236,8 @@ def _stands(stands: packs.Standing) -> dict[str, Any]:
     }
 
 
-def _bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """A file's bytes, up to the largest envelope. Raises: UserError."""
     try:
         with path.open("rb") as file:
             return file.read(envelope.LARGEST + 1)
@@ -243,10 +245,11 @@ def _bytes(path: Path) -> bytes:
         raise UserError(f"cannot be read ({error.strerror})", str(path), "check the path") from error
 
 
-def _signer(path: Path) -> envelope.Key:
+def signer_of(path: Path) -> envelope.Key:
+    """The signing key in a file. Raises: UserError."""
     signers = envelope.signing("signer")
     try:
-        private = load_pem_private_key(_bytes(path), None)
+        private = load_pem_private_key(bytes_of(path), None)
     except (ValueError, TypeError) as error:
         raise UserError("is no signing key", str(path), "`stillwatch pack key` makes one") from error
     if not isinstance(private, Ed25519PrivateKey):
@@ -254,12 +257,12 @@ def _signer(path: Path) -> envelope.Key:
     return signers.CryptoSigner(private)
 
 
-def _trusted(paths: Sequence[Path]) -> dict[str, envelope.Key]:
+def trusted_of(paths: Sequence[Path]) -> dict[str, envelope.Key]:
     """Public keys by their key id, which follows from the key: a file's name may change."""
     signers, found = envelope.signing("signer"), {}
     for path in paths:
         try:
-            public = load_pem_public_key(_bytes(path))
+            public = load_pem_public_key(bytes_of(path))
         except ValueError as error:
             raise UserError("is no public key", str(path), "`stillwatch pack key` writes one ending in .pub") from error
         if not isinstance(public, Ed25519PublicKey):

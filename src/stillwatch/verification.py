@@ -28,7 +28,7 @@ from stillwatch.examination import Progress, examine, reference_of
 from stillwatch.intake.mark import account_hashes
 from stillwatch.parts import One, Parts
 from stillwatch.records import MARKS, NO_CONTEXT
-from stillwatch.results import Found
+from stillwatch.results import Found, Reference
 from stillwatch.store import asked, keys, memberships, names, scans, seals, states
 from stillwatch.store.seals import Seal
 from stillwatch.store.tables import readable
@@ -134,11 +134,9 @@ def _evidence(folder: Path, seal: Seal, written_down: str | None) -> Iterator[Di
 def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Run], step: Progress) -> Again:
     """Examine the kept marks with the kept reference and whatever the scan was asked, and say what its files must hold."""
     told, fingerprint = asked.read(folder), keys.fingerprint(secret)
-    kept = states.reference(folder, fingerprint, told.unit)
-    reference = reference_of(kept, [None] * len(kept))
+    reference = kept_reference(folder, secret, told.unit)
     with tempfile.TemporaryDirectory() as scratch:
-        present = frozenset().union(*(run.present for run in held))
-        log = Gathered(_parts(held, Path(scratch)), sum(run.rows for run in held), present, held)
+        log = kept_log(held, Path(scratch))
         found = examine(log, reference, step, told.prices, told.context or NO_CONTEXT, told.known or NOTHING_KNOWN)
         known = None if told.pseudonymous else _names(folder, secret, key, found)
         rejected = results.Lost(sum(row.get("line") is not None for row in _rows(folder / "rejected.jsonl") if isinstance(row, dict)))
@@ -150,6 +148,17 @@ def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Ru
     tables |= {memberships.place(Path(), name).name: found.members[name] for name in memberships.NAMES}
     lines = [results.line(campaign, known) for campaign in found.campaigns]
     return Again(lines, results.accounts(found.campaigns, known), {k: v for k, v in summary.items() if k not in FROM_ELSEWHERE}, tables)
+
+
+def kept_reference(folder: Path, secret: bytes, unit: str) -> Reference:
+    """The reference that a scan keeps."""
+    kept = states.reference(folder, keys.fingerprint(secret), unit)
+    return reference_of(kept, [None] * len(kept))
+
+
+def kept_log(held: list[runs.Run], scratch: Path) -> Gathered:
+    """The log that a scan keeps, as marks. `scratch`: a folder that outlives its use."""
+    return Gathered(_parts(held, scratch), sum(run.rows for run in held), frozenset().union(*(run.present for run in held)), held)
 
 
 def _parts(held: list[runs.Run], scratch: Path) -> Parts:

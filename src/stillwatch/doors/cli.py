@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stillwatch import __version__
-from stillwatch.doors import packs, rungs, words
+from stillwatch.doors import packs, rungs, traced, words
 from stillwatch.doors.progress import Progress
 from stillwatch.errors import StillwatchError, UserError
 
@@ -106,7 +106,8 @@ def main() -> None:
     """Finds adversarial distillation of language models in API logs."""
 
 
-main.add_command(packs.pack)
+for command in (packs.pack, traced.inquire, traced.trace):
+    main.add_command(command)
 
 
 @main.command()

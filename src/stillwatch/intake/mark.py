@@ -68,6 +68,12 @@ def account_hashes(names: list[str], key: bytes) -> list[int]:
     return found
 
 
+def call_hashes(names: list[str], key: bytes) -> list[int]:
+    """The keyed hashes under which `mark` keeps calls of these ids."""
+    found: list[int] = hash_strings(pa.array(names, pa.string()), key, "call").tolist()
+    return found
+
+
 def key_hashes(names: list[str], key: bytes) -> list[int]:
     """The keyed hashes under which `mark` keeps API keys of these names."""
     found: list[int] = hash_strings(pa.array(names, pa.string()), key, "key").tolist()

@@ -19,7 +19,13 @@ PACK = "application/vnd.stillwatch.pack+json"
 WITHDRAWAL = "application/vnd.stillwatch.pack-withdrawal+json"
 "Payload type of the withdrawal of a pack."
 
-LARGEST = 4_000_000
+INQUIRY = "application/vnd.stillwatch.inquiry+json"
+"Payload type of an inquiry down the resale chain."
+
+ANSWER = "application/vnd.stillwatch.answer+json"
+"Payload type of the answer to one."
+
+LARGEST = 16_000_000
 "Bytes of an envelope that are read, at most."
 
 
@@ -51,7 +57,7 @@ def opened(raw: bytes, kinds: Collection[str], trusted: Mapping[str, Key], where
             raise ValueError
         envelope = signing("dsse").Envelope.from_dict(json.loads(raw))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, known.FormatError) as error:
-        raise UserError("is no signed envelope (DSSE)", where, "name a file that `stillwatch pack build` made") from error
+        raise UserError("is no signed envelope (DSSE)", where, "ask its sender for another") from error
     for name, key in trusted.items():
         try:
             envelope.verify([key], 1)
@@ -61,7 +67,7 @@ def opened(raw: bytes, kinds: Collection[str], trusted: Mapping[str, Key], where
             raise UserError(f"is signed as {envelope.payload_type}, which is something else", where, "name another file")
         return envelope.payload_type, _object(envelope.payload, where), name
     raise UserError(
-        "is signed by nobody who is trusted here", where, "name its maker's public key with --trust, once you have it from the maker by another way"
+        "is signed by nobody who is trusted here", where, "name the sender's public key with --trust, once you have it from the sender by another way"
     )
 
 
