@@ -267,7 +267,8 @@ def test_a_torn_register_loses_nothing_and_a_damaged_one_is_told(tmp_path: Path)
 
 
 def test_an_abuse_desk_gets_a_valid_report(chain: Chain, tmp_path: Path) -> None:
-    xarf = pytest.importorskip("xarf")
+    import xarf
+
     said = _inquired(chain, tmp_path / "ask.json", desk=tracing.Desk("Example Models", "abuse@models.example", "acct-7"))
     report = json.loads(Path(said["xarf"]).read_text())
     result = xarf.parse(report)
