@@ -6,7 +6,8 @@ blinded it. It takes elements only when they are canonical and not the identity.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from stillwatch.errors import UserError
 from stillwatch.exchange.matching.group import POINT, split
@@ -27,6 +28,20 @@ TAG = 16
 "Bytes of an output that are compared: among 100,000 times 100,000 pairs two are alike by chance once in 10^28 matchings."
 
 
+@contextmanager
+def _refusing(code: str) -> Iterator[None]:
+    """What the library says of a peer's bytes as a refusal. `voprf` 0.2.0 panics on a false proof of a batch, where it should raise ValueError, and what PyO3
+    makes of a panic is no Exception; uncaught, one message of a peer would end the process."""
+    try:
+        yield
+    except ValueError as error:
+        raise Refused(code) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Refused(code) from error
+
+
 class Asker:
     """One batch of masked items, and the way back from its answer."""
 
@@ -39,15 +54,11 @@ class Asker:
         """Tags of the items, in order. Raises: Refused where the proof does not hold under the public key."""
         if len(answered) != PROOF + POINT * len(self._clients):
             raise Refused("size")
-        try:
+        with _refusing("invalid point"):
             output = ristretto.VerifiableBatchOutput.deserialize(answered)
             key = ristretto.PublicKey.deserialize(public)
-        except ValueError as error:
-            raise Refused("invalid point") from error
-        try:
+        with _refusing("proof"):
             made = ristretto.Client.finalize_batch(self._clients, output, key)
-        except ValueError as error:
-            raise Refused("proof") from error
         return b"".join(each[:TAG] for each in made)
 
 
@@ -62,10 +73,8 @@ def answer(seed: bytes, info: bytes, asked: bytes) -> bytes:
     points = split(asked)
     out = []
     for at in range(0, len(points), BATCH):
-        try:
+        with _refusing("invalid point"):
             messages = [ristretto.BlindedInput.deserialize(each) for each in points[at : at + BATCH]]
-        except ValueError as error:
-            raise Refused("invalid point") from error
         out.append(evaluator.evaluate_batch(messages).serialize())
     return b"".join(out)
 
