@@ -37,6 +37,11 @@ class Processes:
             self._pipes.append(mine)
             self._running.append(process)
 
+    @property
+    def pids(self) -> list[int]:
+        """Numbers of the processes, so that their time can be measured."""
+        return [process.pid for process in self._running if process.pid is not None]
+
     def __enter__(self) -> Processes:
         return self
 

@@ -18,8 +18,8 @@ try:
 except ImportError as error:  # the bare install has no peers
     raise UserError("voprf is not installed", "matching", 'pip install "stillwatch[exchange]"') from error
 
-BATCH = 2048
-"Elements under one proof. RFC 9497 allows 65,535; smaller ones can be dealt to processes and cost 64 bytes each."
+BATCH = 512
+"Elements under one proof: a part of version 1 of the messages. RFC 9497 allows 65,535; small ones can be dealt evenly to processes, and cost 64 bytes each."
 
 PROOF = 64
 "Bytes of a proof, which stands before the elements of its batch."
