@@ -138,7 +138,9 @@ def main() -> None:
     free = told["one direction"]["processor_seconds"] / args.processes / told["openmined-psi"]["processor_seconds"]
     print(f"{args.items:,} x {args.items:,} items, {args.processes} processes, {args.rounds} rounds, medians")
     for name, each in told.items():
-        print(f"  {name:16}{each['seconds']:9.2f} s {each['processor_seconds']:9.2f} s of processors {each['wire_bytes'] / 1e6:9.2f} MB on the wire, {each['common']:,} common")
+        print(
+            f"  {name:16}{each['seconds']:9.2f} s {each['processor_seconds']:9.2f} s of processors {each['wire_bytes'] / 1e6:9.2f} MB on the wire, {each['common']:,} common"
+        )
     print(f"  one direction / openmined-psi, by round: {', '.join(f'{each:.3f}' for each in ratios)}; median {statistics.median(ratios):.3f} (bar {BAR})")
     print(f"  on free cores: {free:.3f}")
     if wrong:

@@ -17,16 +17,15 @@ for package in ("voprf", "rbcl"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f'{package} is not installed: pip install "stillwatch[exchange]"', allow_module_level=True)
 
-import test_house
-
-from stillwatch import merkle
-from stillwatch.errors import StillwatchError
-from stillwatch.exchange.matching import group, wire
-from stillwatch.exchange.matching.book import Book
-from stillwatch.exchange.matching.refusals import CODES, Refused
-from stillwatch.exchange.matching.session import LONGEST, Own, Policy, Session
-from stillwatch.exchange.matching.wire import Terms
-from stillwatch.exchange.matching.work import Here
+import test_house  # noqa: E402
+from stillwatch import merkle  # noqa: E402
+from stillwatch.errors import StillwatchError  # noqa: E402
+from stillwatch.exchange.matching import group, wire  # noqa: E402
+from stillwatch.exchange.matching.book import Book  # noqa: E402
+from stillwatch.exchange.matching.refusals import CODES, Refused  # noqa: E402
+from stillwatch.exchange.matching.session import LONGEST, Own, Policy, Session  # noqa: E402
+from stillwatch.exchange.matching.wire import Terms  # noqa: E402
+from stillwatch.exchange.matching.work import Here  # noqa: E402
 
 REVEALS = Policy(reveal_from=10)
 TERMS = Terms("north", "south", "payment", "2026-11-26")

@@ -11,13 +11,13 @@ for package in ("voprf", "rbcl"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f'{package} is not installed: pip install "stillwatch[exchange]"', allow_module_level=True)
 
-import rfc9497
-from voprf import ristretto
+import rfc9497  # noqa: E402
+from voprf import ristretto  # noqa: E402
 
-from stillwatch.engines.matching import Processes
-from stillwatch.exchange.matching import bands, group, verified
-from stillwatch.exchange.matching.refusals import Refused
-from stillwatch.exchange.matching.work import Here
+from stillwatch.engines.matching import Processes  # noqa: E402
+from stillwatch.exchange.matching import bands, group, verified  # noqa: E402
+from stillwatch.exchange.matching.refusals import Refused  # noqa: E402
+from stillwatch.exchange.matching.work import Here  # noqa: E402
 
 
 def chance(seed: int) -> random.Random:

@@ -22,18 +22,18 @@ for package in ("voprf", "rbcl"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f'{package} is not installed: pip install "stillwatch[exchange]"', allow_module_level=True)
 
-import secrets
-import time
+import secrets  # noqa: E402
+import time  # noqa: E402
 
-from stillwatch.exchange.matching.book import Book
-from stillwatch.exchange.matching.session import Own, Policy, Session
-from stillwatch.exchange.matching.wire import Terms
-from stillwatch.exchange.matching.work import Here
+from stillwatch.exchange.matching.book import Book  # noqa: E402
+from stillwatch.exchange.matching.session import Own, Policy, Session  # noqa: E402
+from stillwatch.exchange.matching.wire import Terms  # noqa: E402
+from stillwatch.exchange.matching.work import Here  # noqa: E402
 
 NORTH = [f"account-{i}@example.com".encode() for i in range(1200)]
 SOUTH = [f"account-{i}@example.com".encode() for i in range(1150, 2300)]
 
-PEER = '''
+PEER = """
 import http.server, secrets, ssl, sys, time
 from pathlib import Path
 from stillwatch.exchange.matching.book import Book
@@ -75,7 +75,7 @@ server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
 server.socket = context.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 server.serve_forever()
-'''
+"""
 
 
 def certificate(folder: Path, name: str) -> None:

@@ -25,7 +25,6 @@ default_tsa = here
 dir = {dir}
 serial = $dir/serial
 signer_cert = $dir/tsa.pem
-certs = $dir/root.pem
 signer_key = $dir/tsa.key
 signer_digest = sha256
 default_policy = 1.2.3.4
@@ -47,19 +46,19 @@ class Authority:
         (folder / "c.cnf").write_text(CONFIG.format(dir=folder) + "[req]\ndistinguished_name = dn\n[dn]\n")
         (folder / "serial").write_text("01\n")
         make = "req -x509 -newkey rsa:2048 -nodes -subj /CN=root -days 30 -keyout root.key -out root.pem -config c.cnf -extensions root"
-        self._openssl(*make.split())
-        self._openssl(*"req -newkey rsa:2048 -nodes -subj /CN=tsa -keyout tsa.key -out tsa.csr -config c.cnf".split())
+        self._openssl(make)
+        self._openssl("req -newkey rsa:2048 -nodes -subj /CN=tsa -keyout tsa.key -out tsa.csr -config c.cnf")
         sign = "x509 -req -in tsa.csr -CA root.pem -CAkey root.key -CAcreateserial -days 30 -extfile c.cnf -extensions stamp -out tsa.pem"
-        self._openssl(*sign.split())
+        self._openssl(sign)
         self.root = (folder / "root.pem").read_bytes()
 
     def answer(self, question: bytes) -> bytes:
         (self.folder / "q.tsq").write_bytes(question)
-        self._openssl(*"ts -reply -config c.cnf -queryfile q.tsq -out a.tsr".split())
+        self._openssl("ts -reply -config c.cnf -queryfile q.tsq -out a.tsr")
         return (self.folder / "a.tsr").read_bytes()
 
-    def _openssl(self, *arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=self.folder, check=True, capture_output=True)
+    def _openssl(self, command: str) -> None:
+        subprocess.run(["openssl", *command.split()], cwd=self.folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +93,7 @@ def test_a_damaged_timestamp_is_refused_and_never_an_error(authority: Authority,
     if not path.exists():
         path.write_bytes(authority.answer(question.body))
     good = path.read_bytes()
+    assert timestamps.verify(good, b"checkpoint", [authority.root]) > 0
     for bad in (good[: at % len(good)], good[: at % len(good)] + bytes([good[at % len(good)] ^ 0x41]) + good[at % len(good) + 1 :]):
         try:
             timestamps.verify(bad, b"checkpoint", [authority.root])

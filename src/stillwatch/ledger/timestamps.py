@@ -31,7 +31,7 @@ class Question:
 
     body: bytes
     "DER, to be posted as `application/timestamp-query`."
-    nonce: int
+    nonce: int | None
     "What the answer must repeat: an old answer is not taken for a new one."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-EDGES = tuple(step * 10**power for power in range(1, 7) for step in (1, 2, 5))
+EDGES: tuple[int, ...] = tuple(step * int(10**power) for power in range(1, 7) for step in (1, 2, 5))
 "Edges of the bands, ascending: 10, 20, 50, 100 ... 5,000,000."
 
 

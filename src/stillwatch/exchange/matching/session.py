@@ -1,16 +1,16 @@
 """One matching as a state machine: a message in, a message out. Chance, clock, keys, the book and the arithmetic are passed in.
 
-    opener                          answerer
-      commitment            ->
-                            <-        commitment
-      key, masked items     ->                              phase A: sizes, keys of this run alone, answers sorted so that
-                            <-        key, answers, masked items     no order is left
-      answers, consent      ->
-                            <-        consent               both say yes, or here it ends
-      masked items          ->                              phase B: which, with proofs under the keys shown above
-                            <-        answers, masked items
-      answers               ->
-                            <-        done
+opener                          answerer
+  commitment            ->
+                        <-        commitment
+  key, masked items     ->                              phase A: sizes, keys of this run alone, answers sorted so that
+                        <-        key, answers, masked items     no order is left
+  answers, consent      ->
+                        <-        consent               both say yes, or here it ends
+  masked items          ->                              phase B: which, with proofs under the keys shown above
+                        <-        answers, masked items
+  answers               ->
+                        <-        done
 """
 
 from __future__ import annotations
@@ -120,7 +120,8 @@ class Session:
         clock: Callable[[], int],
     ) -> None:
         """`own.items` are distinct, normalised identifiers of one type. Raises: Refused where there are too few or too many."""
-        self.terms, self.policy, self.book, self.outcome = own.terms, policy, book, None
+        self.terms, self.policy, self.book = own.terms, policy, book
+        self.outcome: Outcome | None = None
         self.notes: list[Note] = []
         self._own, self._work, self._chance, self._clock = own, work, chance, clock
         self._items = sorted(set(own.items))
@@ -137,7 +138,6 @@ class Session:
         self._public = b""
         self._size: tuple[int, int] | None = None
         self._agreed = False
-        self.outcome: Outcome | None
 
     def open(self) -> bytes:
         """The first message of the side that begins."""
