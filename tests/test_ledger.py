@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import doctest
 import hashlib
 import importlib.util
 import os
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from stillwatch import merkle
 from stillwatch.errors import StillwatchError, UserError
 from stillwatch.ledger import checkpoints, notes, witness
+from stillwatch.ledger import entries as entries_of
 from stillwatch.ledger.checkpoints import Checkpoint
 from stillwatch.ledger.entries import Entry
 from stillwatch.ledger.notes import COSIGNATURE, BadNote, Signer, Verifier
@@ -203,6 +205,12 @@ def test_a_rewritten_truncated_or_forked_log_gets_no_cosignature() -> None:
     assert asked(8, [], replace(longer, origin=stranger.name), stranger)[0] == 404
     for bad in (b"", b"old 08\n\n", b"old 8\nxx\n\n", b"old -1\n\n" + longer.sign(LOG), b"new 8\n\n" + longer.sign(LOG), b"old 8\n" + b"AAAA\n" * 70 + b"\n"):
         assert at.add_checkpoint(bad, NOW).status == 400, bad
+
+
+def test_the_examples_of_the_docstrings_run() -> None:
+    for module in (merkle, entries_of):
+        ran = doctest.testmod(module)
+        assert ran.attempted and not ran.failed, module
 
 
 # What lies on disk.

@@ -7,7 +7,7 @@ import hmac
 import importlib.util
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +26,7 @@ from stillwatch.exchange.matching.refusals import CODES, Refused  # noqa: E402
 from stillwatch.exchange.matching.session import LONGEST, Own, Policy, Session  # noqa: E402
 from stillwatch.exchange.matching.wire import Terms  # noqa: E402
 from stillwatch.exchange.matching.work import Here  # noqa: E402
+from stillwatch.ledger.entries import Entry  # noqa: E402
 
 REVEALS = Policy(reveal_from=10)
 TERMS = Terms("north", "south", "payment", "2026-11-26")
@@ -225,6 +226,7 @@ def test_a_dishonest_message_is_refused_and_recorded(what: str) -> None:
     victim = (south, north)[step % 2]
     assert victim.notes[-1].kind == "refusal" and victim.notes[-1].what == refused.value.code
     assert victim.outcome is None or victim.outcome.common is None
+    assert [Entry(**asdict(note)).kind for note in victim.notes][-1] == "refusal"
     told = wire.read(refused.value.answer)[2]
     assert told == {wire.CLOSE: refused.value.code.encode()}
     with pytest.raises(Refused) as over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
 import random
 
@@ -123,4 +124,5 @@ def test_bands_hold_what_they_say() -> None:
     for count in (10, 19, 20, 49, 50, 99, 100, 999_999, 4_999_999):
         low, high = bands.within(count, 10) or (0, 0)
         assert low <= count < high and bands.upper(count) >= count
+    assert doctest.testmod(bands).attempted and not doctest.testmod(bands).failed
     assert bands.within(9, 10) is None and bands.within(0, 10) is None

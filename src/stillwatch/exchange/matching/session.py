@@ -59,7 +59,7 @@ class Policy:
 
 @dataclass(frozen=True)
 class Note:
-    """What happened, for the ledger: never an item and never a number."""
+    """What happened, field by field an entry of the ledger: never an item and never a number."""
 
     kind: str
     "`match` or `refusal`."
@@ -67,7 +67,8 @@ class Note:
     "Which step, or the code of the refusal."
     digest: str
     "SHA-256 of the message, hex."
-    peer: str
+    member: str
+    "The peer."
     at: int
     "Microseconds since 1970."
 
