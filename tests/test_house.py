@@ -15,8 +15,8 @@ from stillwatch.records import MARKS
 ROOT = Path(stillwatch.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill", "exchange"}
-LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "standing", "parts"}
+STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill", "exchange", "ledger"}
+LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "standing", "parts", "merkle"}
 WORDS = {"records", "errors"}
 PURE = {
     "records",
@@ -34,6 +34,8 @@ PURE = {
     "linking",
     "detectors",
     "campaigns",
+    "ledger",
+    "merkle",
 }
 
 MAY: dict[str, set[str]] = {
@@ -47,6 +49,7 @@ MAY: dict[str, set[str]] = {
     "facts": WORDS | {"codes", "traffic"},
     "standing": WORDS | {"traffic"},
     "parts": WORDS | {"codes", "owners", "traffic", "facts", "standing"},
+    "merkle": set(),
     "survey": {"features", "linking", *LOW, *WORDS},
     "sketch": WORDS,
     "evidence": WORDS,
