@@ -26,6 +26,7 @@ from stillwatch.exchange.packs.pack import Definition, Pack, heard, version_of
 from stillwatch.exchange.packs.trying import Shadow, failed, one_sided, shadow
 from stillwatch.features.declare import every_feature
 from stillwatch.files import publish
+from stillwatch.noting import Said, noted
 from stillwatch.store import keys, pack_texts, packs, states
 
 LEAST_CALLS = 60
@@ -72,17 +73,28 @@ def build(folder: Path, sign_with: Path, out: Path) -> dict[str, Any]:
     return {**_about(pack), "out": str(out), "bytes": len(raw)}
 
 
-def take_in(file: Path, trusted: Sequence[Path], folder: Path | None, history: Sequence[Path] = (), hashing_key: Path | None = None) -> dict[str, Any]:
+def take_in(
+    file: Path,
+    trusted: Sequence[Path],
+    folder: Path | None,
+    history: Sequence[Path] = (),
+    hashing_key: Path | None = None,
+    *,
+    ledger: Path | None = None,
+    sign_with: Path | None = None,
+) -> dict[str, Any]:
     """Take in a pack, or the withdrawal of one: signature, format, features, cases, version. It runs in shadow from then on.
 
-    Args: the file; public keys of makers who are trusted; where packs lie; earlier scans on which its thresholds are set (none: they stand as the pack has them).
-    Raises: UserError where anything is not as it must be; then nothing has changed.
+    Args: the file; public keys of makers who are trusted; where packs lie; earlier scans on which its thresholds are set (none: they stand as the pack has them);
+    the ledger in which it is noted, and the key that signs that. Raises: UserError where anything is not as it must be; then nothing has changed.
     """
     place = packs.default_path() if folder is None else folder
     raw, keys_by_name = bytes_of(file), trusted_of(trusted)
     kind, told, signer = envelope.opened(raw, (envelope.PACK, envelope.WITHDRAWAL), keys_by_name, str(file))
     if kind == envelope.WITHDRAWAL:
-        return _withdrawn(told, signer, place, file)
+        stopped = _withdrawn(told, signer, place, file)
+        noted(ledger, sign_with, [Said("correction", raw, signer, "withdrawal")])
+        return stopped
     pack = _sound(heard(told, str(file), definitions()), str(file))
     before = packs.standing(place, pack.id)
     version = told["version"]
@@ -98,6 +110,7 @@ def take_in(file: Path, trusted: Sequence[Path], folder: Path | None, history: S
     stands = packs.Standing(pack.id, version, signer, datetime.now(UTC).isoformat(timespec="seconds"), None, pack.numbers)
     stands = _set(pack, stands, history, hashing_key) if history else stands
     packs.put(place, stands, raw)
+    noted(ledger, sign_with, [Said("hear", raw, signer, "pack")])
     return {**_about(pack), **_stands(stands), "cases": len(pack.cases)}
 
 

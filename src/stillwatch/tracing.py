@@ -28,6 +28,7 @@ from stillwatch.intake import mapping as maps
 from stillwatch.intake.mark import account_hashes, call_hashes
 from stillwatch.intake.read import read
 from stillwatch.intake.unit import linked
+from stillwatch.noting import DOWN_THE_CHAIN, Said, noted
 from stillwatch.packing import bytes_of, signer_of, trusted_of
 from stillwatch.records import NO_CONTEXT
 from stillwatch.sources import Reading, gather
@@ -58,6 +59,7 @@ def inquire(
     key: Path | None = None,
     mapping: Path | None = None,
     desk: Desk | None = None,
+    ledger: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Ask a reseller about a case: of its accounts' calls in the case, the request ids, blinded, in one signed file (with `desk`, and as XARF beside it).
@@ -96,6 +98,7 @@ def inquire(
     )  # fmt: skip
     raw = envelope.signed(told, envelope.INQUIRY, signer_of(sign_with))
     _write(out, raw)
+    noted(ledger, sign_with, [Said("share", raw, DOWN_THE_CHAIN, "inquiry")])
     said = {"inquiry": told["id"], "calls": len(told["calls"]), "out": str(out), "expires": told["expires"], "xarf": None}
     if desk is not None:
         beside = out.with_name(out.name + ".xarf.json")
@@ -140,6 +143,7 @@ def trace(
     heard: Sequence[Path] = (),
     innocent: str | None = None,
     handled: bool = False,
+    ledger: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Answer an inquiry from one's own log: find the calls, test the customers who made them on one's own evidence, say one of a few words, signed.
@@ -150,7 +154,8 @@ def trace(
     """  # fmt: skip
     step, now = progress or (lambda name, count: None), datetime.now(UTC)
     public = trusted_of(trusted)
-    _, told, sender = envelope.opened(bytes_of(file), (envelope.INQUIRY,), public, str(file))
+    raw = bytes_of(file)
+    _, told, sender = envelope.opened(raw, (envelope.INQUIRY,), public, str(file))
     ask = inquiry.heard(told, str(file))
     how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
     place = inquiries.default_path() if register is None else register
@@ -174,7 +179,14 @@ def trace(
             sent = _onward(ask, hits, resellers, sign_with, onward, now)
         said = answering.answer_of(ask, local, innocent)
         answer = answering.made(ask, said, now, reason=innocent if said == "innocent" else None, handled=handled, local=local)
-    _write(out, envelope.signed(answer, envelope.ANSWER, signer_of(sign_with)))
+    back = envelope.signed(answer, envelope.ANSWER, signer_of(sign_with))
+    _write(out, back)
+    onwards = [Said("share", bytes_of(Path(each["out"])), DOWN_THE_CHAIN, "inquiry") for each in sent]
+    noted(
+        ledger,
+        sign_with,
+        [Said("hear", raw, sender, "inquiry"), *onwards, Said("share", back, sender, "answer") if why is None else Said("refusal", back, sender, why)],
+    )
     passed = [
         inquiries.Row(each["inquiry"], "", answer["when"], "", own_of, ask.id)
         for each in sent

@@ -13,6 +13,9 @@ from stillwatch.doors.report.words import count
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
 with_packs = click.option("--packs", type=click.Path(path_type=Path), metavar="DIR", help="Where packs lie. Default: in the user's configuration folder.")
 signed_with = click.option("--sign-with", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Signing key that `pack key` made.")
+with_ledger = click.option(
+    "--ledger", type=click.Path(path_type=Path), metavar="DIR", help="Ledger in which it is noted, by its digest alone (docs/exchange/ledger.md)."
+)
 with_history = click.option(
     "--history", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
     help="Earlier scan of one's own traffic on which thresholds are set, within the pack's range; may be repeated.",
@@ -63,15 +66,26 @@ def build(folder: Path, out: Path, sign_with: Path, json_: bool) -> None:
 @with_packs
 @with_history
 @with_key
+@with_ledger
+@click.option("--sign-with", type=click.Path(path_type=Path), metavar="FILE", help="Signing key of the ledger.")
 @as_json
-def take_in(file: Path, trust: tuple[Path, ...], packs: Path | None, history: tuple[Path, ...], key: Path | None, json_: bool) -> None:
+def take_in(
+    file: Path,
+    trust: tuple[Path, ...],
+    packs: Path | None,
+    history: tuple[Path, ...],
+    key: Path | None,
+    ledger: Path | None,
+    sign_with: Path | None,
+    json_: bool,
+) -> None:
     """Take in a signed pack, or the withdrawal of one.
 
     Its signature, its features and their definitions are checked and its cases are run; then it runs in shadow wherever `scan --packs` names it.
     """
     from stillwatch import packing
 
-    told = packing.take_in(file, trust, packs, history, key)
+    told = packing.take_in(file, trust, packs, history, key, ledger=ledger, sign_with=sign_with)
     click.echo(json.dumps(told) if json_ else _standing(told))
 
 

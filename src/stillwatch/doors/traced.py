@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stillwatch.doors.packs import as_json, signed_with
+from stillwatch.doors.packs import as_json, signed_with, with_ledger
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
 
@@ -69,6 +69,7 @@ def inquire(
 @with_map
 @click.option("--unit", type=click.Choice(["account", "key", "end_user"]), default="account", show_default=True, help="What a customer is in LOG.")
 @with_key
+@with_ledger
 @click.option("--register", type=click.Path(path_type=Path), metavar="FILE", help="Where what was asked is kept. Default: in the user's configuration folder.")
 @click.option("--reseller", "resellers", multiple=True, metavar="ID", help="A customer of one's own who resells; may be repeated.")
 @click.option("--onward", type=click.Path(path_type=Path), metavar="DIR", help="Write an inquiry for each of those here, to be sent on.")
