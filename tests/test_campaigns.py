@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.judge import cases, judge
+from stillwatch.campaigns.judge import LADDER, PART_OF, Judged, cases, judge
+from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.picture import volume
 from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_look
 from stillwatch.records import Cluster, Evidence
@@ -170,6 +171,33 @@ def test_clusters_of_the_same_accounts_and_verdict_are_one_case() -> None:
     assert case == [one], "a weaker view of the same accounts adds nothing"
     wider = replace(two, verdict="watch", weighed=replace(two.weighed, cluster=cluster(strangers=60)))
     assert len(cases([one, wider])) == 2, "and a wider weak one never rides on the strong one"
+
+
+def _cases_slowly(judged: list[Judged]) -> list[list[Judged]]:
+    """`cases` as it reads: every cluster beside every case."""
+    made: list[tuple[list[Judged], set[int]]] = []
+    for each in sorted(judged, key=lambda one: (LADDER.index(one.verdict), one.q, -one.log10_e, one.weighed.cluster.name)):
+        mine = set(each.weighed.cluster.accounts.tolist())
+        for case, theirs in made:
+            common = len(mine & theirs)
+            if case[0].verdict == each.verdict and common >= SAME_CASE * min(len(mine), len(theirs)):
+                case.append(each)
+                theirs |= mine
+                break
+            if case[0].verdict != each.verdict and common >= PART_OF * len(mine):
+                break
+        else:
+            made.append(([each], mine))
+    return [case for case, _ in made]
+
+
+def test_cases_are_those_that_comparing_everybody_makes() -> None:
+    rng = np.random.default_rng(4)
+    found = weigh([replace(cluster(start=at), accounts=np.unique(rng.integers(0, 150, rng.integers(3, 40)))) for at in range(120)], 1000.0)
+    judged = [replace(judge(each, DEALT, PURPOSE, SPEAKING), verdict=str(rng.choice(LADDER))) for each in found]
+    made = cases(judged)
+    assert [[id(one) for one in case] for case in made] == [[id(one) for one in case] for case in _cases_slowly(judged)]
+    assert len(made) < 120 and any(len(case) > 1 for case in made)
 
 
 def test_p_floor_is_the_least_p_that_its_carriers_could_show() -> None:

@@ -159,17 +159,24 @@ def cases(judged: list[Judged]) -> list[list[Judged]]:
     order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.q, -each.log10_e, each.weighed.cluster.name))
     made: list[list[Judged]] = []
     accounts: list[Ints] = []
+    standing: dict[int, list[int]] = {}  # account -> cases that it stands in, so that nobody is compared with cases without an account in common
     for each in order:
         mine = each.weighed.cluster.accounts
-        for at, (case, theirs) in enumerate(zip(made, accounts, strict=True)):
+        for at in sorted({case for account in mine.tolist() for case in standing.get(account, ())}):
+            case, theirs = made[at], accounts[at]
             common = int(stands_in(mine, theirs).sum())
             if case[0].verdict == each.verdict and common >= SAME_CASE * min(len(mine), len(theirs)):
                 case.append(each)
                 accounts[at] = np.union1d(theirs, mine)
+                new = mine[~stands_in(mine, theirs)]
                 break
             if case[0].verdict != each.verdict and common >= PART_OF * len(mine):
-                break  # a weaker view of accounts that already stand in a stronger case
+                new = mine[:0]  # a weaker view of accounts that already stand in a stronger case
+                break
         else:
+            at, new = len(made), mine
             made.append([each])
             accounts.append(mine)
+        for account in new.tolist():
+            standing.setdefault(account, []).append(at)
     return made
