@@ -15,7 +15,7 @@ from stillwatch.records import MARKS
 ROOT = Path(stillwatch.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill"}
+STAGES = {"intake", "features", "linking", "detectors", "campaigns", "drill", "exchange"}
 LOW = {"evidence", "sketch", "codes", "owners", "traffic", "facts", "standing", "parts"}
 WORDS = {"records", "errors"}
 PURE = {
