@@ -126,6 +126,9 @@ PATTERNS = [
     "[windows-registry-key:values[*].data = 'x']", "[ipv4-addr:value = 'it\\'s']", "[ipv4-addr:value ISSUBSET '192.0.2.0/24'] AND [autonomous-system:number = 64496]",
     "[ipv4-addr:value = '1'] WITHIN 0 SECONDS", "[ipv4-addr:value = '1'] REPEATS 1.5 TIMES", "[artifact:payload_bin = b'QUJD']", "[file:created > t'2026-01-01T00:00:00Z']",
     "[ipv4-addr:value = '1'] trailing", "[ipv4-addr:value == '1']", "[ipv4-addr:value <> '1']", "[ipv4-addr:value = h'ab']", "[ipv4-addr:value = h'a']",
+    "[ipv4-addr:value = '1'] WITHIN 5 SECONDS WITHIN 6 SECONDS", "([ipv4-addr:value = '1']) WITHIN 5 SECONDS WITHIN 6 SECONDS", "[ipv4-addr:value = '1'] REPEATS 0 TIMES",
+    "[ipv4-addr:value = '1'] WITHIN 5 SECONDS REPEATS 2 TIMES", "[ipv4-addr:value = '1'] WITHIN -5 SECONDS", f"[file:hashes.MD5 = '{'a' * 32}']", "[file:hashes.MD5 LIKE 'a%']",
+    "[file:hashes[*] = 'a']", "[file:hashes.Tiger = 'a']",
 ]  # fmt: skip
 "Patterns and what are none."
 

@@ -372,7 +372,7 @@ TABLE: dict[str, Table] = {
         {"type": text, "id": own("marking-definition", 4), "spec_version": CORE["spec_version"], "name": text, "created_by_ref": identifier, "created": moment,
          "lang": CORE["lang"], "external_references": CORE["external_references"], "object_marking_refs": listed(pointing("marking-definition")),
          "granular_markings": CORE["granular_markings"], "extensions": extensions, "definition_type": text,
-         "definition": lambda value: None if isinstance(value, dict) else "no object"},
+         "definition": lambda value: None if isinstance(value, dict) else "no object", **dict.fromkeys(RESERVED, lambda value: None)},
         ("id", "spec_version", "created"), (_marking, _selected),
     ),
     "ipv4-addr": _observable(

@@ -22,6 +22,12 @@ NAME = re.compile(r"[a-z0-9_]{3,250}")
 KIND = re.compile(r"-?[a-z0-9]+(-[a-z0-9]+)*-?")
 BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 HEX = re.compile(r"(?:[a-fA-F0-9]{2})*")
+DIGESTS = {"SSDEEP": r"[a-zA-Z0-9/+:.]{1,128}$"} | {
+    name: rf"[a-fA-F0-9]{{{digits}}}$"
+    for digits, names in ((32, "MD5"), (40, "RIPEMD160 SHA1"), (56, "SHA224 SHA3224"), (64, "SHA256 SHA3256"), (96, "SHA384 SHA3384"), (128, "SHA512 SHA3512 WHIRLPOOL"))
+    for name in names.split()
+}
+"Algorithm -> the form of its digest."
 
 
 class _Wrong(Exception):
@@ -84,15 +90,21 @@ class _Reader:
         if depth > DEEPEST:
             raise _Wrong("too deep")
         while True:
-            if self.take("("):
-                self.observations(depth + 1)
-                self.must(")")
-            else:
+            single = not self.take("(")
+            if single:
                 self.must("[")
                 self.comparisons(depth)
                 self.must("]")
+            else:
+                self.observations(depth + 1)
+                self.must(")")
+            said: set[str] = set()
             while self.take("WITHIN", "REPEATS", "START"):
-                self.qualifier(self.words[self.at - 1][1])
+                word = self.words[self.at - 1][1]
+                if single and word in said:
+                    raise _Wrong(f"{word} stands there already")
+                said.add(word)
+                self.qualifier(word)
             if not self.take("AND", "OR", "FOLLOWEDBY"):
                 return
 
@@ -102,12 +114,12 @@ class _Reader:
             self.must("STOP")
             self.literal("moment")
         elif word == "WITHIN":
-            if float(self.of("whole", "float")) <= 0:
-                raise _Wrong("a span is above 0")
+            if self.of("whole", "float").startswith("-"):
+                raise _Wrong("a span is not below 0")
             self.must("SECONDS")
         else:
-            if int(self.of("whole")) <= 0:
-                raise _Wrong("a number of times is above 0")
+            if self.of("whole").startswith("-"):
+                raise _Wrong("a number of times is not below 0")
             self.must("TIMES")
 
     def comparisons(self, depth: int) -> None:
@@ -126,7 +138,7 @@ class _Reader:
         if self.take("EXISTS"):
             self.path()
             return
-        self.path()
+        digest = self.path()
         self.take("NOT")
         if self.take("IN"):
             self.must("(")
@@ -137,9 +149,12 @@ class _Reader:
                     if self.next()[1] == ")":
                         raise _Wrong("a value is expected")
         elif self.take("LIKE", "MATCHES", "ISSUBSET", "ISSUPERSET"):
-            self.of("string")
+            self.digested(digest)
         elif self.take("=", "==", "!=", "<>"):
-            self.literal("string", "whole", "float", "binary", "moment", "truth")
+            if digest and self.next()[0] == "string":
+                self.digested(digest)
+            else:
+                self.literal("string", "whole", "float", "binary", "moment", "truth")
         elif self.take("<", ">", "<=", ">="):
             self.literal("string", "whole", "float", "binary", "moment")
         else:
@@ -154,7 +169,14 @@ class _Reader:
         if (value.startswith("b'") and not BASE64.fullmatch(value[2:-1])) or (value.startswith("h'") and not HEX.fullmatch(value[2:-1])):
             raise _Wrong("no binary")
 
-    def path(self) -> None:
+    def digested(self, algorithm: str | None) -> None:
+        """A string; of a digest, in its algorithm's form."""
+        value = self.of("string")
+        if algorithm and not re.match(DIGESTS[algorithm], value.replace("'", "")):
+            raise _Wrong(f"no digest of {algorithm}")
+
+    def path(self) -> str | None:
+        """A property's path; the algorithm where it leads to a digest that is known."""
         kind = self.of("name")
         if not KIND.fullmatch(kind) or not 3 <= len(kind) <= 250:
             raise _Wrong("no type of object")
@@ -162,12 +184,15 @@ class _Reader:
         first = self.of("name", "string")
         if not NAME.fullmatch(first.strip("'")):
             raise _Wrong("no property")
+        last, steps = first, {first}
         while True:
             if self.take("."):
-                self.of("name", "string")
+                last = self.of("name", "string")
+                steps.add(last)
             elif self.take("["):
                 if not self.take("*"):
                     self.of("whole")
                 self.must("]")
             else:
-                return
+                name = last.upper().replace("-", "").replace("'", "")
+                return name if "hashes" in steps and name in DIGESTS else None
