@@ -14,6 +14,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from stillwatch.exchange.barrier.coarse import STEPS, floor, is_band
+from stillwatch.exchange.barrier.forms import fits, unread
 from stillwatch.exchange.barrier.phrases import is_own
 from stillwatch.exchange.barrier.policy import NARROWEST, Policy
 from stillwatch.exchange.stix import words
@@ -48,7 +49,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 }  # fmt: skip
 "The allow-list: kind -> fields."
 
-FREE = frozenset({"name", "description", "objective", "explanation", "content", "abstract", "labels"})
+FREE = frozenset({"name", "description", "objective", "explanation", "content", "abstract", "labels", "log_origin"})
 "Fields of words: the program's own sentences, or what a person has reviewed."
 
 BANDS = frozenset({"accounts", "band"})
@@ -155,6 +156,8 @@ def _field(record: Record, name: str, value: Any, policy: Policy) -> Iterator[Lo
         yield from (Loss(record.id, f"playbook.{where}", "", why) for where, why in _played(value, policy))
     elif name == "value":
         yield from _range(record.id, value)
+    elif not all(fits(name, each) for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, str)):
+        yield Loss(record.id, name, "", "free text by another name: not a word or shape that this field may have")
 
 
 def _own_name(record: Record, text: str, policy: Policy) -> bool:
@@ -165,6 +168,9 @@ def digest(text: str) -> str:
     """What a policy's `reviewed` lists of a text: its SHA-256."""
     return sha256(text.encode()).hexdigest()
 
+
+WIDEST = {"ipv4": 16, "ipv6": 32}
+"Shortest prefix that may leave: about what one operator holds."
 
 _RANGES = re.compile(r"\[(?:ipv4-addr|ipv6-addr):value ISSUBSET '([0-9a-f.:/]+)'\]\Z")
 
@@ -188,22 +194,28 @@ def _range(id_: str, value: str) -> Iterator[Loss]:
     longest = NARROWEST[f"ipv{told.version}"]
     if told.prefixlen > longest:
         yield Loss(id_, "value", "", f"narrower than /{longest}: it may be one customer's")
+    widest = WIDEST[f"ipv{told.version}"]
+    if told.prefixlen < widest:
+        yield Loss(id_, "value", "", f"wider than /{widest}: it names everybody, which is a block of all by another name")
 
 
-def _played(value: Any, policy: Policy, where: str = "") -> Iterator[tuple[str, str]]:
-    """What of a playbook may not leave: names that look like business, texts that nobody has reviewed, commands that run."""
+def _played(value: Any, policy: Policy) -> Iterator[tuple[str, str]]:
+    """What of a playbook may not leave: names that look like business, commands that run, and words that are neither CACAO's nor reviewed."""
+    yield from ((where, "looks like a price, revenue, customer, volume, capacity or roadmap") for where in refused_names(value))
+    yield from ((where, "a command that runs by itself") for where in _running(value))
+    yield from unread(value, lambda text: digest(text) in policy.reviewed)
+
+
+def _running(value: Any, where: str = "") -> Iterator[str]:
+    """Places of commands that are not for a person to read."""
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            if REFUSED.search(str(name)):
-                yield f"{where}{name}", "looks like a price, revenue, customer, volume, capacity or roadmap"
-            if name == "commands" and any(not isinstance(each, Mapping) or each.get("type") not in MANUAL for each in inner if isinstance(inner, list)):
-                yield f"{where}{name}", "a command that runs by itself"
-            yield from _played(inner, policy, f"{where}{name}.")
+            if name == "commands" and not (isinstance(inner, list) and all(isinstance(each, Mapping) and each.get("type") in MANUAL for each in inner)):
+                yield f"{where}{name}"
+            yield from _running(inner, f"{where}{name}.")
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _played(inner, policy, f"{where}{number}.")
-    elif isinstance(value, str) and " " in value and digest(value) not in policy.reviewed:
-        yield where.rstrip("."), "free text that nobody has reviewed"
+            yield from _running(inner, f"{where}{number}.")
 
 
 def refused_names(content: Any, where: str = "") -> Iterator[str]:
