@@ -160,7 +160,6 @@ def parse(text: str, where: str) -> Policy:
     table = _Table(where, text, told)
     table.known(WORDS)
     records = table.several("records", LONGEST)
-    whole = lambda low, high: lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high  # noqa: E731
     return Policy(
         purpose=table.among("purpose", PURPOSES),
         recipients=table.several("recipients"),
@@ -169,13 +168,17 @@ def parse(text: str, where: str) -> Policy:
         expires=_expires(table, records),
         assessment=_assessment(table.inner("assessment")),
         tlp=table.among("tlp", TLP, "amber+strict"),
-        minimum=table.get("minimum", whole(LEAST, 1_000_000), f"a number from {LEAST} on", LEAST),
+        minimum=table.get("minimum", _within(LEAST, 1_000_000), f"a number from {LEAST} on", LEAST),
         times=table.among("times", STEPS, "day"),
         iep=_iep(table.inner("iep")),
         named_as=table.get("named_as", lambda value: isinstance(value, str) and bool(value.strip()), '"a name"', None),
         reviewed=frozenset(_digests(table)) if "reviewed" in told else frozenset(),
         stopped=table.get("stopped", lambda value: isinstance(value, bool), "true or false", False),
     )
+
+
+def _within(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def _digests(table: _Table) -> tuple[str, ...]:
@@ -196,9 +199,7 @@ def _expires(table: _Table, records: Collection[str]) -> dict[str, int]:
     found = {}
     for name in records:
         most = LONGEST[name]
-        found[name] = inner.get(
-            name, lambda value, most=most: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most, f"days, 1 to {most}"
-        )
+        found[name] = inner.get(name, _within(1, most), f"days, 1 to {most}")
     return found
 
 
