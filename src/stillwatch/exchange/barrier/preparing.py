@@ -132,7 +132,7 @@ class _Maker:
             return [], [Loss(where, "accounts", "", f"fewer than {self.policy.minimum}: nothing of so small a group is told")]
         lost = [Loss(where, name, "", _stays(name)) for name in sorted(told) if name not in CARRIED]
         lost += [Loss(where, name, "", f"leaves only in part: {CARRIED[name]}") for name in sorted(set(told) & {"accounts", "capabilities", "signals"})]
-        seen = {"first_seen": floor(told["first_ts"], self.policy.times), "last_seen": floor(told["last_ts"], self.policy.times)}
+        seen: dict[str, Any] = {"first_seen": floor(told["first_ts"], self.policy.times), "last_seen": floor(told["last_ts"], self.policy.times)}
         short = named("campaign", self.key, id_).partition("--")[2][:8]
         case = words.Case(
             **self.head("campaign", id_), **seen, name=phrases.CASE.format(short), description=phrases.CASE_TOLD, objective=_objective(told), grade=told["verdict"],
@@ -156,7 +156,7 @@ class _Maker:
             yield technique
             yield words.Link(**self.head("relationship", case.id, "uses", technique.id), origin=case.id, kind="uses", target=technique.id)
 
-    def ranges(self, ranges: Sequence[str], case: words.Case, short: str, seen: Mapping[str, int]) -> Iterator[Record]:
+    def ranges(self, ranges: Sequence[str], case: words.Case, short: str, seen: Mapping[str, Any]) -> Iterator[Record]:
         """A pool of addresses: the ranges themselves, and an indicator of each."""
         pool = words.Infrastructure(**self.head("infrastructure", case.id), **seen, name=phrases.POOL.format(short), kinds=("anonymization",))
         yield pool
