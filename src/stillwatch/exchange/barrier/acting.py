@@ -54,7 +54,9 @@ def decide(record: Shared, local: Local | None, by: str, at: int, measure: str, 
     if record.purpose != purpose:
         raise StillwatchError(f"it was shared for {record.purpose or 'no purpose that is told'}, not {purpose}", record.id, "ask the sender")
     if local is None or local.verdict not in GROUNDS or local.log10_e <= 0:
-        raise StillwatchError("nothing of your own traffic speaks for it", record.id, "look for it in a scan of your own: a shared signal alone is no ground to act")
+        raise StillwatchError(
+            "nothing of your own traffic speaks for it", record.id, "look for it in a scan of your own: a shared signal alone is no ground to act"
+        )
     if not by.strip():
         raise StillwatchError("nobody decided", record.id, "name who decides")
     return Decision(record.id, local, by, at, measure)

@@ -20,7 +20,19 @@ PURPOSES = ("detection", "research")
 LEAST = 10
 "The smallest minimum k."
 
-LONGEST = {"case": 180, "technique": 365, "infrastructure": 60, "indicator": 60, "observed": 60, "sighting": 90, "advice": 180, "opinion": 180, "grouping": 180, "note": 365, "link": 180}
+LONGEST = {
+    "case": 180,
+    "technique": 365,
+    "infrastructure": 60,
+    "indicator": 60,
+    "observed": 60,
+    "sighting": 90,
+    "advice": 180,
+    "opinion": 180,
+    "grouping": 180,
+    "note": 365,
+    "link": 180,
+}
 "Kind of record -> most days until it expires."
 
 VERDICTS = ("alert", "review", "watch")
@@ -82,7 +94,12 @@ class Policy:
 WORDS = ("purpose", "recipients", "records", "verdicts", "expires", "assessment", "tlp", "minimum", "times", "iep", "named_as", "reviewed", "stopped")
 IEP_WORDS = ("id", "name", "start", "end", "permitted_actions", "encrypt_in_transit", "attribution", "affected_party_notifications", "unmodified_resale")
 ASSESSMENT_WORDS = ("interest", "necessity", "balance", "by", "start", "until")
-MUST = {"encrypt_in_transit": ("must", "may"), "attribution": ("may", "must", "must not"), "affected_party_notifications": ("may", "must not"), "unmodified_resale": ("may", "must not")}
+MUST = {
+    "encrypt_in_transit": ("must", "may"),
+    "attribution": ("may", "must", "must not"),
+    "affected_party_notifications": ("may", "must not"),
+    "unmodified_resale": ("may", "must not"),
+}
 
 
 @dataclass(frozen=True)

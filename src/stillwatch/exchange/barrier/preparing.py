@@ -79,7 +79,9 @@ def prepare(
     wrong = sorted(set(refused_names(list(written.objects))))
     if wrong:
         # The last look: whatever made it, nothing leaves that looks like this.
-        return Prepared(b"", (), (), (*losses, *(Loss("bundle", each, "", "looks like a price, revenue, customer, volume, capacity or roadmap") for each in wrong)))
+        return Prepared(
+            b"", (), (), (*losses, *(Loss("bundle", each, "", "looks like a price, revenue, customer, volume, capacity or roadmap") for each in wrong))
+        )
     return Prepared(content, through.records, policy.recipients if content else (), tuple(losses))
 
 
@@ -139,7 +141,9 @@ class _Maker:
             log10_e_at_least=math.floor(told["log10_e"]), accounts=accounts, confidence=CONFIDENCE[told["verdict"]],
         )  # fmt: skip
         sighting = words.Sighting(**self.head("sighting", id_), **seen, of=case.id, where=(self.source,), band=accounts, description=phrases.SEEN)
-        salted = sha256(blake2b(id_.encode(), key=self.key, person=b"stillwatch-salt", digest_size=32).digest() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS))
+        salted = sha256(
+            blake2b(id_.encode(), key=self.key, person=b"stillwatch-salt", digest_size=32).digest() + orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+        )
         note = words.Note(**self.head("note", id_), about=(case.id,), content=phrases.NOTE, sha256=salted.hexdigest())
         records: list[Record] = [case, *self.techniques(told, case), sighting, note]
         if ranges:

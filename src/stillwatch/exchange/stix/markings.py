@@ -76,7 +76,12 @@ def iep_of(marking: dict[str, Any]) -> Iep | None:
     if not isinstance(told, dict) or told.pop("iep_version", None) != "2.0" or not all(isinstance(value, str) for value in told.values()):
         return None
     start, end = parsed(told.pop("start", "")), parsed(told["end"]) if "end" in told else None
-    if start is None or (end is None and "end" in told) or set(told) - {"end"} - {each.name for each in dataclasses.fields(Iep)} or not {"id", "name"} <= set(told):
+    if (
+        start is None
+        or (end is None and "end" in told)
+        or set(told) - {"end"} - {each.name for each in dataclasses.fields(Iep)}
+        or not {"id", "name"} <= set(told)
+    ):
         return None
     return Iep(start=start, **(told | {"end": end}))
 

@@ -23,7 +23,9 @@ def stamp(moment: int) -> str:
     year, month, day = _date(days)
     second, fraction = divmod(rest, SECOND)
     digits = f"{fraction:06d}"
-    return f"{year:04d}-{month:02d}-{day:02d}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{digits[:3] if digits.endswith('000') else digits}Z"
+    return (
+        f"{year:04d}-{month:02d}-{day:02d}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}.{digits[:3] if digits.endswith('000') else digits}Z"
+    )
 
 
 def parsed(text: str) -> int | None:

@@ -24,7 +24,14 @@ BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3
 HEX = re.compile(r"(?:[a-fA-F0-9]{2})*")
 DIGESTS = {"SSDEEP": r"[a-zA-Z0-9/+:.]{1,128}$"} | {
     name: rf"[a-fA-F0-9]{{{digits}}}$"
-    for digits, names in ((32, "MD5"), (40, "RIPEMD160 SHA1"), (56, "SHA224 SHA3224"), (64, "SHA256 SHA3256"), (96, "SHA384 SHA3384"), (128, "SHA512 SHA3512 WHIRLPOOL"))
+    for digits, names in (
+        (32, "MD5"),
+        (40, "RIPEMD160 SHA1"),
+        (56, "SHA224 SHA3224"),
+        (64, "SHA256 SHA3256"),
+        (96, "SHA384 SHA3384"),
+        (128, "SHA512 SHA3512 WHIRLPOOL"),
+    )
     for name in names.split()
 }
 "Algorithm -> the form of its digest."

@@ -59,7 +59,11 @@ vulnerability impacts infrastructure tools
 """
 
 RELATED: dict[tuple[str, str], frozenset[str]] = {
-    (source, kind): frozenset(targets) for line in _RELATED.splitlines() for rule in line.split("|") if rule.strip() for source, kind, *targets in [rule.split()]
+    (source, kind): frozenset(targets)
+    for line in _RELATED.splitlines()
+    for rule in line.split("|")
+    if rule.strip()
+    for source, kind, *targets in [rule.split()]
 }
 "Source and kind -> the targets that STIX suggests."
 

@@ -21,6 +21,7 @@ OBSERVABLE = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 
 Any_ = TypeVar("Any_", bound=Shared)
 
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What was written, and what could not be."""
