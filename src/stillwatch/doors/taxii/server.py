@@ -132,6 +132,8 @@ async def _request(incoming: web.BaseRequest, most: int) -> Request:
     """A request as a plain value. Raises: Fault 413, 400."""
     if (incoming.content_length or 0) > most:
         raise _too_large(most)
+    if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.transport is not None:
+        incoming.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()
     async for chunk in incoming.content.iter_chunked(1 << 16):
         body += chunk
