@@ -375,5 +375,5 @@ def completion(shell: str, json_: bool) -> None:
     click.echo(json.dumps({"shell": shell, "script": source}) if json_ else source)
 
 
-for _command in (exchanging.serve, exchanging.members):
+for _command in (exchanging.serve, exchanging.hear, exchanging.members):
     main.add_command(_command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -83,3 +84,33 @@ def password(json_: bool) -> None:
     if not said:
         raise UserError("no password was given", "", "type one, or write it into the pipe")
     click.echo(json.dumps({"password": stretched(said)}) if json_ else stretched(said))
+
+
+@click.command()
+@click.argument("settings", metavar="SETTINGS", type=with_file)
+@click.option("--peer", "only", metavar="NAME", help="Ask only this peer. Default: all that SETTINGS names.")
+@click.option("--every", type=click.FloatRange(1), metavar="SECONDS", help="Ask again and again, so often. Default: once.")
+@as_json
+def hear(settings: Path, only: str | None, every: float | None, json_: bool) -> None:
+    """Fetch what peers have shared since the last time, over TAXII 2.1, into the store that SETTINGS (TOML) names.
+
+    Each object comes once. Stopped at any moment (Ctrl-C, SIGTERM, kill), it goes on where it was. Needs stillwatch[exchange].
+    """
+    from stillwatch import flow
+    from stillwatch.doors.stopping import Stopping
+
+    with Stopping() as stopping:
+        while True:
+            told = flow.hear(settings, only=only, stopped=stopping)
+            click.echo(json.dumps(told) if json_ else "\n".join(_told(told)))
+            end = time.monotonic() + (every or 0.0)
+            while not stopping() and time.monotonic() < end:
+                time.sleep(min(0.2, max(0.0, end - time.monotonic())))
+            if every is None or stopping():
+                break
+    if every is None and told["failed"]:
+        raise UserError(f"{told['failed']} of {len(told['peers'])} peers could not be heard", str(settings), "see what they said; the others' objects are kept")
+
+
+def _told(told: dict[str, Any]) -> list[str]:
+    return [f"{name}: {row['new']} new{'; ' + row['error'] if 'error' in row else ''}" for name, row in told["peers"].items()]

@@ -52,7 +52,9 @@ def _seen(path: Path) -> Seen | None:
         return Seen(int(row["version"]), str(row["digest"]))
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         # Going on without it would accept a directory that was rolled back.
-        raise UserError("what was seen of the directory cannot be read", str(path), "bring it back from a copy; delete it only if the directory is known to be the newest") from error
+        raise UserError(
+            "what was seen of the directory cannot be read", str(path), "bring it back from a copy; delete it only if the directory is known to be the newest"
+        ) from error
 
 
 def public_key(path: Path) -> Ed25519PublicKey:

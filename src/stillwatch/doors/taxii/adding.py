@@ -98,17 +98,19 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def status(asked: int, kept: int, bad: Sequence[dict[str, str]], pending: int = 0) -> dict[str, Any]:
-    """A status resource: what was not kept is named with its reason, everything else was."""
+def status(asked: int, kept: Sequence[Shared], versions: Sequence[int], bad: Sequence[dict[str, str]]) -> dict[str, Any]:
+    """A status resource: what is kept, with the version that it has here, and what is not, with the reason. Nothing is pending: it is settled now."""
     told: dict[str, Any] = {
         "id": str(uuid.uuid4()),
         "status": "complete",
         "request_timestamp": written(asked),
-        "total_count": kept + len(bad) + pending,
-        "success_count": kept,
+        "total_count": len(kept) + len(bad),
+        "success_count": len(kept),
         "failure_count": len(bad),
-        "pending_count": pending,
+        "pending_count": 0,
     }
+    if kept:
+        told["successes"] = [{"id": each.id, "version": each.said or written(version)} for each, version in zip(kept, versions, strict=True)]
     return told | ({"failures": list(bad)} if bad else {})
 
 
@@ -121,7 +123,9 @@ def well_formed(each: dict[str, Any]) -> list[str]:
         problems += [f"{name} is missing" for name in ("spec_version", "created") if name not in each]
         if each.get("type") not in ("marking-definition",) and "modified" not in each:
             problems.append("modified is missing")
-    problems += [f"{name} is no timestamp" for name in ("created", "modified") if name in each and (not isinstance(each[name], str) or moment(each[name]) is None)]
+    problems += [
+        f"{name} is no timestamp" for name in ("created", "modified") if name in each and (not isinstance(each[name], str) or moment(each[name]) is None)
+    ]
     if not problems and "modified" in each and str(each["modified"]) and (moment(each["modified"]) or 0) < (moment(each["created"]) or 0):
         problems.append("modified before created")
     return problems

@@ -164,8 +164,8 @@ class Taxii:
         _acceptable(request)
         now = self._clock()
         good, bad = adding.sorted_out(adding.objects_in(request.body), collection, self._check)
-        self._shelves.add(collection.root, collection.id, good, now)
-        told = adding.status(now, len(good), bad)
+        kept = self._shelves.add(collection.root, collection.id, good, now)
+        told = adding.status(now, good, kept.versions, bad)
         body, days = orjson.dumps(told), self._settings.status_days
         self._shelves.tell(collection.root, told["id"], caller.name, body, now, now - days * _DAY if days else None)
         return Answer(202, body)
@@ -173,9 +173,7 @@ class Taxii:
     def _delete(self, request: Request, collection: Collection, name: str) -> Answer:
         _acceptable(request)
         wanted = filters.asked(request.query, OF_OBJECT)
-        if not name.isprintable() or not self._shelves.delete(
-            collection.root, collection.id, Wanted(None, (name,), (), wanted.versions, wanted.specs)
-        ):
+        if not name.isprintable() or not self._shelves.delete(collection.root, collection.id, Wanted(None, (name,), (), wanted.versions, wanted.specs)):
             raise _not_found()
         return Answer(200)
 

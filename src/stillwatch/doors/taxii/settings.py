@@ -155,10 +155,12 @@ def _server(block: Block, folder: Path, roots: dict[str, Root], collections: dic
         raise block.wrong("certificate", "members can show certificates only to a server that has one", "write certificate and key")
     if "basic" in wanted and not users:
         raise block.wrong("listen", "an API root takes passwords, and there is no user", "write a [[user]] block")
-    discovery = {word: str(block.get(word, is_text, f'"{word}"')) for word in ("title", "description", "contact", "default") if word in block.row}
+    discovery: dict[str, str] = {
+        word: str(block.get(word, is_text, f'"{word}"')) for word in ("title", "description", "contact", "default") if word in block.row
+    }
     return Settings(
         host.strip("[]"), int(port), url, store if "://" in store else str(folder / store), certificate, key, directory, trust,
-        {"title": "Stillwatch", **discovery}, str(block.row.get("announce", url)).rstrip("/"), roots, collections, users,
+        {"title": "Stillwatch"} | discovery, str(block.row.get("announce", url)).rstrip("/"), roots, collections, users,
         page=_whole(block, "page", 1000, 1, 100_000), body=_whole(block, "body", 16_777_216, 1024, 1 << 30),
         rate=float(_whole(block, "rate", 100, 1, 1_000_000)), status_days=_whole(block, "status_days", 30, 0, 100_000),
     )  # fmt: skip

@@ -135,7 +135,8 @@ class Shelves:
         # The plus keeps the planner from walking the whole collection where a few ids are named.
         walks = []
         order = f"ORDER BY {'+' if wanted.ids else ''}added, id, version, spec LIMIT {limit + 1}"
-        for kind in [None] if wanted.ids else sorted(set(wanted.types)) or [None]:
+        kinds: list[str | None] = [None] if wanted.ids or not wanted.types else [*sorted(set(wanted.types))]
+        for kind in kinds:
             narrowed, more = (" AND type = ?", [kind]) if kind is not None else ("", [])
             sql = f"SELECT added, id, version, spec, said, {body} FROM objects WHERE shelf = ?{where}{narrowed} {order}"
             walks.append(self._database.query(sql, (shelf, *values, *more)))
@@ -181,9 +182,7 @@ class Shelves:
         self._database.close()
 
 
-def _new(
-    shelf: int, objects: Sequence[Shared], there: dict[str, dict[_KEY, int]], at: int, last: int
-) -> tuple[list[list[Any]], list[int], int]:
+def _new(shelf: int, objects: Sequence[Shared], there: dict[str, dict[_KEY, int]], at: int, last: int) -> tuple[list[list[Any]], list[int], int]:
     """The rows that are to be added, the version of every object, and the last moment given."""
     once = {key for kept in there.values() for key in kept}
     unversioned = {(name, spec): version for name, version, spec in once}
