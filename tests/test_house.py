@@ -69,22 +69,8 @@ MAY: dict[str, set[str]] = {
     "flow": STAGES
     | LOW
     | WORDS
-    | {
-        "calls",
-        "engines",
-        "store",
-        "files",
-        "results",
-        "sources",
-        "survey",
-        "earlier",
-        "examination",
-        "following",
-        "verification",
-        "planting",
-        "limit",
-        "peers",
-    },
+    | {"peers"}
+    | {"calls", "engines", "store", "files", "results", "sources", "survey", "earlier", "examination", "following", "verification", "planting", "limit"},
     "account": {"store", *STAGES, *LOW, *WORDS},
     "doors": {"flow", "account", "results", *WORDS},
     "__main__": {"doors"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,7 @@ def password(json_: bool) -> None:
     """Print what stands in a server's settings for a password, for API roots that take one. The password is asked for, or read from a pipe."""
     from stillwatch.doors.taxii.passwords import stretched
 
-    stream = click.get_text_stream("stdin")
-    said = click.prompt("Password", hide_input=True, confirmation_prompt=True) if stream.isatty() else stream.readline().rstrip("\n")
+    said = click.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     if not said:
         raise UserError("no password was given", "", "type one, or write it into the pipe")
     click.echo(json.dumps({"password": stretched(said)}) if json_ else stretched(said))
