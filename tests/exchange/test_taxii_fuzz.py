@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from exchange_case import OPEN, SECRET, SHARED, Asked, Exchange, indicator  # no
 from stillwatch.doors.taxii.messages import TAXII, Request  # noqa: E402
 
 CANARY = "7d1f0c-canary"
-LOOSE = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+LOOSE = settings(max_examples=int(os.environ.get("STILLWATCH_FUZZ", "100")), deadline=None, suppress_health_check=list(HealthCheck))
 
 NAMES = st.sampled_from(["exchange", "taxii2", "collections", "status", "objects", "manifest", "versions", SHARED, SECRET, OPEN, indicator(1)["id"], "..", "", "%2e", "\x00", "é"])
 PATHS = st.lists(NAMES | st.text(max_size=8), max_size=7).map(lambda parts: "/" + "/".join(parts) + "/")
