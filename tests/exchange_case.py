@@ -54,9 +54,7 @@ def certificate(path: Path, name: str) -> bytes:
         .sign(key, hashes.SHA256())
     )  # fmt: skip
     path.with_suffix(".pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    path.with_suffix(".key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    path.with_suffix(".key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return made.public_bytes(serialization.Encoding.DER)
 
 
@@ -64,9 +62,7 @@ def write_key(path: Path) -> Ed25519PrivateKey:
     """A signing key; its halves lie at path and path.pub."""
     key = Ed25519PrivateKey.generate()
     path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    path.with_name(path.name + ".pub").write_bytes(
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    )
+    path.with_name(path.name + ".pub").write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
     return key
 
 
@@ -92,9 +88,7 @@ class Exchange:
         """The next directory, without some."""
         self.version += 1
         at = time.time_ns() // 1000 if now is None else now
-        members = tuple(
-            Member(name, (Key(raw(key), 0, 1 << 60),), (self.shown[name],)) for name, key in self.keys.items() if name not in gone
-        )
+        members = tuple(Member(name, (Key(raw(key), 0, 1 << 60),), (self.shown[name],)) for name, key in self.keys.items() if name not in gone)
         return Directory(self.version, at - 1, at + last, members, gone)
 
     def publish(self, *gone: str) -> None:
@@ -163,7 +157,14 @@ class Asked:
         return self.now
 
     def request(
-        self, who: str | None, method: str, path: str, query: dict[str, str] | None = None, body: bytes = b"", headers: dict[str, str] | None = None, certificate: str | None = ""
+        self,
+        who: str | None,
+        method: str,
+        path: str,
+        query: dict[str, str] | None = None,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        certificate: str | None = "",
     ) -> Request:
         """A request as somebody would send it: signed and with a certificate."""
         from urllib.parse import quote, urlencode

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared_law import agree, reads
 
+from shared_law import agree, reads
 from stillwatch.errors import StillwatchError, UserError
 from stillwatch.store.shared.declare import Shared, Wanted, moment, written
 from stillwatch.store.shared.heard import Hearsay, Progress
@@ -99,7 +99,9 @@ WANTED = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(ROWS, WANTED, st.integers(1, 4))
-def test_a_page_is_what_the_slow_twin_reads(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int | None, str, str]], wanted: Wanted, limit: int) -> None:
+def test_a_page_is_what_the_slow_twin_reads(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int | None, str, str]], wanted: Wanted, limit: int
+) -> None:
     agree(opened(str(tmp_path_factory.mktemp("law") / "s.sqlite")), rows, wanted, limit)
 
 

@@ -1,6 +1,6 @@
 """How fast the TAXII server is, beside medallion in the same run: adds, reads, and a poll that finds nothing. Also alone, up to a million objects.
 
-    python trials/taxii.py beside --medallion VENV/bin/python [--objects 5000]
+    python trials/taxii.py beside --medallion VENV/bin/medallion [--objects 5000]
     python trials/taxii.py alone [--objects 1000000] [--store postgresql://user@host/database]
 
 Ours is asked over TLS with client certificates, every request signed and checked against a signed directory, strict collections, SQLite on disk (or --store).
@@ -28,23 +28,12 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from exchange_case import SHARED, Exchange, free_port, served  # noqa: E402
-
 from stillwatch.doors.taxii.messages import TAXII  # noqa: E402
 from stillwatch.peers.connection import Connection  # noqa: E402
 from stillwatch.peers.settings import load  # noqa: E402
 
 BATCH, PAGE = 500, 1000
 Ask = Callable[[str, dict[str, str], bytes], dict[str, Any]]
-
-_SERVE = """
-import json, sys
-from medallion import create_app
-from medallion.config import load_config
-app = create_app(json.load(open(sys.argv[1])))
-from werkzeug.serving import run_simple
-import logging; logging.getLogger("werkzeug").setLevel(logging.ERROR)
-run_simple("127.0.0.1", int(sys.argv[2]), app, threaded=False)
-"""
 
 
 def indicators(first: int, many: int) -> bytes:
@@ -113,10 +102,18 @@ def ours(folder: Path, objects: int, store: str, told: Callable[[int, dict[str, 
         return measured(ask, objects, told)
 
 
-def medallion(folder: Path, python: str, objects: int) -> dict[str, float]:
+def medallion(folder: Path, program: str, objects: int) -> dict[str, float]:
     """medallion in memory, with its own password check."""
     root = {"information": {"title": "r", "description": "r", "versions": [TAXII], "max_content_length": 1 << 30}, "status": []}
-    collection = {"id": SHARED, "title": "c", "can_read": True, "can_write": True, "media_types": ["application/stix+json;version=2.1"], "objects": [], "manifest": []}
+    collection = {
+        "id": SHARED,
+        "title": "c",
+        "can_read": True,
+        "can_write": True,
+        "media_types": ["application/stix+json;version=2.1"],
+        "objects": [],
+        "manifest": [],
+    }
     data = {"/discovery": {"title": "s", "api_roots": ["/r/"]}, "r": {**root, "collections": [collection]}}
     (folder / "data.json").write_text(json.dumps(data))
     config = {
@@ -124,7 +121,11 @@ def medallion(folder: Path, python: str, objects: int) -> dict[str, float]:
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     port = free_port()
-    process = subprocess.Popen([python, "-c", _SERVE.replace("from medallion.config import load_config\n", ""), str(folder / "config.json"), str(port)])
+    process = subprocess.Popen(
+        [program, "--host", "127.0.0.1", "--port", str(port), "--log-level", "ERROR", str(folder / "config.json")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     headers = {"Authorization": "Basic " + base64.b64encode(b"admin:Password0").decode(), "Accept": TAXII, "Content-Type": TAXII}
 
     def ask(method: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     reading.add_argument("how", choices=["beside", "alone"])
     reading.add_argument("--objects", type=int)
-    reading.add_argument("--medallion", default="python3")
+    reading.add_argument("--medallion", default="medallion")
     reading.add_argument("--store")
     asked = reading.parse_args()
 
@@ -172,7 +173,9 @@ def main() -> None:
         for name, found in (("ours", mine), ("medallion", theirs)):
             print(name, end=" ")
             told(objects, found)
-        print(f"ratios: adds {mine['adds'] / theirs['adds']:.1f}, reads {mine['reads'] / theirs['reads']:,.0f}, empty poll {theirs['poll'] / mine['poll']:,.0f}")
+        print(
+            f"ratios: adds {mine['adds'] / theirs['adds']:.1f}, reads {mine['reads'] / theirs['reads']:,.0f}, empty poll {theirs['poll'] / mine['poll']:,.0f}"
+        )
 
 
 if __name__ == "__main__":

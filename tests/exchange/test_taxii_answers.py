@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("http_message_signatures")
 
 from exchange_case import OPEN, SECRET, SHARED, Asked, Exchange, indicator  # noqa: E402
-
 from stillwatch.doors.taxii import settings as reading  # noqa: E402
 from stillwatch.doors.taxii.admission import Pace  # noqa: E402
 from stillwatch.doors.taxii.messages import TAXII, Answer, Fault, Request  # noqa: E402
@@ -171,7 +170,22 @@ def test_objects_come_back_without_loss(asked: Asked) -> None:
     assert json.loads(asked("south", "GET", OBJECTS).body)["objects"] == [whole]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"objects":{}}', b'{"objects":[3]}', b'{"objects":[{}]}', b'{"objects":[]}', b'{"type":"indicator"}', b"\xff", b"[" * 5000, b'{"objects":[NaN]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"objects":{}}',
+        b'{"objects":[3]}',
+        b'{"objects":[{}]}',
+        b'{"objects":[]}',
+        b'{"type":"indicator"}',
+        b"\xff",
+        b"[" * 5000,
+        b'{"objects":[NaN]}',
+    ],
+)
 def test_what_is_no_envelope_is_unprocessable(asked: Asked, body: bytes) -> None:
     answer = asked("north", "POST", OBJECTS, body=body, headers={"Content-Type": TAXII})
     told = orjson.loads(answer.body)
@@ -204,20 +218,26 @@ def test_content_is_negotiated(asked: Asked, accept: str, status: int) -> None:
     assert asked("south", "GET", "/exchange/", headers={"Accept": accept}).status == status
 
 
-@pytest.mark.parametrize(("kind", "status"), [(TAXII, 202), ("application/taxii+json", 202), ("application/json", 415), ("application/taxii+json;version=2.0", 415)])
+@pytest.mark.parametrize(
+    ("kind", "status"), [(TAXII, 202), ("application/taxii+json", 202), ("application/json", 415), ("application/taxii+json;version=2.0", 415)]
+)
 def test_only_taxii_is_taken(asked: Asked, kind: str, status: int) -> None:
     assert asked("north", "POST", OBJECTS, body=json.dumps({"objects": [indicator(1)]}).encode(), headers={"Content-Type": kind}).status == status
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "allowed"), [("PUT", OBJECTS, "GET, POST"), ("POST", MANIFEST, "GET"), ("DELETE", "/taxii2/", "GET"), ("POST", OBJECTS + "indicator--1/", "GET, DELETE")]
+    ("method", "path", "allowed"),
+    [("PUT", OBJECTS, "GET, POST"), ("POST", MANIFEST, "GET"), ("DELETE", "/taxii2/", "GET"), ("POST", OBJECTS + "indicator--1/", "GET, DELETE")],
 )
 def test_another_method_is_told_which_ones_there_are(asked: Asked, method: str, path: str, allowed: str) -> None:
     answer = asked("north", method, path)
     assert answer.status == 405 and answer.headers["Allow"] == allowed
 
 
-@pytest.mark.parametrize("path", ["/", "/other/", "/exchange/other/", "/exchange/status/", f"{MANIFEST}indicator--1/", f"{OBJECTS}a/versions/b/", "/exchange/collections/24042009/", "//"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/other/", "/exchange/other/", "/exchange/status/", f"{MANIFEST}indicator--1/", f"{OBJECTS}a/versions/b/", "/exchange/collections/24042009/", "//"],
+)
 def test_what_is_not_there_is_not_found(asked: Asked, path: str) -> None:
     assert asked("north", "GET", path).status == 404
     assert asked(None, "GET", path).status == 401, "who is nobody learns not even that"

@@ -21,7 +21,6 @@ pytest.importorskip("aiohttp")
 pytest.importorskip("http_message_signatures")
 
 from exchange_case import OPEN, SECRET, SHARED, Exchange, free_port, indicator, served  # noqa: E402
-
 from stillwatch import flow  # noqa: E402
 from stillwatch.doors.taxii.messages import TAXII  # noqa: E402
 from stillwatch.doors.taxii.passwords import stretched  # noqa: E402
@@ -40,7 +39,9 @@ def heard(path: Path) -> list[str]:
     return found
 
 
-def raw(exchange: Exchange, port: int, shown: str | None, signer: str | None, path: str, method: str = "GET", body: bytes = b"") -> tuple[int, bytes, dict[str, str]]:
+def raw(
+    exchange: Exchange, port: int, shown: str | None, signer: str | None, path: str, method: str = "GET", body: bytes = b""
+) -> tuple[int, bytes, dict[str, str]]:
     """One request with one member's certificate and another's signature."""
     context = ssl.create_default_context(cafile=str(exchange.folder / "server.pem"))
     if shown is not None:
@@ -160,7 +161,14 @@ def test_noise_on_the_wire_is_answered_or_closed_and_the_server_lives(exchange: 
     port = free_port()
     more = f'[[user]]\nname = "south"\npassword = "{stretched("Password0")}"'
     with served(exchange.settings(port, proof='["basic"]', tls=False, more=more)) as process:
-        for noise in (b"GET\r\n\r\n", b"\x16\x03\x01\x00\xff" * 40, b"POST /exchange/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"GET /%ff%fe/?a=%ff HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 100_000):
+        for noise in (
+            b"GET\r\n\r\n",
+            b"\x16\x03\x01\x00\xff" * 40,
+            b"POST /exchange/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+            b"GET /%ff%fe/?a=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"A" * 100_000,
+        ):
             with socket.create_connection(("127.0.0.1", port), 10) as sent:
                 sent.sendall(noise)
                 sent.shutdown(socket.SHUT_WR)
