@@ -15,14 +15,14 @@ import pytest
 pytest.importorskip("pg8000")
 pytest.importorskip("http_message_signatures")
 
-from exchange_case import SHARED, Asked, Exchange, free_port, indicator  # noqa: E402
 from hypothesis import HealthCheck, given, settings  # noqa: E402
-from shared_law import agree, reads  # noqa: E402
-from test_shared import ROWS, WANTED  # noqa: E402
 
+from exchange_case import SHARED, Asked, Exchange, free_port, indicator  # noqa: E402
+from shared_law import agree, reads  # noqa: E402
 from stillwatch.errors import UserError  # noqa: E402
 from stillwatch.store.shared.declare import Shared, Wanted  # noqa: E402
 from stillwatch.store.shared.opening import opened  # noqa: E402
+from test_shared import ROWS, WANTED  # noqa: E402
 
 
 @pytest.fixture(scope="module")
