@@ -117,7 +117,7 @@ def medallion(folder: Path, program: str, objects: int) -> dict[str, float]:
     data = {"/discovery": {"title": "s", "api_roots": ["/r/"]}, "r": {**root, "collections": [collection]}}
     (folder / "data.json").write_text(json.dumps(data))
     config = {
-        "backend": {"module_class": "MemoryBackend", "filename": str(folder / "data.json")}, "users": {"admin": "Password0"}, "taxii": {"max_page_size": PAGE},
+        "backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": str(folder / "data.json")}, "users": {"admin": "Password0"}, "taxii": {"max_page_size": PAGE},
     }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     port = free_port()
