@@ -70,6 +70,7 @@ MAY: dict[str, set[str]] = {
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
     "examination": STAGES | LOW | WORDS | {"engines", "store", "results", "survey"},
+    "peers": {"exchange", "store", *WORDS},
     "flow": STAGES
     | LOW
     | WORDS
@@ -88,6 +89,7 @@ MAY: dict[str, set[str]] = {
         "planting",
         "limit",
         "packing",
+        "peers",
     },
     "account": {"store", *STAGES, *LOW, *WORDS},
     "doors": {"flow", "account", "packing", "tracing", "results", *WORDS},
@@ -125,6 +127,8 @@ def test_imports_go_down(path: Path) -> None:
     in_report = "report" in path.relative_to(ROOT).parts
     if in_report:
         may = {"records", "errors", "doors"}
+    if room == "doors" and "taxii" in path.relative_to(ROOT).parts or path.name == "exchanging.py":
+        may |= {"store", "exchange"}  # a server answers from what is kept; no stage is run
     for name, _ in _imports(ast.parse(path.read_text())):
         if name.split(".")[0] == "stillwatch" and name != "stillwatch":
             assert name.split(".")[1] in may, f"{path.name} imports {name}"

@@ -24,6 +24,7 @@ from stillwatch.facts import every_fact
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
 from stillwatch.parts import with_facts
+from stillwatch.peers import hearing, posting
 from stillwatch.planting import ground
 from stillwatch.records import NO_CONTEXT, Context, Rejected
 from stillwatch.results import Found, Reference
@@ -364,3 +365,21 @@ def _into(chosen: scenario.Scenario, log: str, out: Path, mapping: Path | None, 
         "rejected": write_rejected(out, rejected),
         "notices": notices(rejected),
     }
+
+
+def hear(settings: Path, *, only: str | None = None, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """Fetch what peers have shared since the last time; each object comes once.
+
+    Args: the file of peers; one peer's name, to ask no other; whether somebody wants to stop.
+    Returns: per peer how many objects were new, and what went wrong. Raises: UserError for what the user can mend.
+    """
+    return hearing.hear(settings, only, stopped)
+
+
+def tell(settings: Path, peer: str, collection: str, objects: Sequence[bytes]) -> dict[str, Any]:
+    """Add objects, as they are, to a peer's collection, and wait until it says what became of them. What may leave is decided before.
+
+    Args: the file of peers; a peer's name; a collection's id; STIX objects as JSON. Returns: how many were added, and the failures with the peer's reasons.
+    Raises: UserError for what the user can mend.
+    """
+    return posting.post(settings, peer, collection, objects)

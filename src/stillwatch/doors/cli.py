@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stillwatch import __version__
-from stillwatch.doors import packs, rungs, traced, words
+from stillwatch.doors import exchanging, packs, rungs, traced, words
 from stillwatch.doors.progress import Progress
 from stillwatch.errors import StillwatchError, UserError
 
@@ -380,3 +380,7 @@ def completion(shell: str, json_: bool) -> None:
     assert kind is not None  # the choice above lists only shells that click knows
     source = kind(main, {}, "stillwatch", "_STILLWATCH_COMPLETE").source()
     click.echo(json.dumps({"shell": shell, "script": source}) if json_ else source)
+
+
+for _command in (exchanging.serve, exchanging.hear, exchanging.members):
+    main.add_command(_command)

@@ -88,13 +88,22 @@ def commands(group: click.Group, name: str) -> Lines:
         arguments = [each for each in command.params if isinstance(each, click.Argument)]
         options = [each for each in command.params if isinstance(each, click.Option)]
         usage = [path, *(_word(each) for each in arguments), *(f"{each.opts[0]} {_word(each)}" for each in options if each.required)]
-        yield from ("", f"## {path}", "", f"    {' '.join(usage)} [OPTIONS]", "", inspect.cleandoc(command.help or ""), "")
+        yield from (
+            "",
+            f"## {path}",
+            "",
+            f"    {' '.join(usage)} {'COMMAND' if isinstance(command, click.Group) else '[OPTIONS]'}",
+            "",
+            inspect.cleandoc(command.help or ""),
+            "",
+        )
         yield from _table(("option", "meaning"), ((_option(each), _meaning(each)) for each in options))
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:
     for name, command in sorted(group.commands.items()):
         if isinstance(command, click.Group):
+            yield f"{path} {name}", command
             yield from _commands(command, f"{path} {name}")
         elif not command.hidden:
             yield f"{path} {name}", command

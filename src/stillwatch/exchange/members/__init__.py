@@ -1,0 +1,1 @@
+"""Who takes part: a signed directory of members, and signatures over messages."""

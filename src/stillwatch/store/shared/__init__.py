@@ -1,0 +1,1 @@
+"""What members share: STIX objects in collections, by the moment they were added."""

@@ -1,0 +1,182 @@
+"""How fast the TAXII server is, beside medallion in the same run: adds, reads, and a poll that finds nothing. Also alone, up to a million objects.
+
+    python trials/taxii.py beside --medallion VENV/bin/medallion [--objects 5000]
+    python trials/taxii.py alone [--objects 1000000] [--store postgresql://user@host/database]
+
+Ours is asked over TLS with client certificates, every request signed and checked against a signed directory, strict collections, SQLite on disk (or --store).
+medallion (in a virtual environment of its own, `pip install medallion==3.0.0`) answers plain HTTP with its password check and keeps everything in memory. Both
+are processes of their own, asked by one client over one connection, with the largest pages that each gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "tests"))
+
+from exchange_case import SHARED, Exchange, free_port, served  # noqa: E402
+from stillwatch.doors.taxii.messages import TAXII  # noqa: E402
+from stillwatch.peers.connection import Connection  # noqa: E402
+from stillwatch.peers.settings import load  # noqa: E402
+
+BATCH, PAGE = 500, 1000
+Ask = Callable[[str, dict[str, str], bytes], dict[str, Any]]
+
+
+def indicators(first: int, many: int) -> bytes:
+    """An envelope of so many indicators."""
+    made = [
+        {
+            "type": "indicator", "spec_version": "2.1", "id": f"indicator--{uuid.uuid5(uuid.NAMESPACE_OID, str(number))}",
+            "created": "2026-01-01T00:00:00.000Z", "modified": "2026-01-01T00:00:00.000Z", "name": f"indicator {number}",
+            "pattern": f"[ipv4-addr:value = '203.0.{number // 256 % 256}.{number % 256}']", "pattern_type": "stix", "valid_from": "2026-01-01T00:00:00Z",
+        }
+        for number in range(first, first + many)
+    ]  # fmt: skip
+    return json.dumps({"objects": made}).encode()
+
+
+def measured(ask: Ask, objects: int, told: Callable[[int, dict[str, float]], None] | None = None) -> dict[str, float]:
+    """Adds a second, reads a second, and the seconds of a poll that finds nothing (the best of some)."""
+    steps = sorted({objects, *(each for each in (5_000, 20_000, 100_000, 300_000, 1_000_000) if each < objects)}) if told else [objects]
+    done, found = 0, dict[str, float]()
+    for step in steps:
+        bodies = [indicators(at, min(BATCH, step - at)) for at in range(done, step, BATCH)]
+        began = time.perf_counter()
+        for body in bodies:
+            assert ask("POST", {}, body)["success_count"], "nothing was added"
+        found["adds"] = (step - done) / (time.perf_counter() - began)
+        done = step
+        found |= _read(ask, done)
+        if told is not None:
+            told(done, found)
+    return found
+
+
+def _read(ask: Ask, objects: int) -> dict[str, float]:
+    query: dict[str, str] = {"limit": str(PAGE)}
+    began, seen, page = time.perf_counter(), 0, dict[str, Any]()
+    while True:
+        page = ask("GET", query, b"")
+        seen += len(page["objects"])
+        if not page["more"]:
+            break
+        query["next"] = str(page["next"])
+    reads = seen / (time.perf_counter() - began)
+    assert seen == objects, f"{seen} of {objects} were read"
+    polls = []
+    for _ in range(20):
+        began = time.perf_counter()
+        empty = ask("GET", {"added_after": "2999-01-01T00:00:00.000000Z"}, b"")
+        polls.append(time.perf_counter() - began)
+        assert not empty.get("objects")
+        if sum(polls) > 60:
+            break
+    return {"reads": reads, "poll": min(polls)}
+
+
+def ours(folder: Path, objects: int, store: str, told: Callable[[int, dict[str, float]], None] | None = None) -> dict[str, float]:
+    """Our server, with certificates, signatures and strict collections."""
+    exchange, port = Exchange(folder), free_port()
+    with served(exchange.settings(port, store=store)):
+        me, peers = load(exchange.peers(port, "north"))
+        connection = Connection(me, peers["north"])
+        path = ("collections", SHARED, "objects")
+
+        def ask(method: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
+            return connection.post(body, *path) if method == "POST" else connection.get(*path, **query)[0]
+
+        return measured(ask, objects, told)
+
+
+def medallion(folder: Path, program: str, objects: int) -> dict[str, float]:
+    """medallion in memory, with its own password check."""
+    root = {"information": {"title": "r", "description": "r", "versions": [TAXII], "max_content_length": 1 << 30}, "status": []}
+    collection = {
+        "id": SHARED,
+        "title": "c",
+        "can_read": True,
+        "can_write": True,
+        "media_types": ["application/stix+json;version=2.1"],
+        "objects": [],
+        "manifest": [],
+    }
+    data = {"/discovery": {"title": "s", "api_roots": ["/r/"]}, "r": {**root, "collections": [collection]}}
+    (folder / "data.json").write_text(json.dumps(data))
+    config = {
+        "backend": {"module": "medallion.backends.memory_backend", "module_class": "MemoryBackend", "filename": str(folder / "data.json")}, "users": {"admin": "Password0"}, "taxii": {"max_page_size": PAGE},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config))
+    port = free_port()
+    process = subprocess.Popen(
+        [program, "--host", "127.0.0.1", "--port", str(port), "--log-level", "ERROR", str(folder / "config.json")],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    headers = {"Authorization": "Basic " + base64.b64encode(b"admin:Password0").decode(), "Accept": TAXII, "Content-Type": TAXII}
+
+    def ask(method: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
+        target = f"/r/collections/{SHARED}/objects/" + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
+        connection.request(method, target, body or None, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        connection.close()
+        assert answer.status in (200, 202), said[:300]
+        return dict(json.loads(said))
+
+    try:
+        for _ in range(600):
+            try:
+                http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
+                break
+            except OSError:
+                time.sleep(0.1)
+        return measured(ask, objects)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def main() -> None:
+    """Measure and print."""
+    reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    reading.add_argument("how", choices=["beside", "alone"])
+    reading.add_argument("--objects", type=int)
+    reading.add_argument("--medallion", default="medallion")
+    reading.add_argument("--store")
+    asked = reading.parse_args()
+
+    def told(objects: int, found: dict[str, float]) -> None:
+        print(f"{objects:>9,} objects: adds {found['adds']:,.0f}/s, reads {found['reads']:,.0f}/s, empty poll {found['poll'] * 1000:.2f} ms", flush=True)
+
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        store = asked.store or f"{secrets.token_hex(4)}.sqlite"
+        if asked.how == "alone":
+            ours(Path(one), asked.objects or 1_000_000, store, told)
+            return
+        objects = asked.objects or 5_000
+        mine, theirs = ours(Path(one), objects, store), medallion(Path(other), asked.medallion, objects)
+        for name, found in (("ours", mine), ("medallion", theirs)):
+            print(name, end=" ")
+            told(objects, found)
+        print(
+            f"ratios: adds {mine['adds'] / theirs['adds']:.1f}, reads {mine['reads'] / theirs['reads']:,.0f}, empty poll {theirs['poll'] / mine['poll']:,.0f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
