@@ -14,7 +14,7 @@ FUZZ ?= 10000
 SEED ?= 0
 CALLS ?= 1000000
 
-.PHONY: demo test check docs test-long test-places test-spark fuzz test-browser bench bench-scale profile trial trial-small clean
+.PHONY: demo test check docs test-long test-places test-spark test-exchange fuzz test-browser bench bench-scale profile trial trial-small clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
@@ -38,6 +38,10 @@ test-long: $(LONG)
 # Scans on a real Apache Spark. Needs Java 17 or later, which .ci/run installs; that it is missing is a failure, never a skip.
 test-spark: $(SPARK)
 	STILLWATCH_NO_SKIP=1 $(VENV_SPARK)/bin/python -m pytest tests/spark
+
+# Members' servers, clients and matching between processes, PostgreSQL and OpenSSL among them, which .ci/run installs; there a skip is a failure.
+test-exchange: $(DEV)
+	STILLWATCH_NO_SKIP=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/exchange
 
 # Against real servers and tables on this machine: S3, Cloud Storage, Azure, Delta, Iceberg, ClickHouse's engine, PostgreSQL, DuckDB. Needs npm and
 # PostgreSQL's programs, which .ci/run installs; there a skip is a failure.
