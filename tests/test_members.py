@@ -18,6 +18,7 @@ from stillwatch.doors import cli
 from stillwatch.errors import UserError
 from stillwatch.exchange.members.directory import KIND, Directory, Key, Member, Seen, admitted, expelled, opened, rotated, signed
 from stillwatch.exchange.members.envelope import Refused, raw, sealed, unsealed
+from stillwatch.exchange.members.signatures import AHEAD, Nonces
 from stillwatch.store import directories
 
 ROOT, OTHER = Ed25519PrivateKey.from_private_bytes(b"\1" * 32), Ed25519PrivateKey.from_private_bytes(b"\2" * 32)
@@ -163,3 +164,13 @@ def test_the_commands_make_keys_and_sign_directories_that_only_grow(tmp_path: Pa
 def test_a_password_is_printed_stretched() -> None:
     done = CliRunner().invoke(cli.main, ["members", "password"], input="Password0\n")
     assert done.exit_code == 0 and done.output.startswith("scrypt$") and "Password0" not in done.output
+
+
+def test_what_was_dated_ahead_before_a_restart_counts_no_more_after_it() -> None:
+    before, second = Nonces(0), 1_000_000
+    with pytest.raises(Refused, match="too far from now"):
+        before.use("k", "n", 60 * second, 0)
+    before.use("k", "n", AHEAD, 0)  # the furthest ahead that is taken
+    after = Nonces((AHEAD // second + 1) * second)  # as a server that starts in the next moment counts
+    with pytest.raises(Refused, match="too far from now"):
+        after.use("k", "n", AHEAD, AHEAD + second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,9 +43,27 @@ def test_every_object_gets_a_moment_later_than_all_before_even_when_the_clock_go
 
 def test_an_observable_has_one_version_the_moment_of_adding(shelves: Shelves) -> None:
     shelves.add("r", "c", [one(1, None, kind="artifact")], 1_000_000)
-    assert shelves.add("r", "c", [one(1, None, kind="artifact")], 2_000_000).versions == (1_000_000,)
+    # Whoever adds it again is told of this request's moment: when another first added it is not for one who may only write.
+    assert shelves.add("r", "c", [one(1, None, kind="artifact")], 2_000_000).versions == (2_000_000,)
     for which in ("first", "last", "all", 1_000_000):
         assert [each.said for each in reads(shelves, Wanted(versions=(which,)))] == [written(1_000_000)]
+
+
+def test_a_page_is_one_statement_whatever_it_asks_for(shelves: Shelves) -> None:
+    """Two statements would see two moments, and what is added between them would be missed for good."""
+    shelves.add("r", "c", [one(number, kind=kind) for number, kind in enumerate(("indicator", "malware", "tool", "indicator"), 1)], 1_000_000)
+    asked: list[str] = []
+    real = shelves._database.query
+
+    def query(sql: str, values: Any = ()) -> Any:
+        asked.append(sql)
+        return real(sql, values)
+
+    shelves._database.query = query  # type: ignore[method-assign]
+    page, more = shelves.page("r", "c", Wanted(types=("indicator", "malware")), limit=2)
+    assert len(asked) == 1 and more and [each.id for each in page] == ["indicator--1", "malware--2"]
+    rest, more = shelves.page("r", "c", Wanted(types=("indicator", "malware")), after=page[-1].place, limit=2)
+    assert not more and [each.id for each in rest] == ["indicator--4"]
 
 
 def test_deleting_one_version_makes_another_first_or_last(shelves: Shelves) -> None:

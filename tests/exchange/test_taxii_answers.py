@@ -347,3 +347,17 @@ def test_a_fault_of_ours_is_told_to_nobody_outside(asked: Asked, monkeypatch: py
 def test_settings_stand_beside_their_file(exchange: Exchange) -> None:
     made = reading.load(exchange.settings(1))
     assert Path(made.store).parent == exchange.folder and made.directory == exchange.folder / "members.json"
+
+
+def test_numbers_that_nothing_holds_and_half_characters_are_refused_and_told() -> None:
+    from stillwatch.doors.taxii.adding import objects_in, sorted_out
+    from stillwatch.doors.taxii.messages import Fault
+    from stillwatch.doors.taxii.settings import Collection
+
+    with pytest.raises(Fault):
+        objects_in(b'{"objects": [{"id": "x", "a": 1e400, "b": 1234567890123456789}]}')
+    (found,) = objects_in(b'{"objects": [{"id": "x", "b": 123456789012345678901234567890}]}')
+    assert found["b"] == 123456789012345678901234567890
+    objects = objects_in(b'{"objects": [{"id": "\\ud800", "type": "tool", "b": 1234567890123456789}]}')
+    _, bad = sorted_out(objects, Collection.__new__(Collection), lambda each: [])
+    assert bad[0]["id"] == "?" and json.dumps(bad).isascii()

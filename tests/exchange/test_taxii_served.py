@@ -217,3 +217,49 @@ def test_a_peer_that_does_not_answer_is_told_and_the_settings_say_where(exchange
     assert unsafe.exit_code == 2 and "does not go unencrypted" in unsafe.output
     unknown = CliRunner().invoke(cli.main, ["hear", str(exchange.peers(1)), "--peer", "nort"])
     assert unknown.exit_code == 2 and 'no peer is called "nort"' in unknown.output
+
+
+def test_packed_content_and_a_peer_that_answers_nonsense(exchange: Exchange, tmp_path: Path) -> None:
+    port = free_port()
+    with served(exchange.settings(port)):
+        context = ssl.create_default_context(cafile=str(exchange.folder / "server.pem"))
+        context.load_cert_chain(exchange.folder / "south.pem", exchange.folder / "south.key")
+        for body in (b"not gzip at all", b""):
+            connection = http.client.HTTPSConnection("localhost", port, context=context, timeout=20)
+            connection.request("POST", "/taxii2/", body, {"Content-Encoding": "gzip", "Content-Type": TAXII})
+            assert connection.getresponse().status == 415
+            connection.close()
+
+
+@pytest.mark.parametrize("page", ['{"objects": null}', '{"objects": 5}', '{"objects": [1]}', "[", '{"more": true}'])
+def test_a_peer_that_answers_nonsense_is_told_and_stops_nobody_else(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stillwatch.errors import StillwatchError
+    from stillwatch.peers import connection, hearing
+
+    class Peer:
+        name = "north"
+
+    class Store:
+        def progress(self, *where: str) -> Any:
+            return hearing.Progress(None)
+
+        def keep(self, *what: Any) -> int:
+            return 0
+
+    class Answers:
+        def get(self, *path: str, **query: str) -> Any:
+            return connection._object(200, page.encode(), "north"), {}
+
+    with pytest.raises(StillwatchError):
+        hearing._round(Answers(), Store(), Peer(), "c", lambda: False)  # type: ignore[arg-type]
+    for said in ('{"collections": null}', '{"collections": 3}'):
+        monkeypatch.setattr(Answers, "get", lambda self, *path, said=said, **query: (connection._object(200, said.encode(), "north"), {}))
+        with pytest.raises(StillwatchError):
+            hearing._readable(Answers())  # type: ignore[arg-type]
+
+
+def test_large_numbers_are_heard_as_they_were_said() -> None:
+    from stillwatch.peers import connection, hearing
+
+    page = connection._object(200, b'{"objects": [{"id": "x--1", "n": 123456789012345678901234567890}]}', "north")
+    assert b"123456789012345678901234567890" in hearing._read(page["objects"][0], "north")[3]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import os
+import re
 import secrets
 import ssl
 import time
@@ -73,7 +75,7 @@ class Connection:
                     raise Unanswered(f"no answer ({_said(error)})", where, "check the peer's address and both certificates, and try again") from error
                 continue
             if status == 429 and left:
-                time.sleep(min(30.0, float(headers["retry-after"]) if headers.get("retry-after", "").isdigit() else 1.0))
+                time.sleep(min(30.0, float(headers["retry-after"]) if re.fullmatch(r"[0-9]{1,4}", headers.get("retry-after", "")) else 1.0))
                 continue
             return _object(status, answer, where), headers
         raise AssertionError("the last try returns or raises")
@@ -124,8 +126,9 @@ def _said(error: Exception) -> str:
 
 def _object(status: int, answer: bytes, where: str) -> dict[str, Any]:
     try:
-        found = orjson.loads(answer) if answer else {}
-    except orjson.JSONDecodeError:
+        # Numbers of sixteen digits and more may not fit into what the quick parser makes of them.
+        found = {} if not answer else json.loads(answer) if re.search(rb"\d{16}", answer) else orjson.loads(answer)
+    except (ValueError, RecursionError):
         found = None
     if status in (200, 202) and isinstance(found, dict):
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,15 @@ def hear(settings: Path, only: str | None = None, stopped: Callable[[], bool] = 
 
 def _readable(connection: Connection) -> list[str]:
     found, _ = connection.get("collections")
-    return [str(each["id"]) for each in found.get("collections", []) if isinstance(each, dict) and each.get("can_read") is True]
+    return [str(each["id"]) for each in _listed(found, "collections", "its collections") if isinstance(each, dict) and each.get("can_read") is True]
+
+
+def _listed(page: dict[str, Any], name: str, what: str) -> list[Any]:
+    """A list of an answer; none where the word is missing. Raises: Unanswered where something else stands there."""
+    found = page.get(name, [])
+    if not isinstance(found, list):
+        raise Unanswered(f"{what} are no list", "its answer", "tell its operator")
+    return found
 
 
 def _round(connection: Connection, store: Hearsay, peer: Peer, collection: str, stopped: Callable[[], bool]) -> int:
@@ -71,7 +80,7 @@ def _round(connection: Connection, store: Hearsay, peer: Peer, collection: str, 
             raise Unanswered("it says that there is more, and not where", peer.name, "tell its operator")
         if more and str(following) == at.next:
             raise Unanswered("its pages go in a circle", peer.name, "tell its operator")
-        new += store.keep(peer.name, collection, [_read(each, peer.name) for each in page.get("objects", [])], then)
+        new += store.keep(peer.name, collection, [_read(each, peer.name) for each in _listed(page, "objects", "its objects")], then)
         at = then
         if not more or stopped():
             return new
@@ -88,4 +97,11 @@ def _read(each: Any, peer: str) -> tuple[str, str, str, bytes]:
         raise Unanswered("something that it sent is no object with an id", peer, "tell its operator")
     version = each.get("modified", each.get("created", ""))
     spec = each.get("spec_version", "2.0" if "created" in each else "2.1")
-    return each["id"], str(version), str(spec), orjson.dumps(each)
+    return each["id"], str(version), str(spec), _bytes(each)
+
+
+def _bytes(each: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(each)
+    except TypeError:  # a whole number of more than 64 bits
+        return json.dumps(each, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

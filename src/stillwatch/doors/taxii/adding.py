@@ -28,7 +28,7 @@ def objects_in(body: bytes) -> list[Any]:
     """The objects of an envelope. Raises: Fault 422."""
     try:
         # Numbers of sixteen digits and more may not fit into what the quick parser makes of them.
-        envelope = orjson.loads(body) if not _LONG.search(body) else json.loads(body, parse_constant=_no_number)
+        envelope = orjson.loads(body) if not _LONG.search(body) else json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise _unusable("it is not JSON") from error
     if not isinstance(envelope, dict) or not isinstance(envelope.get("objects"), list) or not envelope["objects"]:
@@ -38,6 +38,19 @@ def objects_in(body: bytes) -> list[Any]:
 
 def _no_number(text: str) -> None:
     raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    """A number as it stands; one that no float can hold would be kept as nothing."""
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(text)
+    return number
+
+
+def _plain(text: str) -> str:
+    """Text that can be sent back: half a surrogate pair is none."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def sorted_out(objects: Sequence[Any], collection: Collection, check: Check) -> tuple[list[Shared], list[dict[str, str]]]:
@@ -52,7 +65,7 @@ def sorted_out(objects: Sequence[Any], collection: Collection, check: Check) -> 
             good.append(made)
         else:
             version = _version(each)
-            bad.append({"id": each["id"], "version": version if isinstance(version, str) else "", "message": problem})
+            bad.append({"id": _plain(each["id"]), "version": _plain(version) if isinstance(version, str) else "", "message": _plain(problem)})
     return good, bad
 
 

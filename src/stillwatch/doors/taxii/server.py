@@ -11,7 +11,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 
@@ -22,7 +23,7 @@ from stillwatch.doors.taxii.messages import TAXII, Answer, Fault, Request
 from stillwatch.doors.taxii.settings import Settings
 from stillwatch.errors import StillwatchError, UserError
 from stillwatch.exchange.members.directory import Directory
-from stillwatch.exchange.members.signatures import Nonces
+from stillwatch.exchange.members.signatures import AHEAD, Nonces
 from stillwatch.store import directories
 from stillwatch.store.shared.opening import opened
 
@@ -30,7 +31,8 @@ _LOG = logging.getLogger("stillwatch.taxii")
 _THREADS = 4
 _LAST_ANSWERS = 10.0
 "Seconds that requests under way have when the server ends."
-_HANDSHAKE = 10.0
+_BODY = 30.0
+"Seconds within which a request is read whole: whoever is slower holds memory and gives nothing."
 
 
 def _now() -> int:
@@ -88,8 +90,8 @@ def serve(settings: Settings, *, check: Check = well_formed, ready: Callable[[st
     context = served_context(settings)
     members = Members(settings.directory, settings.roots_of_trust, context) if settings.directory is not None else None
     shelves = opened(settings.store)
-    # Signatures count from the next whole second on, and nobody can come before it: none that was used before a restart counts again.
-    since = (_now() // 1_000_000 + 1) * 1_000_000
+    # Signatures count from the next whole second after all that may have been used before a restart, those dated ahead too, and nobody can come before it.
+    since = ((_now() + AHEAD) // 1_000_000 + 1) * 1_000_000
     admission = Admission(settings.url, members or (lambda: None), Nonces(since), settings.users)
     taxii = Taxii(settings, shelves, admission, check)
     try:
@@ -107,9 +109,13 @@ async def _serve(settings: Settings, taxii: Taxii, context: ssl.SSLContext | Non
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         try:
-            request = await _request(incoming, settings.body)
+            request = await asyncio.wait_for(_request(incoming, settings.body), _BODY)
         except Fault as fault:
             answer = fault.answer()
+        except TimeoutError:
+            answer = Fault(408, "Request Timeout", "The request did not come whole in time.", Connection="close").answer()
+        except (web.RequestPayloadError, HttpProcessingError, ClientPayloadError):
+            answer = Fault(400, "ProcessingError", "The content is not what its headers say.", Connection="close").answer()
         else:
             answer = await loop.run_in_executor(threads, taxii.answer, request)
         return _response(answer)
@@ -132,6 +138,8 @@ async def _request(incoming: web.BaseRequest, most: int) -> Request:
     """A request as a plain value. Raises: Fault 413, 400."""
     if (incoming.content_length or 0) > most:
         raise _too_large(most)
+    if incoming.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Fault(415, "Unsupported Media Type", "Content is taken as it is, not packed.", Connection="close")
     if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.transport is not None:
         incoming.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = bytearray()

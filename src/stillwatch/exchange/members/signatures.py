@@ -25,6 +25,9 @@ TAG = "stillwatch-exchange"
 WINDOW = 120_000_000
 "Microseconds around the moment that a signature names within which it counts."
 
+AHEAD = 2_000_000
+"Microseconds that a signature may be dated ahead: no more, or one that was used before a restart would count again after it."
+
 MOST_NONCES = 100_000
 "So many signatures of one key are remembered at most; when they are used up, no more of it are accepted until the oldest end. Fails closed, for that key alone."
 
@@ -55,7 +58,7 @@ class Nonces:
 
     def use(self, key: str, nonce: str, created: int, now: int) -> None:
         """Use a signature's nonce. Raises: Refused where it was used, is too old or too new, or too many are remembered."""
-        if abs(now - created) > self.window or created < self.since:
+        if now - created > self.window or created > now + AHEAD or created < self.since:
             raise Refused("a signature too far from now", "created", "set the clock, and sign again")
         with self._lock:
             used = self._used.setdefault(key, {})

@@ -59,14 +59,18 @@ class Postgresql:
         return made
 
     def _run(self, sql: str, values: Sequence[Any]) -> Any:
-        cursor = self._connection().cursor()
-        try:
-            cursor.execute(sql.replace("?", "%s"), tuple(values))
-        except (self._driver.InterfaceError, OSError):
-            # The connection broke: the next statement gets another.
-            self._mine.connection = None
-            raise
-        return cursor
+        for again in (True, False):
+            cursor = self._connection().cursor()
+            try:
+                cursor.execute(sql.replace("?", "%s"), tuple(values))
+            except (self._driver.InterfaceError, OSError):
+                # The connection broke: the next statement gets another. One that begins something, or only reads outside of it, can be that statement.
+                self._mine.connection = None
+                if again and sql.startswith(("BEGIN", "SELECT")) and not getattr(self._mine, "inside", False):
+                    continue
+                raise
+            return cursor
+        raise AssertionError("the second try returns or raises")
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Sequence[Any]]:
         """All rows of a query: the driver fetches them whole, so a page's limit bounds its memory."""
@@ -87,6 +91,7 @@ class Postgresql:
     def transaction(self) -> Iterator[None]:
         """Writers of different collections run side by side; those of one wait at its row."""
         self._run("BEGIN", ())
+        self._mine.inside = True
         try:
             yield
             self._run("COMMIT", ())
@@ -94,6 +99,8 @@ class Postgresql:
             with contextlib.suppress(Exception):  # the first error is the one to tell
                 self._run("ROLLBACK", ())
             raise
+        finally:
+            self._mine.inside = False
 
     def close(self) -> None:
         """Let all connections go."""

@@ -10,7 +10,6 @@ index from where the last one ended, however large the collection is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from heapq import merge
 from itertools import islice
 from typing import Any
 
@@ -21,6 +20,9 @@ FIRST, LAST, FIRST_OF_SPEC, LAST_OF_SPEC, NEWEST_SPEC = 1, 2, 4, 8, 16
 "Of all versions of an object the first or last; of those under one version of STIX; whether its version of STIX is the object's newest."
 CURRENT = LAST_OF_SPEC | NEWEST_SPEC
 "What is read where no filter is set."
+
+_TRIES = 100
+"Times that a collection's number is looked for."
 
 _MOST_IDS = 500
 "So many ids are looked up in one statement."
@@ -58,19 +60,24 @@ class Shelves:
     def _shelf(self, root: str, collection: str) -> int:
         known = self._numbers.get((root, collection))
         if known is None:
-            found = list(self._database.query("SELECT shelf FROM shelves WHERE root = ? AND collection = ?", (root, collection)))
-            known = self._numbers[root, collection] = int(found[0][0]) if found else self._made(root, collection)
+            known = self._numbers[root, collection] = self._found(root, collection) or self._made(root, collection)
         return known
 
+    def _found(self, root: str, collection: str) -> int | None:
+        rows = list(self._database.query("SELECT shelf FROM shelves WHERE root = ? AND collection = ?", (root, collection)))
+        return int(rows[0][0]) if rows else None
+
     def _made(self, root: str, collection: str) -> int:
-        with self._database.transaction():
-            # Two that make a collection in one moment: the second finds it, or fails at its name and is asked again.
-            found = list(self._database.query("SELECT shelf FROM shelves WHERE root = ? AND collection = ?", (root, collection)))
-            if found:
-                return int(found[0][0])
-            number = int(next(iter(self._database.query("SELECT coalesce(max(shelf), 0) + 1 FROM shelves")))[0])
-            self._database.insert("shelves", ("shelf", "root", "collection", "last_added"), [(number, root, collection, 0)])
-            return number
+        # Of those that make a collection in one moment one wins its name, and of those that make two the same number: whoever lost looks again.
+        for _ in range(_TRIES):
+            with self._database.transaction():
+                self._database.change(
+                    "INSERT INTO shelves (shelf, root, collection, last_added) SELECT coalesce(max(shelf), 0) + 1, ?, ?, 0 FROM shelves WHERE 1 = 1 ON CONFLICT DO NOTHING",
+                    (root, collection),
+                )
+            if (number := self._found(root, collection)) is not None:
+                return number
+        raise StillwatchError("a collection cannot be begun: too many begin at once", collection, "try again")
 
     def add(self, root: str, collection: str, objects: Sequence[Shared], now: int) -> Written:
         """Keep objects; one that is there already (id, version and STIX version) stays as it is and counts as kept.
@@ -83,7 +90,7 @@ class Shelves:
             self._database.change("UPDATE shelves SET last_added = last_added WHERE shelf = ?", (shelf,))
             last = int(next(iter(self._database.query("SELECT last_added FROM shelves WHERE shelf = ?", (shelf,))))[0])
             there = self._there(shelf, {each.id for each in objects})
-            rows, versions, last = _new(shelf, objects, there, max(now, last + 1), last)
+            rows, versions, last = _new(shelf, objects, there, max(now, last + 1), last, now)
             if rows:
                 self._settle(shelf, there, rows)
                 self._database.insert("objects", _COLUMNS, rows)
@@ -133,14 +140,20 @@ class Shelves:
         where, values = _where(wanted, after)
         # Several types are several walks along the index of types, merged: one walk over all types would read what nobody asked for.
         # The plus keeps the planner from walking the whole collection where a few ids are named.
-        walks = []
+        # One statement, so that all walks see the collection at one moment.
+        walks, given = list[str](), list[Any]()
         order = f"ORDER BY {'+' if wanted.ids else ''}added, id, version, spec LIMIT {limit + 1}"
         kinds: list[str | None] = [None] if wanted.ids or not wanted.types else [*sorted(set(wanted.types))]
         for kind in kinds:
             narrowed, more = (" AND type = ?", [kind]) if kind is not None else ("", [])
-            sql = f"SELECT added, id, version, spec, said, {body} FROM objects WHERE shelf = ?{where}{narrowed} {order}"
-            walks.append(self._database.query(sql, (shelf, *values, *more)))
-        found = walks[0] if len(walks) == 1 else merge(*walks, key=lambda row: tuple(row[:4]))
+            walks.append(f"SELECT added, id, version, spec, said, {body} AS body FROM objects WHERE shelf = ?{where}{narrowed} {order}")
+            given += [shelf, *values, *more]
+        if len(walks) > 1:
+            walks = [
+                " UNION ALL ".join(f"SELECT * FROM ({walk}) AS walk{number}" for number, walk in enumerate(walks))
+                + f" ORDER BY added, id, version, spec LIMIT {limit + 1}"
+            ]
+        found = self._database.query(walks[0], given)
         page: list[Kept] = []
         size = 0
         for row in islice(found, limit + 1):
@@ -182,8 +195,12 @@ class Shelves:
         self._database.close()
 
 
-def _new(shelf: int, objects: Sequence[Shared], there: dict[str, dict[_KEY, int]], at: int, last: int) -> tuple[list[list[Any]], list[int], int]:
-    """The rows that are to be added, the version of every object, and the last moment given."""
+def _new(shelf: int, objects: Sequence[Shared], there: dict[str, dict[_KEY, int]], at: int, last: int, now: int) -> tuple[list[list[Any]], list[int], int]:
+    """The rows that are to be added, the version of every object, and the last moment given.
+
+    Of an object without a version that is there already, the version told is this request's moment: the other is when somebody else added it, and
+    whoever may add need not be one who may read.
+    """
     once = {key for kept in there.values() for key in kept}
     unversioned = {(name, spec): version for name, version, spec in once}
     rows: list[list[Any]] = []
@@ -193,8 +210,8 @@ def _new(shelf: int, objects: Sequence[Shared], there: dict[str, dict[_KEY, int]
         version = moment(each.said) if each.said is not None else unversioned.get((each.id, each.spec), added)
         if version is None:
             raise StillwatchError("an object whose version is no timestamp", each.id, "check it before it is kept")
-        versions.append(version)
         key = (each.id, version, each.spec)
+        versions.append(now if key in once and each.said is None else version)
         if key in once:
             continue
         once.add(key)
