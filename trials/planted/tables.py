@@ -17,6 +17,9 @@ Row = dict[str, Any]
 NOVEL = ("viral prompt", "new framework", "prompt library", "benchmark in parts", "new customers")
 "Classes that no history holds: innocent novelty."
 
+HALF = 0.5
+"Share of a campaign's accounts in alerts or reviews from which it is found, though no case is mostly its own: several that replay reasoning are one case."
+
 ONE_ACCOUNT = 5.0
 "What an account with card, proxy and registration costs its user, USD: an assumption, for the attacker's cost."
 
@@ -38,6 +41,15 @@ def _cell(rows: Sequence[Row], campaign: str) -> str:
     return f"{', '.join(each['verdict'] for each in mine)} ({statistics.mean(each['recall'] for each in mine):.2f})"
 
 
+def _of_factor(rows: Sequence[Row], factor: str) -> list[Row]:
+    return [row for row in rows if row["factor"] == factor]
+
+
+def _which(rows: Sequence[Row]) -> str:
+    """Campaigns and seeds that were run."""
+    return f"{', '.join(sorted({row['campaign'] for row in rows}))} (seeds {', '.join(map(str, sorted({row['seed'] for row in rows})))})"
+
+
 def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list[str]:
     """Campaigns by columns: verdicts of the seeds, and below how many are found."""
     names = sorted({name for row in rows for name, _ in found(row)})
@@ -46,7 +58,8 @@ def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list
     for said, verdicts in (("review or alert", NAMED), ("alert", NAMED[:1])):
         cells = []
         for _, several in columns:
-            each = [one["verdict"] in verdicts for row in several for _, one in found(row)]
+            share = "recall" if verdicts is NAMED else "recall_alert"
+            each = [one["verdict"] in verdicts or one[share] >= HALF for row in several for _, one in found(row)]
             cells.append(f"{sum(each)} of {len(each)}" if each else "")
         out.append(f"| **{said}** | " + " | ".join(cells) + " |")
     return out
@@ -262,11 +275,11 @@ def page(rows: list[Row]) -> str:
     false = Counter((row["scale"], each["verdict"], each["main"]) for row in rows if row["history"] != "none" for each in row["false"])
     parts: list[tuple[str, str, Callable[[], list[str]], bool]] = [
         ("Every documented campaign, alone", "Three factors of the cut are printed: the drill cuts days first (to 2), then accounts (to 20), then calls an account (to 4). Precision: of the accounts in cases that are mostly the campaign's, those that are.", lambda: _centre(rows), True),
-        ("More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log.", lambda: _grid(rows, [("10, alone", _of(rows, "centre")), *scales]), any(several for _, several in scales)),
+        ("More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The reference stays as large as it is: beside 16 million calls of today it is an eighth of them, and strangers are hardly evidence.", lambda: _grid(rows, [("10, alone", _of(rows, "centre")), *scales]), any(several for _, several in scales)),
         ("Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _grid(rows, [("nothing shared", _of(rows, "centre")), ("shared", _of(rows, "infrastructure", "shared"))]), bool(_of(rows, "infrastructure", "shared"))),
         ("The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _grid(rows, [("whole", _of(rows, "centre")), *history]), any(several for _, several in history)),
         ("As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", _of(rows, "centre")), *prevalence]), any(several for _, several in prevalence)),
-        ("How they adapt", "One thing changed at a time; all campaigns and seeds together. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), any(row["factor"] == "ladder" for row in rows)),
+        ("How they adapt", f"One thing changed at a time, on {_which(_of_factor(rows, 'ladder'))}. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), any(row["factor"] == "ladder" for row in rows)),
         ("What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), any(row["factor"] == "ladder" for row in rows)),
         ("Beside what the field has", "One seed, everybody with one history. A detector names accounts from its highest number down, up to as many innocent accounts as Stillwatch names on the same log, one in a thousand, one in a hundred; found: at least half of the campaign's accounts. Right: per cent of the campaign's accounts named at as many false accounts as Stillwatch. Details: `trials/baselines/beside.py`.", lambda: _beside(rows), any(row["factor"] == "beside" for row in rows)),
         ("Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), True),
