@@ -49,6 +49,8 @@ class Kind:
     "Properties with one value."
     says: Mapping[str, Any] = field(default_factory=dict)
     "Fields that the type itself tells."
+    anyhow: Mapping[str, Any] = field(default_factory=dict)
+    "Properties with what is meant where they are left out, as others write them."
     facts: Mapping[str, Any] = field(default_factory=dict)
     "Facts with one value, in the extension and as labels."
 
@@ -119,7 +121,7 @@ KINDS = (
         words.Indicator, "indicator",
         (*NAMED, Pair("pattern", "pattern", TEXT), Pair("language", "pattern_type", TEXT), Pair("kinds", "indicator_types", TEXTS),
          Pair("valid_from", "valid_from", MOMENT), Pair("expires", "valid_until", MOMENT)),
-        (Pair("pack_sha256", "pack_sha256", TEXT),),
+        (Pair("pack_sha256", "pack_sha256", TEXT),), anyhow={"pattern_version": "2.1"},
     ),
     Kind(
         words.Observed, "observed-data",
