@@ -56,12 +56,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             answer = session.receive(self.rfile.read(int(self.headers["Content-Length"]))) or b""
         except Refused as refused:
             answer = refused.answer
+        if session.outcome:
+            (folder / "south.txt").write_bytes(b"\\n".join(sorted(session.outcome.common or ())))
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
         self.wfile.write(answer)
-        if session.outcome:
-            (folder / "south.txt").write_bytes(b"\\n".join(sorted(session.outcome.common or ())))
 
     def log_message(self, *words):
         pass
