@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import random
 import uuid
 from typing import Any
@@ -40,7 +41,7 @@ def records(rng: random.Random, round_: int = 0) -> list[Record]:
         return {"first_seen": first, "last_seen": None if first is None else rng.choice([None, AT, AT + DAY])}
 
     graded = {"grade": rng.choice([None, "alert"]), "log10_e_at_least": rng.choice([None, 0, 7, -1]), "accounts": rng.choice([None, (20, 50)])}
-    nets = [network("192.0.2.0/24"), network("2001:db8::/32"), system(64_496)]
+    nets = [dataclasses.replace(each, tlp=rng.choice([None, *words.TLP])) for each in (network("192.0.2.0/24"), network("2001:db8::/32"), system(64_496))]
     case, technique = shared("campaign"), shared("attack-pattern")
     indicator = shared("indicator", expires=AT + 30 * DAY)
     pool = shared("infrastructure")

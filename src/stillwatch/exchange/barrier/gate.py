@@ -35,7 +35,7 @@ SHARED = frozenset({"id", "created", "modified", "source", "tlp", "iep", "confid
 "What every record carries."
 
 ALLOWED: dict[str, frozenset[str]] = {
-    "member": frozenset({"name"}), "network": frozenset({"value"}), "system": frozenset({"number"}),
+    "member": frozenset({"name"}), "network": frozenset({"value", "tlp"}), "system": frozenset({"number", "tlp"}),
     "case": frozenset({"name", "description", "first_seen", "last_seen", "objective", "attributed", "grade", "log10_e_at_least", "accounts"}),
     "technique": frozenset({"name", "atlas", "description"}),
     "infrastructure": frozenset({"name", "kinds", "description", "first_seen", "last_seen"}),
@@ -110,7 +110,7 @@ def _marked(record: Record, policy: Policy, at: int) -> Record:
     """A record with the policy's marking, purpose and expiry, whatever it carried."""
     name = NAMES.get(type(record))
     if not isinstance(record, Shared):
-        return record
+        return replace(record, tlp=policy.tlp)
     ends = None if name is None else floor(at, "day") + policy.expires[name] * DAY
     return replace(record, tlp=policy.tlp, iep=policy.iep, purpose=None if name is None else policy.purpose, expires=ends)
 

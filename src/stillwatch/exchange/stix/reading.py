@@ -117,13 +117,16 @@ def _record(kind: Kind, made: dict[str, Any], policies: Mapping[str, Iep], losse
     losses += [_loss(made["id"], name, made[name], NOT_KNOWN) for name in made if name not in known and (name not in kind.anyhow or made[name] != kind.anyhow[name])]
     losses += [_loss(made["id"], name, made[name], f"is taken as {value}") for name, value in kind.fixed.items() if made.get(name, value) != value]
     if shared:
-        given.setdefault("source", None)
+        given.setdefault("source", made["id"] if kind.type == "identity" else None)
         labels, told = _facts(kind, made, losses)
         if told is None:
             return None
         given |= {"labels": labels, **told, **_marks(made, policies, losses)}
-    elif "object_marking_refs" in made or "extensions" in made:
-        losses += [_loss(made["id"], name, made[name], NOT_KNOWN) for name in ("object_marking_refs", "extensions") if name in made]
+    else:
+        marks = _marks(made, policies, losses)
+        given["tlp"] = marks["tlp"]
+        losses += [_loss(made["id"], "object_marking_refs", marks["iep"].id, NOT_KNOWN)] if marks["iep"] else []
+        losses += [_loss(made["id"], "extensions", made["extensions"], NOT_KNOWN)] if "extensions" in made else []
     if kind.type == "observed-data":
         # From a sender without bands: a count is a band of one.
         given.setdefault("band", (made["number_observed"], made["number_observed"] + 1))

@@ -266,6 +266,8 @@ class Network:
     "STIX identifier, made of the value."
     value: str
     "Address or range."
+    tlp: str | None = None
+    "One of TLP: products take an address out of its bundle, and its marking must go with it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,6 +278,8 @@ class System:
     "STIX identifier, made of the number."
     number: int
     "Its number."
+    tlp: str | None = None
+    "One of TLP: products take an address out of its bundle, and its marking must go with it."
 
 
 @dataclass(frozen=True, slots=True)

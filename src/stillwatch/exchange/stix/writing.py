@@ -83,10 +83,9 @@ def write(records: Iterable[Record]) -> Written:
             losses += [Loss(record.id, where, "", why) for where, why in wrong]
             continue
         objects.append(made)
-        if isinstance(record, Shared):
-            words |= {record.tlp} if record.tlp else set()
-            if record.iep:
-                policies[record.iep.id] = markings.iep(record.iep)
+        words |= {record.tlp} if record.tlp else set()
+        if isinstance(record, Shared) and record.iep:
+            policies[record.iep.id] = markings.iep(record.iep)
     if not objects:
         return Written((), tuple(losses))
     heads = markings.definition() + [markings.tlp(word) for word in TLP if word in words] + [policies[each] for each in sorted(policies)]
@@ -124,18 +123,26 @@ def _object(record: Record, losses: list[Loss]) -> dict[str, Any] | None:
         written = None if value is None else pair.codec.write(value)
         if written is not None:
             made[pair.property] = written
-    if not isinstance(record, Shared):
-        return made
-    if isinstance(record, Observed):
-        made["number_observed"] = lower(record.band)
-    _told(kind, record, made, losses)
-    marks = ([markings.TLP_IDS[record.tlp]] if record.tlp in markings.TLP_IDS else []) + ([f"marking-definition--{record.iep.id}"] if record.iep else [])
     if record.tlp is not None and record.tlp not in markings.TLP_IDS:
         losses.append(Loss(record.id, "tlp", record.tlp, f"no word of TLP 2.0: {', '.join(TLP)}"))
         return None
+    marks = [] if record.tlp is None else [markings.TLP_IDS[record.tlp]]
+    if isinstance(record, Shared):
+        _shared(kind, record, made, losses)
+        marks += [] if record.iep is None else [f"marking-definition--{record.iep.id}"]
     if marks:
         made["object_marking_refs"] = marks
     return made
+
+
+def _shared(kind: Kind, record: Shared, made: dict[str, Any], losses: list[Loss]) -> None:
+    """What records have and observables have not."""
+    if made.get("created_by_ref") == record.id:
+        # An identity speaks for itself; written out, readers that follow references (OpenCTI's splitter) never come back.
+        del made["created_by_ref"]
+    if isinstance(record, Observed):
+        made["number_observed"] = lower(record.band)
+    _told(kind, record, made, losses)
 
 
 def _told(kind: Kind, record: Shared, made: dict[str, Any], losses: list[Loss]) -> None:
