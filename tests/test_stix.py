@@ -11,9 +11,8 @@ from typing import Any
 
 import orjson
 import pytest
-from exchange.corpus import AT, DAY, an_id, objects, records
-from test_house import FORBIDDEN, ROOT
 
+from exchange.corpus import AT, DAY, an_id, objects, records
 from stillwatch.errors import StillwatchError, UserError
 from stillwatch.exchange.stix import markings, words
 from stillwatch.exchange.stix.checks import problems
@@ -21,6 +20,7 @@ from stillwatch.exchange.stix.kinds import BY_TYPE, KINDS, PREFIX
 from stillwatch.exchange.stix.moments import finer, parsed, stamp
 from stillwatch.exchange.stix.reading import heard, read
 from stillwatch.exchange.stix.writing import bundle, named, network, revised, revoked, write
+from test_house import FORBIDDEN, ROOT
 
 GOLDEN = Path(__file__).parent / "snapshots" / "stix-extension-1.json"
 
@@ -68,7 +68,9 @@ def test_facts_survive_a_product_that_drops_extensions(seed: int) -> None:
 
 
 def _case(**more: Any) -> dict[str, Any]:
-    case = words.Case(id=an_id("campaign"), created=AT, modified=AT, source=None, name="c", accounts=(20, 50), grade="alert", expires=AT + DAY, purpose="detection")
+    case = words.Case(
+        id=an_id("campaign"), created=AT, modified=AT, source=None, name="c", accounts=(20, 50), grade="alert", expires=AT + DAY, purpose="detection"
+    )
     return write([case]).objects[-1] | more
 
 
@@ -107,7 +109,14 @@ def test_what_has_no_field_is_a_loss() -> None:
     )  # fmt: skip
     made["extensions"] = made["extensions"] | {an_id("extension-definition"): {"extension_type": "property-extension", "abc": 1}}
     told = heard([made])
-    assert {loss.where.partition(".")[0] for loss in told.losses} == {"aliases", "lang", "external_references", "object_marking_refs", "first_seen", "extensions"}
+    assert {loss.where.partition(".")[0] for loss in told.losses} == {
+        "aliases",
+        "lang",
+        "external_references",
+        "object_marking_refs",
+        "first_seen",
+        "extensions",
+    }
     assert len(told.records) == 1 and all(loss.why and loss.object == made["id"] for loss in told.losses)
 
 
@@ -118,7 +127,9 @@ def test_what_is_no_record_is_a_loss() -> None:
 
 def test_what_cannot_be_written_is_a_loss() -> None:
     case = words.Case(id=an_id("campaign"), created=AT, modified=AT, source=None, name="c", last_seen=AT, first_seen=AT + DAY)
-    written = write([case, replace(case, last_seen=None, tlp="white"), replace(case, id=an_id("note")), replace(case, last_seen=None, labels=(f"{PREFIX}grade=x", "mine"))])
+    written = write(
+        [case, replace(case, last_seen=None, tlp="white"), replace(case, id=an_id("note")), replace(case, last_seen=None, labels=(f"{PREFIX}grade=x", "mine"))]
+    )
     assert [(loss.where, loss.why) for loss in written.losses] == [
         ("last_seen", "is before first_seen"),
         ("tlp", "no word of TLP 2.0: clear, green, amber, amber+strict, red"),

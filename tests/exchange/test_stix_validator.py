@@ -8,8 +8,8 @@ import random
 from typing import Any
 
 import pytest
-from exchange.corpus import mutated, objects, records, with_patterns
 
+from exchange.corpus import mutated, objects, records, with_patterns
 from stillwatch.exchange.stix.checks import problems
 from stillwatch.exchange.stix.reading import read
 from stillwatch.exchange.stix.writing import bundle, write

@@ -114,7 +114,9 @@ def _record(kind: Kind, made: dict[str, Any], policies: Mapping[str, Iep], losse
         if pair.property in made:
             given[pair.field] = _value(pair, made, losses)
     known = {*HANDLED, *kind.fixed, *(pair.property for pair in pairs)} | ({"number_observed"} if kind.type == "observed-data" else set())
-    losses += [_loss(made["id"], name, made[name], NOT_KNOWN) for name in made if name not in known and (name not in kind.anyhow or made[name] != kind.anyhow[name])]
+    losses += [
+        _loss(made["id"], name, made[name], NOT_KNOWN) for name in made if name not in known and (name not in kind.anyhow or made[name] != kind.anyhow[name])
+    ]
     losses += [_loss(made["id"], name, made[name], f"is taken as {value}") for name, value in kind.fixed.items() if made.get(name, value) != value]
     if shared:
         given.setdefault("source", made["id"] if kind.type == "identity" else None)
