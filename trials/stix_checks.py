@@ -1,6 +1,6 @@
 """How many STIX objects a second our compiled checks judge, and stix2-validator in strict mode, in one run and on the same objects.
 
-`PYTHONPATH=src:tests python trials/stix.py` (needs stillwatch[exchange-tests]); `--rounds N` draws N objects of every kind.
+`PYTHONPATH=src:tests python trials/stix_checks.py` (needs stillwatch[exchange-tests]); `--rounds N` draws N objects of every kind.
 """
 
 from __future__ import annotations
