@@ -22,6 +22,7 @@ from stillwatch.peers.settings import Me, Peer
 from stillwatch.store import directories
 
 TAXII = "application/taxii+json;version=2.1"
+BYTES = "application/octet-stream"
 _WAIT = 60.0
 _MOST = 268_435_456
 "Bytes of an answer at most: a peer cannot fill this member's memory."
@@ -54,6 +55,22 @@ class Connection:
         """The answer's object to something that is added. Raises: Unanswered."""
         return self._ask("POST", path, {}, body)[0]
 
+    def hand(self, body: bytes, *path: str) -> bytes:
+        """What a desk of the peer answers (`doors/taxii/desks.py`): bytes there, bytes back. Raises: Unanswered.
+
+        A request that may have arrived is not sent again: at a desk the second one is not the first.
+        """
+        target, where = "".join(f"/{quote(each, safe='')}" for each in path) + "/", f"{self._peer.name} ({self._peer.url})"
+        try:
+            status, _, answer = self._send("POST", target, body, BYTES)
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise Unanswered(f"no answer ({_said(error)})", where, "check the peer's address and both certificates, and try again") from error
+        if status != 200:
+            _object(status, answer, where)
+            raise Unanswered(f"it answers {status}", where, "ask the peer", status)
+        return answer
+
     def close(self) -> None:
         """Let the connection go."""
         if self._open is not None:
@@ -80,10 +97,10 @@ class Connection:
             return _object(status, answer, where), headers
         raise AssertionError("the last try returns or raises")
 
-    def _send(self, method: str, target: str, body: bytes) -> tuple[int, dict[str, str], bytes]:
-        message = Message(method, self._peer.url + target, {"Accept": TAXII}, body)
+    def _send(self, method: str, target: str, body: bytes, kind: str = TAXII) -> tuple[int, dict[str, str], bytes]:
+        message = Message(method, self._peer.url + target, {"Accept": kind}, body)
         if body:
-            message.headers["Content-Type"] = TAXII
+            message.headers["Content-Type"] = kind
         if self._key is not None:
             sign(message, self._key, time.time_ns() // 1000, secrets.token_urlsafe(18))
         if self._peer.user is not None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
 from stillwatch.doors.taxii import adding, filters
 from stillwatch.doors.taxii.admission import Admission, Caller, Pace
+from stillwatch.doors.taxii.desks import PROOFS, Desk
 from stillwatch.doors.taxii.messages import TAXII, Answer, Fault, Request, said
 from stillwatch.doors.taxii.settings import Collection, Root, Settings
 from stillwatch.store.shared.declare import Kept, Wanted, written
@@ -30,7 +31,8 @@ Parts = tuple[str, ...]
 class Taxii:
     """A server's answers. Safe to call from several threads.
 
-    `check`: what is wrong with an object, for collections that validate strictly; `clock`: microseconds since 1970.
+    `check`: what is wrong with an object, for collections that validate strictly; `desks`: what else is answered, by first word of the path; `clock`:
+    microseconds since 1970.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class Taxii:
         shelves: Shelves,
         admission: Admission,
         check: adding.Check = adding.well_formed,
+        desks: Mapping[str, Desk] | None = None,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._settings, self._shelves, self._admission, self._check, self._clock = settings, shelves, admission, check, clock
+        self._desks = dict(desks or {})
         self._pace, self._strangers = Pace(settings.rate), Pace(max(10.0, settings.rate / 10))
 
     def answer(self, request: Request) -> Answer:
@@ -66,6 +70,11 @@ class Taxii:
         parts = tuple(request.path.split("/")[1:-1])
         if parts == ("taxii2",):
             return self._read(request, lambda: said(self._discovery(caller)))
+        desk = self._desks.get(parts[0]) if parts else None
+        if desk is not None:
+            if not caller.proofs >= PROOFS:
+                raise Fault(401, "Unauthorized", "A certificate and a signature are wanted here.")
+            return desk(caller.name, request, parts[1:])
         root = self._settings.roots.get(parts[0]) if parts else None
         if root is None or not caller.enters(root):
             # Who may not enter is not told that there is something; but who could enter with more is told to show it.

@@ -42,6 +42,8 @@ class Answer:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     "Besides Content-Type and Content-Length."
+    kind: str = TAXII
+    "Media type of the body."
 
 
 class Fault(Exception):

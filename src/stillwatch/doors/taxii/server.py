@@ -7,7 +7,7 @@ import logging
 import signal
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from cryptography.x509 import load_der_x509_certificate
 from stillwatch.doors.taxii.adding import Check, well_formed
 from stillwatch.doors.taxii.admission import Admission
 from stillwatch.doors.taxii.answers import Taxii
-from stillwatch.doors.taxii.messages import TAXII, Answer, Fault, Request
+from stillwatch.doors.taxii.desks import Desk
+from stillwatch.doors.taxii.messages import Answer, Fault, Request
 from stillwatch.doors.taxii.settings import Settings
 from stillwatch.errors import StillwatchError, UserError
 from stillwatch.exchange.members.directory import Directory
@@ -67,8 +68,8 @@ class Members:
             self._context.load_verify_locations(cadata="\n".join(pems))
 
 
-def served_context(settings: Settings) -> ssl.SSLContext | None:
-    """TLS as the settings have it; None without a certificate. Raises: UserError."""
+def served_context(settings: Settings, at_desks: bool = False) -> ssl.SSLContext | None:
+    """TLS as the settings have it; None without a certificate. `at_desks`: whether there are desks, which want certificates. Raises: UserError."""
     if settings.certificate is None or settings.key is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -78,22 +79,24 @@ def served_context(settings: Settings) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise UserError("the server's certificate or key cannot be used", str(settings.certificate), "name PEM files that belong together") from error
     proofs = [root.proof for root in settings.roots.values()]
-    if any("certificate" in each for each in proofs):
+    if at_desks or any("certificate" in each for each in proofs):
         # Where every root wants one, whoever has none does not even come to speak.
         context.verify_mode = ssl.CERT_REQUIRED if all("certificate" in each for each in proofs) else ssl.CERT_OPTIONAL
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 
-def serve(settings: Settings, *, check: Check = well_formed, ready: Callable[[str], None] | None = None) -> None:
+def serve(settings: Settings, *, check: Check = well_formed, desks: Mapping[str, Desk] | None = None, ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are then finished. `ready` is told the address once it listens. Raises: UserError."""
-    context = served_context(settings)
+    if desks and (settings.directory is None or settings.certificate is None):
+        raise UserError("what members ask of one another wants TLS and a directory of members", settings.url, "write certificate, key, directory and roots")
+    context = served_context(settings, bool(desks))
     members = Members(settings.directory, settings.roots_of_trust, context) if settings.directory is not None else None
     shelves = opened(settings.store)
     # Signatures count from the next whole second after all that may have been used before a restart, those dated ahead too, and nobody can come before it.
     since = ((_now() + AHEAD) // 1_000_000 + 1) * 1_000_000
     admission = Admission(settings.url, members or (lambda: None), Nonces(since), settings.users)
-    taxii = Taxii(settings, shelves, admission, check)
+    taxii = Taxii(settings, shelves, admission, check, desks)
     try:
         with ThreadPoolExecutor(_THREADS, "taxii") as threads:
             time.sleep(max(0.0, (since - _now()) / 1e6))
@@ -163,7 +166,7 @@ async def _request(incoming: web.BaseRequest, most: int) -> Request:
 
 
 def _response(answer: Answer) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers={**answer.headers, "Content-Type": TAXII, "Cache-Control": "no-store"})
+    return web.Response(status=answer.status, body=answer.body, headers={**answer.headers, "Content-Type": answer.kind, "Cache-Control": "no-store"})
 
 
 def _too_large(most: int) -> Fault:

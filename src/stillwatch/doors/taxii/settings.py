@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stillwatch.doors.taxii.desks import NAMES
 from stillwatch.errors import UserError
 from stillwatch.store.blocks import Block, is_text, read
 
@@ -167,7 +168,7 @@ def _server(block: Block, folder: Path, roots: dict[str, Root], collections: dic
 
 
 def _root(block: Block) -> Root:
-    path = str(block.get("path", lambda value: isinstance(value, str) and bool(_PATH.fullmatch(value)) and value != "taxii2", '"exchange"'))
+    path = str(block.get("path", lambda value: isinstance(value, str) and bool(_PATH.fullmatch(value)) and value not in NAMES, '"exchange"'))
     proof = frozenset(_names(block, "proof", '["certificate", "signature"]', PROOFS)) or frozenset(("certificate", "signature"))
     if "basic" in proof and len(proof) > 1:
         raise block.wrong("proof", "basic stands alone", 'write proof = ["basic"] or proof = ["certificate", "signature"]')
