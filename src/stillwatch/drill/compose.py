@@ -187,7 +187,7 @@ def _made(scenario: Scenario, rows: Rows, truth: Truth, told: list[dict[str, Any
 
 
 def _table(rows: Rows) -> pa.Table:
-    return pa.Table.from_pylist([{name: row.get(name) for name in SCHEMA.names} for row in rows], schema=SCHEMA)
+    return pa.table([pa.array([row.get(field.name) for row in rows], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
 def _truth(truth: Truth) -> pa.Table:

@@ -6,6 +6,8 @@ import bisect
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 
@@ -43,9 +45,9 @@ Text = list[str]
 class Pool:
     """The texts of one use by topic, dealt like a deck of cards: each once before any comes again."""
 
-    def __init__(self, texts: list[Text], rng: Random, least: int, most: int) -> None:
+    def __init__(self, topics: Mapping[str, Sequence[Text]], rng: Random) -> None:
         self._rng = rng
-        self._decks = _by_topic(texts, least, most)
+        self._decks = {name: list(texts) for name, texts in topics.items()}
         self.topics = sorted(self._decks)
         for name in self.topics:
             rng.shuffle(self._decks[name])
@@ -75,11 +77,17 @@ class Pool:
 
 def read(folder: Path, use: str, split: str, rng: Random) -> Pool:
     """The pool of a use, from the sources of one half."""
+    return Pool(_topics(folder, use, split), rng)
+
+
+@lru_cache(maxsize=32)
+def _topics(folder: Path, use: str, split: str) -> Mapping[str, Sequence[Text]]:
+    """Texts of a use by topic, read once: every drill shuffles a copy of its own."""
     texts = [text for source in SOURCES[use][split] for text in _source(folder, source)]
     if use == "agents":
         texts = [[turn] for text in texts for turn in text]
     least, most = (12, len(texts) // 60) if use == "chat" else (60, len(texts) // 12)
-    return Pool(texts, rng, least, max(40, most))
+    return _by_topic(texts, least, max(40, most))
 
 
 def _source(folder: Path, source: str) -> list[Text]:
