@@ -84,7 +84,7 @@ bench-scale: $(DEV)
 trial: $(DEV)
 	$(BIN)/python trials/trial.py run --work out/trial --tier full $(if $(CORPORA),--corpora $(CORPORA))
 	$(BIN)/python trials/trial.py run --work out/trial --tier worlds $(if $(CORPORA),--corpora $(CORPORA))
-	$(BIN)/python trials/trial.py tell --work out/trial
+	$(BIN)/python trials/trial.py tell --work out/trial --kept
 
 # Two campaigns and four worlds, small: minutes.
 trial-small: $(DEV)

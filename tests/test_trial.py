@@ -12,7 +12,7 @@ import pytest
 
 import lines
 import trial
-from planted import grounds, plan, run, tables
+from planted import grounds, kept, plan, run, tables
 from planted.examined import examined, reference_of
 from planted.judged import Labels, judged, language_of, said
 from stillwatch import flow
@@ -130,8 +130,29 @@ def test_a_page_of_hand_made_results(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "| cover 95 % | 0 | 0 | 0 | 1 | 0.90 | X |" in told
     assert "| wording | 0 | 0 | 2 | 0 |" in told  # the second seed's watch was one without it as well
     assert "| 900 | all | 2 | 50.0 (9.5-90.5; 1/2) | 50.0 (9.5-90.5; 1/2) |" in told
+    assert "1 logs, campaigns of 10 calls, texts built-in, seeds 1." in told.partition("### How they adapt")[2].partition("<!--")[0]
     with pytest.raises(SystemExit, match="mix"):
         tables.tell([*rows, _row(size=11)], page)
+
+
+def test_a_section_without_new_results_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "PREFIXES", (0.05,))
+    page = tmp_path / "trial.md"
+    tables.tell([_row(), _row(factor="ladder", value="cover 95 %", found=_said("-"))], page)
+    tables.tell([_row(found=_said("watch"))], page)
+    told = page.read_text()
+    assert "| cover 95 % | 0 | 0 | 0 | 1 |" in told and "| watch |" in told and told.count("### Every documented campaign") == 1
+
+
+def test_worlds_of_several_runs_count_together(tmp_path: Path) -> None:
+    file = tmp_path / "worlds.jsonl.gz"
+    world = {"factor": "world", "value": "mixed", "campaign": "", "found": {}}
+    assert kept.keep([_row(**world, key="a"), _row(key="planted")], file) == 1
+    assert kept.keep([_row(**world, key="b"), _row(**world, key="a", calls=1)], file) == 2
+    both = kept.with_kept([_row(**world, key="b", calls=7)], file)
+    assert [(row["key"], row["calls"]) for row in both] == [("b", 7), ("a", 900)], "what is kept stays; a run's own row goes before"
+    kept.keep([_row(**world, key="c", method="older")], file)
+    assert {row["key"] for row in kept.worlds(file)} == {"a", "b"}
 
 
 def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:

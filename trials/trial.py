@@ -1,9 +1,11 @@
 """The trial: every documented campaign planted into innocent traffic and scanned; what is found, what it costs to hide, and who is named without guilt.
 
     python trials/trial.py run --corpora DIR --work DIR [--tier small|centre|prefix|varied|scale|prevalence|beside|full|worlds] [--seeds 701 702 703] [--jobs 2]
-    python trials/trial.py tell --work DIR [--into docs/trial.md]
+    python trials/trial.py keep --work DIR
+    python trials/trial.py tell --work DIR [--kept] [--into docs/trial.md]
 
-`run` can be stopped and goes on where it was; results are lines of WORK/results.jsonl. `tell` writes the tables into the page.
+`run` can be stopped and goes on where it was; results are lines of WORK/results.jsonl. `keep` adds the benign worlds among them to those that stay with the project
+(trials/results), which no run makes again. `tell` writes the tables for which there are results into the page; `--kept`: with the worlds that were kept.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from lines import read
-from planted import plan, tables
+from planted import kept, plan, tables
 from planted.grounds import Store
 from planted.run import run
 
@@ -40,11 +42,17 @@ def main() -> None:
     running.add_argument("--jobs", type=int, default=2)
     telling = commands.add_parser("tell")
     telling.add_argument("--into", type=Path, default=Path("docs/trial.md"))
-    for each in (running, telling):
+    telling.add_argument("--kept", action="store_true")
+    keeping = commands.add_parser("keep")
+    for each in (running, telling, keeping):
         each.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
     if args.doing == "tell":
-        tables.tell(read(args.work / "results.jsonl"), args.into)
+        rows = read(args.work / "results.jsonl")
+        tables.tell(kept.with_kept(rows) if args.kept else rows, args.into)
+        return
+    if args.doing == "keep":
+        print(f"{kept.keep(read(args.work / 'results.jsonl')):,} worlds kept")
         return
     store = Store(args.work, args.corpora, **(SMALL if args.tier == "small" else {}))
     cells = list(plan.worlds(args.worlds, args.scale, plan.WORLD_SEED)) if args.tier == "worlds" else plan.plan(args.tier, args.seeds)

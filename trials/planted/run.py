@@ -23,6 +23,7 @@ from planted import grounds
 from planted.examined import examined, reference_of
 from planted.grounds import Ground, Store
 from planted.judged import Labels, judged, languages, said
+from planted.kept import METHOD, worlds
 from planted.plan import DRILLED, Cell
 from scale import make
 from stillwatch import flow
@@ -133,11 +134,16 @@ def _one(job: tuple[Cell, Store]) -> dict[str, Any]:
     return {
         "key": cell.key,
         **asdict(cell),
-        "texts": "built-in" if store.corpora is None else "corpora",
+        "method": METHOD,
+        "texts": _texts(store),
         "size": store.calls,
         "took": round(time.perf_counter() - began, 1),
         **told,
     }
+
+
+def _texts(store: Store) -> str:
+    return "built-in" if store.corpora is None else "corpora"
 
 
 def _ground(cell: Cell) -> tuple[bool, float, int]:
@@ -161,7 +167,7 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     global GROUND, HISTORY
     results = store.work / "results.jsonl"
     store.work.mkdir(parents=True, exist_ok=True)
-    done = {row["key"] for row in read(results)}
+    done = {row["key"] for row in read(results)} | {row["key"] for row in worlds() if (row["size"], row["texts"]) == (store.calls, _texts(store))}
     wanted = sorted((cell for cell in cells if cell.key not in done), key=_ground)
     for name, campaign, seed in sorted(
         {(cell.history, cell.campaign if cell.history == "older" else "", cell.seed if cell.history == "older" else 0) for cell in wanted}

@@ -260,57 +260,54 @@ def worlds(rows: list[Row]) -> str:
     ])  # fmt: skip
 
 
-def page(rows: list[Row]) -> str:
-    """The section of planted campaigns."""
+def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
+    """(name, text) of each section of planted campaigns for which there are results. Raises: SystemExit where results do not belong together."""
     sizes, texts = {row["size"] for row in rows}, {row["texts"] for row in rows}
     if len(sizes) > 1 or len(texts) > 1:
         raise SystemExit(f"results mix sizes {sizes} or texts {texts}: give each its own --work")
-    size, seeds = sizes.pop(), sorted({row["seed"] for row in rows})
-    placebos = [row["placebo"] for row in rows if row["placebo"]]
-    placebo = [sum(each[at] for each in placebos) for at in (0, 1)]
+    size = sizes.pop()
     history = [(value, _of(rows, "history", value)) for value in ("none", "one", "other mix", "older")]
     scales = [(value, _of(rows, "scale", value)) for value in ("100, alone", "100, together", "1000, together", "1000, alone")]
     prevalence = [(f"{100 * share:g} %", _of(rows, "prevalence", f"{100 * share:g} %")) for share in PREVALENCE]
     small = [row for row in rows if row["scale"] == 10 and row["until"] == 1 and row["history"] == "whole"]
     false = Counter((row["scale"], each["verdict"], each["main"]) for row in rows if row["history"] != "none" for each in row["false"])
-    parts: list[tuple[str, str, Callable[[], list[str]], bool]] = [
-        ("Every documented campaign, alone", "Three factors of the cut are printed: the drill cuts days first (to 2), then accounts (to 20), then calls an account (to 4). Precision: of the accounts in cases that are mostly the campaign's, those that are.", lambda: _centre(rows), True),
-        ("More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The reference stays as large as it is: beside 16 million calls of today it is an eighth of them, and strangers are hardly evidence.", lambda: _grid(rows, [("10, alone", _of(rows, "centre")), *scales]), any(several for _, several in scales)),
-        ("Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _grid(rows, [("nothing shared", _of(rows, "centre")), ("shared", _of(rows, "infrastructure", "shared"))]), bool(_of(rows, "infrastructure", "shared"))),
-        ("The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _grid(rows, [("whole", _of(rows, "centre")), *history]), any(several for _, several in history)),
-        ("As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", _of(rows, "centre")), *prevalence]), any(several for _, several in prevalence)),
-        ("How they adapt", f"One thing changed at a time, on {_which(_of_factor(rows, 'ladder'))}. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), any(row["factor"] == "ladder" for row in rows)),
-        ("What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), any(row["factor"] == "ladder" for row in rows)),
-        ("Beside what the field has", "One seed, everybody with one history. A detector names accounts from its highest number down, up to as many innocent accounts as Stillwatch names on the same log, one in a thousand, one in a hundred; found: at least half of the campaign's accounts. Right: per cent of the campaign's accounts named at as many false accounts as Stillwatch. Details: `trials/baselines/beside.py`.", lambda: _beside(rows), any(row["factor"] == "beside" for row in rows)),
-        ("Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), True),
-        ("Innocents by class", f"All logs of ten times the campaign with the whole reference ({len(small)} logs); the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), True),
-        ("Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), True),
+    placebos = [row["placebo"] for row in rows if row["placebo"]]
+    placebo = [sum(each[at] for each in placebos) for at in (0, 1)]
+    centre = _of(rows, "centre")
+    parts: list[tuple[str, str, str, Callable[[], list[str]], list[Row]]] = [
+        ("alone", "Every documented campaign, alone", "Three factors of the cut are printed: the drill cuts days first (to 2), then accounts (to 20), then calls an account (to 4). Precision: of the accounts in cases that are mostly the campaign's, those that are.", lambda: _centre(rows), centre),
+        ("scales", "More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The reference stays as large as it is: beside 16 million calls of today it is an eighth of them, and strangers are hardly evidence.", lambda: _grid(rows, [("10, alone", centre), *scales]), _of_factor(rows, "scale")),
+        ("infrastructure", "Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _grid(rows, [("nothing shared", centre), ("shared", _of(rows, "infrastructure", "shared"))]), _of_factor(rows, "infrastructure")),
+        ("reference", "The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _grid(rows, [("whole", centre), *history]), _of_factor(rows, "history")),
+        ("prevalence", "As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", centre), *prevalence]), _of_factor(rows, "prevalence")),
+        ("ladder", "How they adapt", f"One thing changed at a time, on {_which(_of_factor(rows, 'ladder'))}. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), _of_factor(rows, "ladder")),
+        ("cost", "What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), _of_factor(rows, "ladder")),
+        ("beside", "Beside what the field has", "One seed, everybody with one history. A detector names accounts from its highest number down, up to as many innocent accounts as Stillwatch names on the same log, one in a thousand, one in a hundred; found: at least half of the campaign's accounts. Right: per cent of the campaign's accounts named at as many false accounts as Stillwatch. Details: `trials/baselines/beside.py`.", lambda: _beside(rows), _of_factor(rows, "beside")),
+        ("signals", "Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), centre),
+        ("classes", "Innocents by class", "All logs of ten times the campaign with the whole reference; the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), small),
+        ("languages", "Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), small),
+        ("cases", "Cases of innocents", "Cases of which most accounts are innocent, over all logs with a reference (scale, verdict, class).", lambda: [
+            ", ".join(f"{scale} {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "None.", "",
+            f"Placebo, over the {len(placebos)} scans of the centre: {placebo[0]} alerts, {placebo[1]} reviews.",
+        ], [row for row in rows if row["history"] != "none"]),
     ]  # fmt: skip
-    text = [
-        "## Campaigns", "",
-        "Printed by `python trials/trial.py run --corpora DIR --work WORK` and `python trials/trial.py tell --work WORK`.", "",
-        f"Each of the twelve documented campaigns, cut to {size:,} calls with its cover, is planted into innocent traffic of every class (scenario `broad`, two days, texts {texts.pop()}), seeds {', '.join(map(str, seeds))}."
-        " The centre: ten times as many innocent calls, the whole reference (eight histories of `broad-history`, 255,000 calls each, other seeds, the other half of the sources, nothing of what is new by nature), no shared infrastructure, alone."
-        " The verdict is the strongest on a case that is mostly the campaign's, one word a seed; in brackets the share of its accounts in alerts and reviews, mean of the seeds.", "",
-    ]  # fmt: skip
-    for head, said, made, there in parts:
+    for name, head, said, made, there in parts:
         if there:
-            text += [f"### {head}", "", said, "", *made(), ""]
-    text += [
-        "### Cases of innocents", "",
-        "Cases of which most accounts are innocent, over all logs with a reference (scale, verdict, class): " + (", ".join(f"{scale} {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "none") + ".", "",
-        f"Placebo, over the {len(placebos)} scans of the centre: {placebo[0]} alerts, {placebo[1]} reviews.",
-    ]  # fmt: skip
-    return "\n".join(text)
+            yield f"campaigns {name}", "\n".join([f"### {head}", "", f"{said} {_logs(there, size)}", "", *made()])
+
+
+def _logs(rows: Sequence[Row], size: int) -> str:
+    """Which logs a section is made of."""
+    seeds = ", ".join(map(str, sorted({row["seed"] for row in rows})))
+    return f"{len(rows):,} logs, campaigns of {size:,} calls, texts {rows[0]['texts']}, seeds {seeds}."
 
 
 def tell(rows: list[Row], into: Path) -> None:
-    """Write the section. Raises: SystemExit where there is nothing to tell."""
+    """Write each section for which there are results; the others of the page stay. Raises: SystemExit where there is nothing to tell."""
     if not rows:
         raise SystemExit("no results: run `python trials/trial.py run` first")
-    for name, made, mine in (
-        ("campaigns", page, [row for row in rows if row["factor"] != "world"]),
-        ("worlds", worlds, [row for row in rows if row["factor"] == "world"]),
-    ):
-        if mine:
-            put(into, name, made(mine))
+    planted, innocent = [row for row in rows if row["factor"] != "world"], [row for row in rows if row["factor"] == "world"]
+    for name, text in sections(planted) if planted else ():
+        put(into, name, text)
+    if innocent:
+        put(into, "worlds", worlds(innocent))
