@@ -1,11 +1,12 @@
 """How fast the TAXII server is, beside medallion in the same run: adds, reads, and a poll that finds nothing. Also alone, up to a million objects.
 
-    python trials/taxii.py beside --medallion VENV/bin/medallion [--objects 5000]
+    python trials/taxii.py beside [--medallion VENV/bin/medallion] [--opentaxii VENV/bin] [--objects 5000]
     python trials/taxii.py alone [--objects 1000000] [--store postgresql://user@host/database]
 
 Ours is asked over TLS with client certificates, every request signed and checked against a signed directory, strict collections, SQLite on disk (or --store).
-medallion (in a virtual environment of its own, `pip install medallion==3.0.0`) answers plain HTTP with its password check and keeps everything in memory. Both
-are processes of their own, asked by one client over one connection, with the largest pages that each gives.
+medallion (in a virtual environment of its own, `pip install medallion==3.0.0`) answers plain HTTP with its password check and keeps everything in memory. OpenTAXII (the same, `pip
+install opentaxii==0.10.0b1 gunicorn`) answers plain HTTP by gunicorn with two workers, with a token that is checked in place of a password, and keeps everything in SQLite. All are
+processes of their own, asked by one client, with the largest pages that each gives; whoever keeps a connection open is asked over one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import argparse
 import base64
 import http.client
 import json
+import os
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
@@ -127,28 +131,66 @@ def medallion(folder: Path, program: str, objects: int) -> dict[str, float]:
         stderr=subprocess.DEVNULL,
     )
     headers = {"Authorization": "Basic " + base64.b64encode(b"admin:Password0").decode(), "Accept": TAXII, "Content-Type": TAXII}
-
-    def ask(method: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
-        target = f"/r/collections/{SHARED}/objects/" + ("?" + "&".join(f"{name}={value}" for name, value in query.items()) if query else "")
-        connection.request(method, target, body or None, headers)
-        answer = connection.getresponse()
-        said = answer.read()
-        connection.close()
-        assert answer.status in (200, 202), said[:300]
-        return dict(json.loads(said))
-
     try:
-        for _ in range(600):
-            try:
-                http.client.HTTPConnection("127.0.0.1", port, timeout=5).connect()
-                break
-            except OSError:
-                time.sleep(0.1)
-        return measured(ask, objects)
+        return measured(_plain(port, f"/r/collections/{SHARED}/objects/", headers), objects)
     finally:
         process.terminate()
         process.wait(30)
+
+
+def opentaxii(folder: Path, programs: Path, objects: int) -> dict[str, float]:
+    """OpenTAXII over SQLite, with a token."""
+    port = free_port()
+    auth, data = ({"db_connection": f"sqlite:///{folder / name}.db", "create_tables": True} for name in ("auth", "data"))
+    config = {
+        "domain": f"127.0.0.1:{port}", "support_basic_auth": True, "return_server_error_details": False, "taxii1": None, "logging": {"opentaxii": "error", "root": "error"},
+        "auth_api": {"class": "opentaxii.auth.sqldb.SQLDatabaseAPI", "parameters": {**auth, "secret": secrets.token_hex(32), "token_ttl_secs": 36_000}},
+        "taxii2": {
+            "title": "s", "public_discovery": True, "max_content_length": 1 << 28,
+            "persistence_api": {"class": "opentaxii.persistence.sqldb.Taxii2SQLDatabaseAPI", "parameters": data},
+        },
+    }  # fmt: skip
+    (folder / "opentaxii.yml").write_text(json.dumps(config))
+    where = {**os.environ, "OPENTAXII_CONFIG": str(folder / "opentaxii.yml")}
+    root = str(uuid.uuid4())
+
+    def made(*words: str) -> str:
+        return subprocess.run([programs / words[0], *words[1:]], env=where, check=True, capture_output=True, text=True).stdout
+
+    token = made("opentaxii-create-account", "-u", "admin", "-p", "Password0", "-a").split("token:")[1].strip()
+    made("opentaxii-add-api-root", "-t", "r", "-d", "r", "-i", root, "--default")
+    made("opentaxii-add-collection", "-r", root, "-t", "c", "-d", "c", "-a", "shared")
+    command = [programs / "gunicorn", "opentaxii.http:app", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--timeout", "3600", "--log-level", "error"]
+    process = subprocess.Popen([*command, "--config", "python:opentaxii.http"], env=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    headers = {"Authorization": f"Bearer {token}", "Accept": TAXII, "Content-Type": TAXII}
+    try:
+        return measured(_plain(port, f"/taxii2/{root}/collections/shared/objects/", headers), objects)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _plain(port: int, path: str, headers: dict[str, str]) -> Ask:
+    """Asks a server of another make over plain HTTP, from when it listens."""
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), 5).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    held: list[http.client.HTTPConnection] = []
+
+    def ask(method: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
+        connection = held.pop() if held else http.client.HTTPConnection("127.0.0.1", port, timeout=3600)
+        connection.request(method, path + ("?" + urlencode(query) if query else ""), body or None, headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        if not answer.will_close:
+            held.append(connection)
+        assert answer.status in (200, 202), said[:300]
+        return dict(json.loads(said))
+
+    return ask
 
 
 def main() -> None:
@@ -156,26 +198,33 @@ def main() -> None:
     reading = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     reading.add_argument("how", choices=["beside", "alone"])
     reading.add_argument("--objects", type=int)
-    reading.add_argument("--medallion", default="medallion")
+    reading.add_argument("--medallion")
+    reading.add_argument("--opentaxii", type=Path)
     reading.add_argument("--store")
     asked = reading.parse_args()
 
     def told(objects: int, found: dict[str, float]) -> None:
         print(f"{objects:>9,} objects: adds {found['adds']:,.0f}/s, reads {found['reads']:,.0f}/s, empty poll {found['poll'] * 1000:.2f} ms", flush=True)
 
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other, tempfile.TemporaryDirectory() as third:
         store = asked.store or f"{secrets.token_hex(4)}.sqlite"
         if asked.how == "alone":
             ours(Path(one), asked.objects or 1_000_000, store, told)
             return
         objects = asked.objects or 5_000
-        mine, theirs = ours(Path(one), objects, store), medallion(Path(other), asked.medallion, objects)
-        for name, found in (("ours", mine), ("medallion", theirs)):
+        found = {"ours": ours(Path(one), objects, store)}
+        print("ours", end=" ")
+        told(objects, found["ours"])
+        if asked.medallion:
+            found["medallion"] = medallion(Path(other), asked.medallion, objects)
+        if asked.opentaxii:
+            found["OpenTAXII"] = opentaxii(Path(third), asked.opentaxii, objects)
+        mine = found.pop("ours")
+        for name, theirs in found.items():
             print(name, end=" ")
-            told(objects, found)
-        print(
-            f"ratios: adds {mine['adds'] / theirs['adds']:.1f}, reads {mine['reads'] / theirs['reads']:,.0f}, empty poll {theirs['poll'] / mine['poll']:,.0f}"
-        )
+            told(objects, theirs)
+            ratios = f"adds {mine['adds'] / theirs['adds']:.1f}, reads {mine['reads'] / theirs['reads']:,.1f}, empty poll {theirs['poll'] / mine['poll']:,.0f}"
+            print(f"ours beside {name}: {ratios}")
 
 
 if __name__ == "__main__":
