@@ -118,3 +118,18 @@ def test_metadata_of_single_accounts_tell_little_and_a_planted_artefact_is_seen(
 def test_a_log_without_time_or_calls_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="more than 0"):
         dataclasses.replace(scenario.load("mixed"), **wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[benign]\n"ordinary chat" = "x"\n', "the weight of"),
+        ('[benign]\n"ordinary chat" = 0\n', "leave nobody"),
+        ("campaigns = 3\n", "no list of tables"),
+        ("[[campaigns]]\nshare = 0.1\n", "has no id"),
+        ('[[campaigns]]\nid = "A-JUN"\nshare = 0\n', "share is 0"),
+    ],
+)
+def test_mistakes_inside_a_scenario_are_told(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        scenario.parse(f"calls = 1000\n{text}", "mine.toml")

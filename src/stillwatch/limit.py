@@ -87,9 +87,9 @@ def wanted(tradecrafts: Sequence[str], rates: Sequence[int], *, power: float, he
             near = difflib.get_close_matches(name, known, 1, 0.4)
             raise UserError("no such tradecraft", name, f"did you mean {near[0]}?" if near else f"name one of {', '.join(known)}")
     for what, value, least, most in (("power", power, 0.5, 0.99), ("held", held, 0.0, 1.0), ("plantings", fresh, LEAST_FRESH, 1000)):
-        if not least <= value <= most:
-            raise UserError(f"{what} is {value:g}", "limits", f"give {least:g} to {most:g}")
-    if any(rate < 1 for rate in rates):
+        if not isinstance(value, int | float) or not least <= value <= most:
+            raise UserError(f"{what} is {value!r}", "limits", f"give {least:g} to {most:g}")
+    if any(not isinstance(rate, int) or rate < 1 for rate in rates):
         raise UserError("an account makes no call", "calls an account", "give 1 or more")
     return Wanted(tuple(dict.fromkeys(tradecrafts)) or tuple(known), tuple(sorted(set(rates))) or RATES, power, fresh, held, seed)
 

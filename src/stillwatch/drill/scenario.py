@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ class Planted:
     def __post_init__(self) -> None:
         """Refuse shares that leave nothing to plant. Raises: UserError."""
         _within("share", self.share, 1.0)
+        if self.share == 0:
+            raise UserError("a campaign's share is 0", "the scenario", "give more than 0, or leave the campaign out")
         _within("cover", self.cover, 0.95)
         _within("duplicates", self.duplicates, 0.95)
 
@@ -184,10 +187,20 @@ def parse(text: str, where: str) -> Scenario:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"is not TOML: {error}", where, "see docs/reference for an example") from error
     benign = _known(told.pop("benign", {}), tuple(every_class()), text, where)
+    for name, weight in benign.items():
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+            raise UserError(f'the weight of "{name}" is {weight!r}', where, "give a number from 0 on")
+    if benign and not sum(benign.values()) > 0:
+        raise UserError("weights of benign classes leave nobody", where, "give some above 0, or none to have every class")
+    listed = told.pop("campaigns", [])
+    if not isinstance(listed, list):
+        raise UserError("campaigns is no list of tables", where, 'write [[campaigns]], id = "A-JUN", share = 0.1')
     campaigns = []
-    for each in told.pop("campaigns", []):
+    for each in listed:
         row = _known(each, tuple(f.name for f in dataclasses.fields(Planted)), text, where)
-        if row.get("id") not in every_campaign():
+        if "id" not in row:
+            raise UserError("a campaign has no id", where, f'write id = "{next(iter(every_campaign()))}" or another documented campaign')
+        if row["id"] not in every_campaign():
             _unknown(str(row.get("id")), tuple(every_campaign()), text, where)
         campaigns.append(_made(Planted, row, where))
     if str(told.get("history", "")).endswith(".toml"):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 from stillwatch.errors import UserError
@@ -21,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 
 
+@lru_cache(maxsize=65_536)
 def moment(text: str) -> int | None:
     """Microseconds since 1970 of a timestamp of STIX and TAXII (RFC 3339, UTC, `Z`); None when it is none. Digits after the sixth are cut off.
 

@@ -21,6 +21,9 @@ FIRST, LAST, FIRST_OF_SPEC, LAST_OF_SPEC, NEWEST_SPEC = 1, 2, 4, 8, 16
 CURRENT = LAST_OF_SPEC | NEWEST_SPEC
 "What is read where no filter is set."
 
+ONLY = FIRST | LAST | FIRST_OF_SPEC | LAST_OF_SPEC | NEWEST_SPEC
+"Marks of an object's one version."
+
 _TRIES = 100
 "Times that a collection's number is looked for."
 
@@ -115,6 +118,9 @@ class Shelves:
             fresh.setdefault(row[2], {})[row[2], row[3], row[4]] = row
         for name, each in fresh.items():
             kept = there.get(name, {})
+            if not kept and len(each) == 1:
+                next(iter(each.values()))[7] = ONLY
+                continue
             for key, marks in marked([*kept, *each]).items():
                 if key in each:
                     each[key][7] = marks
