@@ -38,9 +38,16 @@ def noted(ledger: Path | None, sign_with: Path | None, said: Sequence[Said]) -> 
     """Note things and sign the ledger's new checkpoint. `ledger`: its folder (None: none is kept); `sign_with`: the member's signing key. Raises: UserError, StillwatchError."""
     if ledger is None:
         return
-    with Ledger(ledger, _signer(sign_with)) as held:
-        held.append(Entry(each.kind, hashlib.sha256(each.raw).hexdigest(), int(datetime.now(UTC).timestamp() * 1e6), each.member, each.what) for each in said)
-        held.sign()
+    at = int(datetime.now(UTC).timestamp() * 1e6)
+    entered(ledger, sign_with, [Entry(each.kind, hashlib.sha256(each.raw).hexdigest(), at, each.member, each.what) for each in said])
+
+
+def entered(ledger: Path, sign_with: Path | None, entries: Sequence[Entry]) -> None:
+    """Entries that are made already, and the new checkpoint. Raises: UserError, StillwatchError."""
+    if entries:
+        with Ledger(ledger, _signer(sign_with)) as held:
+            held.append(entries)
+            held.sign()
 
 
 def _signer(path: Path | None) -> Signer:

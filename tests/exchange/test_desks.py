@@ -50,4 +50,4 @@ def test_an_api_root_cannot_take_a_desks_word(exchange: Exchange) -> None:
 def test_desks_want_tls_and_a_directory(exchange: Exchange, tmp_path: Path) -> None:
     settings = reading.load(exchange.settings(1, proof='["signature"]', tls=False))
     with pytest.raises(UserError, match="TLS"):
-        serve(settings, desks={"match": echo})
+        serve(settings, desks=lambda directory: {"match": echo})

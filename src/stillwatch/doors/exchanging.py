@@ -6,11 +6,15 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from stillwatch.errors import UserError
+
+if TYPE_CHECKING:
+    from stillwatch.doors.taxii.server import Desks
+    from stillwatch.doors.taxii.settings import Settings
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
 with_file = click.Path(path_type=Path, dir_okay=False)
@@ -34,8 +38,18 @@ def serve(settings: Path, json_: bool) -> None:
     def ready(address: str) -> None:
         click.echo(json.dumps({"serves": address}) if json_ else f"serves {address}")
 
-    server.serve(reading.load(settings), ready=ready)
+    loaded = reading.load(settings)
+    server.serve(loaded, desks=_desks(loaded), ready=ready)
     click.echo(json.dumps({"ended": True}) if json_ else "ended; nothing was left half done")
+
+
+def _desks(settings: Settings) -> Desks | None:
+    """What a server answers besides TAXII: a desk for each kind of block that its settings have."""
+    from stillwatch.doors.taxii.joining import JointDesk
+
+    if not settings.joint:
+        return None
+    return lambda directory: {"joint": JointDesk(settings.joint, directory, settings.ledger, settings.sign_with)}
 
 
 @click.group()

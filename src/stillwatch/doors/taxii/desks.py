@@ -7,6 +7,7 @@ name and plain bytes, and answers with plain bytes or raises a Fault.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from stillwatch.doors.taxii.messages import Answer, Request
 
@@ -21,3 +22,19 @@ PROOFS = frozenset(("certificate", "signature"))
 
 Desk = Callable[[str, Request, tuple[str, ...]], Answer]
 "(name of the member who asks, request, path behind the desk's word) -> answer. Called from several threads. Raises: Fault."
+
+EPOCHS = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
+"Length of an epoch -> how it is named."
+
+
+@dataclass(frozen=True)
+class Joint:
+    """A block of the settings: a session of joint evidence an epoch."""
+
+    name: str
+    members: tuple[str, ...]
+    "Who may take part; nobody besides."
+    epoch: str
+    "One of EPOCHS."
+    minutes: int
+    "How long a session waits for members that have not come."

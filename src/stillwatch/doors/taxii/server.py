@@ -28,6 +28,9 @@ from stillwatch.exchange.members.signatures import AHEAD, Nonces
 from stillwatch.store import directories
 from stillwatch.store.shared.opening import opened
 
+Desks = Callable[[Callable[[], Directory]], Mapping[str, Desk]]
+"Makes the desks of a server."
+
 _LOG = logging.getLogger("stillwatch.taxii")
 _THREADS = 4
 _LAST_ANSWERS = 10.0
@@ -86,17 +89,20 @@ def served_context(settings: Settings, at_desks: bool = False) -> ssl.SSLContext
     return context
 
 
-def serve(settings: Settings, *, check: Check = well_formed, desks: Mapping[str, Desk] | None = None, ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way are then finished. `ready` is told the address once it listens. Raises: UserError."""
-    if desks and (settings.directory is None or settings.certificate is None):
+def serve(settings: Settings, *, check: Check = well_formed, desks: Desks | None = None, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are then finished.
+
+    `desks`: what else is answered, given the directory as it is at each moment; `ready` is told the address once it listens. Raises: UserError.
+    """
+    if desks is not None and (settings.directory is None or settings.certificate is None):
         raise UserError("what members ask of one another wants TLS and a directory of members", settings.url, "write certificate, key, directory and roots")
-    context = served_context(settings, bool(desks))
+    context = served_context(settings, desks is not None)
     members = Members(settings.directory, settings.roots_of_trust, context) if settings.directory is not None else None
     shelves = opened(settings.store)
     # Signatures count from the next whole second after all that may have been used before a restart, those dated ahead too, and nobody can come before it.
     since = ((_now() + AHEAD) // 1_000_000 + 1) * 1_000_000
     admission = Admission(settings.url, members or (lambda: None), Nonces(since), settings.users)
-    taxii = Taxii(settings, shelves, admission, check, desks)
+    taxii = Taxii(settings, shelves, admission, check, desks(members) if desks is not None and members is not None else None)
     try:
         with ThreadPoolExecutor(_THREADS, "taxii") as threads:
             time.sleep(max(0.0, (since - _now()) / 1e6))

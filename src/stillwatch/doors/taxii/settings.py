@@ -23,6 +23,12 @@
     writers = ["north"]
     validation = "strict"                        # or "lenient"
 
+    [[joint]]                                    # sessions of joint evidence that this server convenes, and takes no part in
+    name = "weekly"
+    members = ["south", "west", "east"]
+    epoch = "week"                               # or "day", "month": one session each
+    minutes = 60                                 # how long it waits for who has not come
+
     [[user]]                                     # only for roots with basic
     name = "analyst"
     password = "scrypt$..."                      # what `stillwatch members password` prints
@@ -34,13 +40,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection as Some
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stillwatch.doors.taxii.desks import NAMES
+from stillwatch.doors.taxii.desks import EPOCHS, NAMES, Joint
 from stillwatch.errors import UserError
+from stillwatch.exchange.joint.coalition import LEAST, MOST
 from stillwatch.store.blocks import Block, is_text, read
 
 PROOFS = ("certificate", "signature", "basic")
@@ -49,10 +56,11 @@ PROOFS = ("certificate", "signature", "basic")
 KINDS = {
     "server": (
         "listen", "url", "store", "certificate", "key", "directory", "roots", "title", "description", "contact", "default", "announce", "page", "body", "rate",
-        "status_days",
+        "status_days", "ledger", "sign_with",
     ),
     "root": ("path", "title", "description", "proof"),
     "collection": ("root", "id", "title", "description", "alias", "readers", "writers", "validation", "listed", "media_types"),
+    "joint": ("name", "members", "epoch", "minutes"),
     "user": ("name", "password"),
 }  # fmt: skip
 "Kind of block -> the words in it."
@@ -120,6 +128,12 @@ class Settings:
     "Requests a second of one member, in the long run."
     status_days: int = 30
     "How long what became of an addition can be asked; 0: for ever."
+    ledger: Path | None = None
+    "Folder of the ledger in which desks note what happens."
+    sign_with: Path | None = None
+    "The key that signs it."
+    joint: tuple[Joint, ...] = ()
+    "Sessions that are convened here."
 
 
 def load(path: Path) -> Settings:
@@ -136,7 +150,11 @@ def load(path: Path) -> Settings:
             if (made.root, name) in collections:
                 raise block.wrong("id", "two collections of one API root have this id or alias", "give each its own")
             collections[made.root, name] = made
-    return _server(blocks["server"][0], path.parent, roots, collections, users)
+    settings = _server(blocks["server"][0], path.parent, roots, collections, users)
+    joint = tuple(map(_joint, blocks["joint"]))
+    if len({each.name for each in joint}) < len(joint):
+        raise blocks["joint"][-1].wrong("name", "two sessions have one name", "give each its own")
+    return replace(settings, joint=joint)
 
 
 def _server(block: Block, folder: Path, roots: dict[str, Root], collections: dict[tuple[str, str], Collection], users: dict[str, str]) -> Settings:
@@ -164,7 +182,19 @@ def _server(block: Block, folder: Path, roots: dict[str, Root], collections: dic
         {"title": "Stillwatch"} | discovery, str(block.row.get("announce", url)).rstrip("/"), roots, collections, users,
         page=_whole(block, "page", 1000, 1, 100_000), body=_whole(block, "body", 16_777_216, 1024, 1 << 30),
         rate=float(_whole(block, "rate", 100, 1, 1_000_000)), status_days=_whole(block, "status_days", 30, 0, 100_000),
+        ledger=_file(block, "ledger", folder), sign_with=_file(block, "sign_with", folder),
     )  # fmt: skip
+
+
+def _joint(block: Block) -> Joint:
+    members = _names(block, "members", '["south", "west", "east"]')
+    if not LEAST <= len(set(members)) == len(members) <= MOST:
+        raise block.wrong("members", f"a coalition has {LEAST} to {MOST} members", 'write members = ["south", "west", "east"]')
+    epoch = str(block.row.get("epoch", "week"))
+    if epoch not in EPOCHS:
+        raise block.wrong("epoch", "epoch is not what it must be", f"write one of {', '.join(EPOCHS)}")
+    name = str(block.get("name", lambda value: isinstance(value, str) and bool(_PATH.fullmatch(value)), '"weekly"'))
+    return Joint(name, members, epoch, _whole(block, "minutes", 60, 1, 10_080))
 
 
 def _root(block: Block) -> Root:

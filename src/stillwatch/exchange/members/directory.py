@@ -94,6 +94,11 @@ class Directory:
             return None
         return found[0], found[1].public
 
+    def keys_of(self, member: str, now: int) -> list[bytes]:
+        """Public keys that a member signs with now; none where it is no member."""
+        mine = [each for each in self.members if each.name == member and self.counts(now)]
+        return [key.public for each in mine for key in each.keys if key.since <= now < key.until]
+
     def who_shows(self, certificate: bytes, now: int) -> str | None:
         """The member whose certificate (DER) this is; None where it is nobody's."""
         return self._shown.get(hashlib.sha256(certificate).digest()) if self.counts(now) else None
