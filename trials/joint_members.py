@@ -48,7 +48,7 @@ class Sizes:
     pool: int = 12_000
     own_before: int = 24_000
     pool_before: int = 36_000
-    share: float = 0.03
+    share: float = 0.06
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,9 @@ def shown(case: Case, wire: Path) -> dict[str, int]:
         looked["accounts"] |= set(table["account"].to_pylist())
         looked["organisations"] |= {each for name in ("org", "email_domain", "payment") for each in table[name].to_pylist() if each and len(each) >= LEAST_ID}
         looked["prompts"] |= {each[:24] for each in table["prompt"].to_pylist()[:4000] if each and len(each) >= 24}
-    return {name: sum(each.encode() in flat for each in values) for name, values in looked.items()} | {f"{name} looked for": len(values) for name, values in looked.items()}
+    return {name: sum(each.encode() in flat for each in values) for name, values in looked.items()} | {
+        f"{name} looked for": len(values) for name, values in looked.items()
+    }
 
 
 def run(args: argparse.Namespace) -> None:
@@ -198,9 +200,13 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     for row in rows:
         one, both = row["alone"], row["together"]["members"]
         cells = [", ".join("left out" if each is None else f"{each['verdict']} {each['found']}/{each['of']}" for each in several) for several in (one, both)]
-        false = [f"{sum(each['innocents'] for each in several if each)} ({sum(each['innocents_alerted'] for each in several if each)})" for several in (one, both)]
+        false = [
+            f"{sum(each['innocents'] for each in several if each)} ({sum(each['innocents_alerted'] for each in several if each)})" for several in (one, both)
+        ]
         sent = [size for name, size in row["together"]["bytes"].items() if name.endswith(".sent")]
-        out.append(f"| {row['campaign'] or '(none)'} | {row['seed']} | {cells[0]} | {cells[1]} | {false[0]} | {false[1]} | {row['together']['seconds']:.0f} | {sum(sent) / max(1, len(sent)):,.0f} |")
+        out.append(
+            f"| {row['campaign'] or '(none)'} | {row['seed']} | {cells[0]} | {cells[1]} | {false[0]} | {false[1]} | {row['together']['seconds']:.0f} | {sum(sent) / max(1, len(sent)):,.0f} |"
+        )
     looked = [row["wire"] for row in rows]
     names = ("accounts", "organisations", "prompts")
     out += ["", "On the wire, of " + ", ".join(f"{sum(each[f'{name} looked for'] for each in looked):,} {name}" for name in names) + ": "
