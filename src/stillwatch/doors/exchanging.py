@@ -13,8 +13,12 @@ import click
 from stillwatch.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stillwatch.doors.taxii.desks import Desk
     from stillwatch.doors.taxii.server import Desks
     from stillwatch.doors.taxii.settings import Settings
+    from stillwatch.exchange.members.directory import Directory
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
 with_file = click.Path(path_type=Path, dir_okay=False)
@@ -46,10 +50,20 @@ def serve(settings: Path, json_: bool) -> None:
 def _desks(settings: Settings) -> Desks | None:
     """What a server answers besides TAXII: a desk for each kind of block that its settings have."""
     from stillwatch.doors.taxii.joining import JointDesk
+    from stillwatch.doors.taxii.matching import MatchDesk
 
-    if not settings.joint:
+    if not settings.joint and not settings.match:
         return None
-    return lambda directory: {"joint": JointDesk(settings.joint, directory, settings.ledger, settings.sign_with)}
+
+    def made(directory: Callable[[], Directory]) -> dict[str, Desk]:
+        found: dict[str, Desk] = {}
+        if settings.match:
+            found["match"] = MatchDesk(settings.match, settings.ledger, settings.sign_with)
+        if settings.joint:
+            found["joint"] = JointDesk(settings.joint, directory, settings.ledger, settings.sign_with)
+        return found
+
+    return made
 
 
 @click.group()

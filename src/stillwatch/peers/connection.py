@@ -40,8 +40,9 @@ class Unanswered(StillwatchError):
 class Connection:
     """Requests to one peer, over one connection that is opened again when it breaks."""
 
-    def __init__(self, me: Me, peer: Peer) -> None:
-        self._peer, self._parts = peer, urlsplit(peer.url)
+    def __init__(self, me: Me, peer: Peer, wait: float = _WAIT) -> None:
+        """`wait`: seconds that the peer may take for an answer."""
+        self._peer, self._parts, self._wait = peer, urlsplit(peer.url), wait
         self._key = directories.private_key(me.key) if me.key is not None else None
         self._context = _context(me, peer.authority) if self._parts.scheme == "https" else None
         self._password = os.environ.get("STILLWATCH_PASSWORD", "")
@@ -108,9 +109,9 @@ class Connection:
         if self._open is None:
             host, port = self._parts.hostname or "", self._parts.port
             self._open = (
-                http.client.HTTPSConnection(host, port, timeout=_WAIT, context=self._context)
+                http.client.HTTPSConnection(host, port, timeout=self._wait, context=self._context)
                 if self._context is not None
-                else http.client.HTTPConnection(host, port, timeout=_WAIT)
+                else http.client.HTTPConnection(host, port, timeout=self._wait)
             )
         self._open.request(method, target, body or None, message.headers)
         came = self._open.getresponse()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from stillwatch.doors.taxii.messages import Answer, Request
 
@@ -38,3 +39,29 @@ class Joint:
     "One of EPOCHS."
     minutes: int
     "How long a session waits for members that have not come."
+
+
+@dataclass(frozen=True)
+class Match:
+    """A block of the settings: one type of identifier that peers may match."""
+
+    type: str
+    "Type of the identifiers."
+    me: str
+    "The server's own name in the directory."
+    items: Path
+    "The file of one's own, one a line."
+    peers: tuple[str, ...]
+    "Who may match; nobody besides."
+    secret: Path
+    "What keys follow from; the book of matchings lies beside it."
+    epoch: str
+    "One of EPOCHS."
+    reveal_from: int | None
+    "From how many common items on they are revealed; None: never."
+    least: int
+    fewest: int
+    most: int
+    budget: int
+    out: Path | None
+    "Folder in which what was revealed is written."

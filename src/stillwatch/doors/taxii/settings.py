@@ -23,6 +23,16 @@
     writers = ["north"]
     validation = "strict"                        # or "lenient"
 
+    [[match]]                                    # private matching of one type of identifier
+    type = "payment"
+    me = "north"                                 # this member's name in the directory
+    items = "payments.txt"                       # `stillwatch identifiers` writes it
+    peers = ["south"]                            # none: nobody
+    secret = "matching.secret"                   # made on first use; the book of matchings lies beside it
+    epoch = "day"
+    reveal_from = 100                            # left out: how many are common is told, and never which
+    out = "matched"                              # where what was revealed is written
+
     [[joint]]                                    # sessions of joint evidence that this server convenes, and takes no part in
     name = "weekly"
     members = ["south", "west", "east"]
@@ -45,10 +55,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from stillwatch.doors.taxii.desks import EPOCHS, NAMES, Joint
+from stillwatch.doors.taxii.desks import EPOCHS, NAMES, Joint, Match
 from stillwatch.errors import UserError
 from stillwatch.exchange.joint.coalition import LEAST, MOST
 from stillwatch.store.blocks import Block, is_text, read
+from stillwatch.store.matching import TYPES
 
 PROOFS = ("certificate", "signature", "basic")
 "How one can prove who one is."
@@ -60,10 +71,19 @@ KINDS = {
     ),
     "root": ("path", "title", "description", "proof"),
     "collection": ("root", "id", "title", "description", "alias", "readers", "writers", "validation", "listed", "media_types"),
+    "match": ("type", "me", "items", "peers", "secret", "epoch", "reveal_from", "least", "fewest", "most", "budget", "out"),
     "joint": ("name", "members", "epoch", "minutes"),
     "user": ("name", "password"),
 }  # fmt: skip
 "Kind of block -> the words in it."
+
+_MATCH_NUMBERS = {
+    "least": (10, 10, 1_000_000),
+    "fewest": (1_000, 1_000, 1_000_000),
+    "most": (1_000_000, 1_000, 5_000_000),
+    "budget": (200_000, 1_000, 100_000_000),
+}
+"Numbers of a match block: usual, least, most."
 
 STIX = "application/stix+json;version=2.1"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -132,6 +152,8 @@ class Settings:
     "Folder of the ledger in which desks note what happens."
     sign_with: Path | None = None
     "The key that signs it."
+    match: tuple[Match, ...] = ()
+    "What peers may match."
     joint: tuple[Joint, ...] = ()
     "Sessions that are convened here."
 
@@ -154,7 +176,10 @@ def load(path: Path) -> Settings:
     joint = tuple(map(_joint, blocks["joint"]))
     if len({each.name for each in joint}) < len(joint):
         raise blocks["joint"][-1].wrong("name", "two sessions have one name", "give each its own")
-    return replace(settings, joint=joint)
+    match = tuple(_match(each, path.parent) for each in blocks["match"])
+    if len({each.type for each in match}) < len(match):
+        raise blocks["match"][-1].wrong("type", "two blocks match one type", "write one block a type")
+    return replace(settings, joint=joint, match=match)
 
 
 def _server(block: Block, folder: Path, roots: dict[str, Root], collections: dict[tuple[str, str], Collection], users: dict[str, str]) -> Settings:
@@ -183,6 +208,19 @@ def _server(block: Block, folder: Path, roots: dict[str, Root], collections: dic
         page=_whole(block, "page", 1000, 1, 100_000), body=_whole(block, "body", 16_777_216, 1024, 1 << 30),
         rate=float(_whole(block, "rate", 100, 1, 1_000_000)), status_days=_whole(block, "status_days", 30, 0, 100_000),
         ledger=_file(block, "ledger", folder), sign_with=_file(block, "sign_with", folder),
+    )  # fmt: skip
+
+
+def _match(block: Block, folder: Path) -> Match:
+    kind = str(block.get("type", lambda value: value in TYPES, f"one of {', '.join(TYPES)}"))
+    epoch = str(block.row.get("epoch", "day"))
+    if epoch not in EPOCHS:
+        raise block.wrong("epoch", "epoch is not what it must be", f"write one of {', '.join(EPOCHS)}")
+    numbers = {name: _whole(block, name, *range_) for name, range_ in _MATCH_NUMBERS.items()}
+    reveal = _whole(block, "reveal_from", 100, numbers["least"], 1_000_000) if "reveal_from" in block.row else None
+    return Match(
+        kind, str(block.get("me", is_text, '"north"')), folder / str(block.get("items", is_text, '"payments.txt"')), _names(block, "peers", '["south"]'),
+        folder / str(block.row.get("secret", "matching.secret")), epoch, reveal, **numbers, out=_file(block, "out", folder),
     )  # fmt: skip
 
 
