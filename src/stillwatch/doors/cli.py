@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stillwatch import __version__
-from stillwatch.doors import exchanging, joined, matching, packs, rungs, traced, words
+from stillwatch.doors import exchanging, joined, matching, packs, rungs, shared, traced, words
 from stillwatch.doors.progress import Progress
 from stillwatch.errors import StillwatchError, UserError
 
@@ -382,5 +382,16 @@ def completion(shell: str, json_: bool) -> None:
     click.echo(json.dumps({"shell": shell, "script": source}) if json_ else source)
 
 
-for _command in (exchanging.serve, exchanging.hear, exchanging.members, joined.joint, matching.match, matching.identifiers):
+for _command in (
+    exchanging.serve,
+    exchanging.hear,
+    exchanging.members,
+    shared.share,
+    shared.correct,
+    shared.heard,
+    shared.counsel,
+    joined.joint,
+    matching.match,
+    matching.identifiers,
+):
     main.add_command(_command)

@@ -5,6 +5,9 @@
     certificate = "south.pem"            # what is shown in TLS
     certificate_key = "south-tls.key"
     store = "heard.sqlite"               # what was heard, and how far
+    name = "south"                       # one's own name in the directory; only for sharing
+    outgoing = "outgoing.sqlite"         # what was said to whom
+    names_key = "names.key"              # the key under which ids are made
 
     [[peer]]
     name = "north"
@@ -12,6 +15,11 @@
     root = "exchange"
     collections = ["91a7b528-80eb-42ed-a74d-c6fbd5a26116"] # left out: all that may be read
     authority = "north-server.pem"       # the certificate, or authority, that the server must show; left out: the system's authorities
+
+    [[collection]]                       # who reads a collection that is shared into; whoever is not named is not counted on
+    peer = "north"
+    id = "91a7b528-80eb-42ed-a74d-c6fbd5a26116"
+    readers = ["west"]
 
 Paths are relative to the file.
 """
@@ -25,7 +33,10 @@ from urllib.parse import urlsplit
 from stillwatch.errors import UserError
 from stillwatch.store.blocks import Block, is_text, is_texts, read
 
-KINDS = {"me": ("key", "certificate", "certificate_key", "store"), "peer": ("name", "url", "root", "collections", "authority", "user")}
+KINDS = {
+    "me": ("key", "certificate", "certificate_key", "store", "name", "outgoing", "names_key"), "peer": ("name", "url", "root", "collections", "authority", "user"),
+    "collection": ("peer", "id", "readers"),
+}  # fmt: skip
 "Kind of block -> the words in it."
 
 
@@ -37,6 +48,10 @@ class Me:
     key: Path | None = None
     certificate: Path | None = None
     certificate_key: Path | None = None
+    name: str = ""
+    "One's own name in the directory; empty where it is not said."
+    outgoing: Path = Path("outgoing.sqlite")
+    names_key: Path = Path("names.key")
 
 
 @dataclass(frozen=True)
@@ -59,7 +74,11 @@ def load(path: Path) -> tuple[Me, dict[str, Peer]]:
     if len(blocks["me"]) != 1:
         raise UserError("one [[me]] block is needed", str(path), "write [[me]] with key and store")
     mine = blocks["me"][0]
-    me = Me(folder / str(mine.get("store", is_text, '"heard.sqlite"')), *(_file(mine, word, folder) for word in ("key", "certificate", "certificate_key")))
+    key, certificate, certificate_key = (_file(mine, word, folder) for word in ("key", "certificate", "certificate_key"))
+    me = Me(
+        folder / str(mine.get("store", is_text, '"heard.sqlite"')), key, certificate, certificate_key, str(mine.row.get("name", "")),
+        folder / str(mine.row.get("outgoing", "outgoing.sqlite")), folder / str(mine.row.get("names_key", "names.key")),
+    )  # fmt: skip
     if (me.certificate is None) != (me.certificate_key is None):
         raise mine.wrong("certificate", "certificate and certificate_key go together", "name both files")
     peers: dict[str, Peer] = {}
@@ -69,6 +88,17 @@ def load(path: Path) -> tuple[Me, dict[str, Peer]]:
             raise block.wrong("name", f'two peers are called "{made.name}"', "give each a name of its own")
         peers[made.name] = made
     return me, peers
+
+
+def readers(path: Path) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(peer, collection) -> who reads it, as the file says. Raises: UserError."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for block in read(path, "the file of peers", KINDS)["collection"]:
+        at = str(block.get("peer", is_text, '"north"')), str(block.get("id", is_text, '"91a7b528-80eb-42ed-a74d-c6fbd5a26116"'))
+        if at in found:
+            raise block.wrong("id", "two blocks are of one collection", "write one")
+        found[at] = tuple(block.get("readers", is_texts, '["west"]'))
+    return found
 
 
 def _peer(block: Block, folder: Path) -> Peer:

@@ -12,6 +12,7 @@ import orjson
 
 from stillwatch.doors.taxii.messages import Fault
 from stillwatch.doors.taxii.settings import Collection
+from stillwatch.exchange.stix import checks
 from stillwatch.store.shared.declare import SPECS, Shared, moment, written
 
 Check = Callable[[dict[str, Any]], Sequence[str]]
@@ -87,7 +88,7 @@ def _made(each: dict[str, Any], collection: Collection, check: Check) -> tuple[S
     if collection.strict:
         if f"application/stix+json;version={spec}" not in collection.media_types:
             return None, "a version of STIX that this collection does not take"
-        problems = check(each)
+        problems = [*check(each), *(f"{where}: {why}" if where else why for where, why in (checks.problems(each) if collection.exact else ()))]
         if problems:
             return None, "; ".join(problems)[:1000]
     try:

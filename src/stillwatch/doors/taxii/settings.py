@@ -21,7 +21,7 @@
     title = "Indicators"
     readers = ["south"]                          # names of members; none: nobody
     writers = ["north"]
-    validation = "strict"                        # or "lenient"
+    validation = "strict"                        # or "lenient", or "stix": whatever OASIS's validator would complain of in its strict mode is refused
 
     [[match]]                                    # private matching of one type of identifier
     type = "payment"
@@ -117,6 +117,8 @@ class Collection:
     listed: bool
     "Whether those who may neither read nor write are told that it is there."
     media_types: tuple[str, ...]
+    exact: bool = False
+    "Whether objects are checked as OASIS's validator does in its strict mode."
 
 
 @dataclass(frozen=True)
@@ -248,8 +250,8 @@ def _collection(block: Block, roots: dict[str, Root]) -> Collection:
     if root not in roots:
         raise block.wrong("root", f'there is no API root "{root}"', f"known: {', '.join(roots)}" if roots else "write a [[root]] block")
     validation = block.row.get("validation", "strict")
-    if validation not in ("strict", "lenient"):
-        raise block.wrong("validation", "validation is not what it must be", 'write validation = "strict" or "lenient"')
+    if validation not in ("strict", "lenient", "stix"):
+        raise block.wrong("validation", "validation is not what it must be", 'write validation = "strict", "lenient" or "stix"')
     if not isinstance(block.row.get("listed", False), bool):
         raise block.wrong("listed", "listed is not what it must be", "write listed = true or false")
     return Collection(
@@ -260,9 +262,10 @@ def _collection(block: Block, roots: dict[str, Root]) -> Collection:
         _text(block, "alias"),
         frozenset(_names(block, "readers", '["south"]')),
         frozenset(_names(block, "writers", '["north"]')),
-        validation == "strict",
+        validation != "lenient",
         bool(block.row.get("listed", False)),
         _names(block, "media_types", f'["{STIX}"]') or (STIX,),
+        validation == "stix",
     )
 
 

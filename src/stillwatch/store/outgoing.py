@@ -1,0 +1,128 @@
+"""What we said to other members, to whom it was delivered, and what stayed: one SQLite file. Nothing is forgotten, for whoever holds an old version is owed the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from stillwatch.exchange.barrier.counsel import Shown
+from stillwatch.exchange.coordination.reach import Delivered
+from stillwatch.exchange.stix.words import Loss
+from stillwatch.store.shared.declare import unusable
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS said (id TEXT NOT NULL, modified INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, modified));
+CREATE TABLE IF NOT EXISTS delivered (
+  recipient TEXT NOT NULL, peer TEXT NOT NULL, collection TEXT NOT NULL, id TEXT NOT NULL, modified INTEGER NOT NULL, revoked INTEGER NOT NULL,
+  PRIMARY KEY (recipient, peer, collection, id, modified));
+CREATE TABLE IF NOT EXISTS shares (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, recipients TEXT NOT NULL, purpose TEXT NOT NULL, sha256 TEXT NOT NULL, content BLOB NOT NULL,
+  refused TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pending (sha256 TEXT PRIMARY KEY, at INTEGER NOT NULL, content BLOB NOT NULL, refused TEXT NOT NULL);
+"""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """What was prepared and looked at, and has not left."""
+
+    sha256: str
+    at: int
+    content: bytes
+    refused: tuple[Loss, ...]
+
+
+class Outgoing:
+    """The file. To be closed, or used in a `with`."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(0o600)
+            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.executescript(_TABLES)
+        except (sqlite3.Error, OSError) as error:
+            raise unusable(str(path), str(error), "check the path and its permissions") from error
+
+    def __enter__(self) -> Outgoing:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._connection.close()
+
+    def keep(self, pending: Pending) -> None:
+        """Remember what is to be looked at."""
+        self._connection.execute("INSERT OR REPLACE INTO pending VALUES (?, ?, ?, ?)", (pending.sha256, pending.at, pending.content, _losses(pending.refused)))
+
+    def pending(self, sha256: str) -> Pending | None:
+        """What was looked at under a digest."""
+        row = self._connection.execute("SELECT sha256, at, content, refused FROM pending WHERE sha256 = ?", (sha256,)).fetchone()
+        return None if row is None else Pending(row[0], row[1], bytes(row[2]), tuple(Loss(*each) for each in json.loads(row[3])))
+
+    def note(self, shown: Shown, objects: Sequence[tuple[str, int, bytes]], peer: str, collection: str, readers: Iterable[str]) -> None:
+        """That something arrived: its objects (id, version, bytes), for whoever reads the collection, and counsel's row; all or nothing."""
+        with self._both():
+            self._connection.executemany("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", objects)
+            rows = [
+                (reader, peer, collection, name, modified, int(bool(orjson.loads(body).get("revoked"))))
+                for reader in sorted(readers) for name, modified, body in objects if modified
+            ]  # fmt: skip
+            self._connection.executemany("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._connection.execute(
+                "INSERT INTO shares (at, recipients, purpose, sha256, content, refused) VALUES (?, ?, ?, ?, ?, ?)",
+                (shown.at, json.dumps(list(shown.recipients)), shown.purpose, shown.sha256, shown.content, _losses(shown.refused)),
+            )
+            self._connection.execute("DELETE FROM pending WHERE sha256 = ?", (shown.sha256,))
+
+    def say(self, objects: Sequence[tuple[str, int, bytes]]) -> None:
+        """New versions that nobody has yet."""
+        with self._both():
+            self._connection.executemany("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", objects)
+
+    def said(self) -> list[dict[str, Any]]:
+        """All objects that were ever said, every version."""
+        return [orjson.loads(body) for (body,) in self._connection.execute("SELECT body FROM said ORDER BY modified, id")]
+
+    def delivered(self) -> dict[tuple[str, str], list[Delivered]]:
+        """(peer, collection) -> who holds what by it."""
+        found: dict[tuple[str, str], list[Delivered]] = {}
+        for recipient, peer, collection, name, modified, revoked in self._connection.execute(
+            "SELECT recipient, peer, collection, id, modified, revoked FROM delivered ORDER BY recipient, id, modified"
+        ):
+            found.setdefault((peer, collection), []).append(Delivered(recipient, name, modified, bool(revoked)))
+        return found
+
+    def shares(self) -> list[Shown]:
+        """Everything that left, and what stayed, for counsel."""
+        rows = self._connection.execute("SELECT at, recipients, purpose, sha256, content, refused FROM shares ORDER BY number")
+        return [
+            Shown(at, tuple(json.loads(to)), purpose, digest, bytes(content), tuple(Loss(*each) for each in json.loads(lost)))
+            for at, to, purpose, digest, content, lost in rows
+        ]
+
+    @contextlib.contextmanager
+    def _both(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+
+
+def _losses(losses: Iterable[Loss]) -> str:
+    return json.dumps([[each.object, each.where, each.value, each.why] for each in losses])
