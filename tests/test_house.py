@@ -71,6 +71,7 @@ MAY: dict[str, set[str]] = {
     "bringing": STAGES | LOW | WORDS | {"engines", "sources", "survey", "examination"},
     "joined": STAGES | WORDS | {"joining", "bringing", "engines", "sources", "store", "peers", "noting", "examination"},
     "sharing": STAGES | WORDS | {"store", "peers", "noting"},
+    "delivering": STAGES | WORDS | {"store", "peers", "noting", "files"},
     "matched": STAGES | WORDS | {"engines", "store", "peers", "noting"},
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
@@ -97,7 +98,7 @@ MAY: dict[str, set[str]] = {
         "peers",
     },
     "account": {"store", *STAGES, *LOW, *WORDS},
-    "doors": {"flow", "account", "packing", "tracing", "joined", "matched", "sharing", "results", *WORDS},
+    "doors": {"flow", "account", "packing", "tracing", "joined", "matched", "sharing", "delivering", "results", *WORDS},
     "__main__": {"doors"},
 }
 "What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ from stillwatch.exchange.packs.trying import Shadow, failed, one_sided, shadow
 from stillwatch.features.declare import every_feature
 from stillwatch.files import publish
 from stillwatch.noting import Said, noted
-from stillwatch.store import keys, pack_texts, packs, states
+from stillwatch.store import directories, keys, pack_texts, packs, states
 
 LEAST_CALLS = 60
 "Calls from which an organisation shows what it usually is."
@@ -80,16 +81,17 @@ def take_in(
     history: Sequence[Path] = (),
     hashing_key: Path | None = None,
     *,
+    roots: Sequence[Path] = (),
     ledger: Path | None = None,
     sign_with: Path | None = None,
 ) -> dict[str, Any]:
     """Take in a pack, or the withdrawal of one: signature, format, features, cases, version. It runs in shadow from then on.
 
-    Args: the file; public keys of makers who are trusted; where packs lie; earlier scans on which its thresholds are set (none: they stand as the pack has them);
+    Args: the file; public keys of makers who are trusted, or a directory of members, which `roots` may sign; where packs lie; earlier scans on which its thresholds are set (none: they stand as the pack has them);
     the ledger in which it is noted, and the key that signs that. Raises: UserError where anything is not as it must be; then nothing has changed.
     """
     place = packs.default_path() if folder is None else folder
-    raw, keys_by_name = bytes_of(file), trusted_of(trusted)
+    raw, keys_by_name = bytes_of(file), trusted_of(trusted, roots)
     kind, told, signer = envelope.opened(raw, (envelope.PACK, envelope.WITHDRAWAL), keys_by_name, str(file))
     if kind == envelope.WITHDRAWAL:
         stopped = _withdrawn(told, signer, place, file)
@@ -270,12 +272,18 @@ def signer_of(path: Path) -> envelope.Key:
     return signers.CryptoSigner(private)
 
 
-def trusted_of(paths: Sequence[Path]) -> dict[str, envelope.Key]:
-    """Public keys by their key id, which follows from the key: a file's name may change."""
+def trusted_of(paths: Sequence[Path], roots: Sequence[Path] = ()) -> dict[str, envelope.Key]:
+    """Public keys by their key id, which follows from the key: a file's name may change. A signed directory of members stands for the keys that it names now; `roots` may sign one."""
     signers, found = envelope.signing("signer"), {}
     for path in paths:
+        raw = bytes_of(path)
+        if raw.lstrip().startswith(b"{"):
+            for member_key in _members(path, roots):
+                made = signers.SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(member_key))
+                found[made.keyid] = made
+            continue
         try:
-            public = load_pem_public_key(bytes_of(path))
+            public = load_pem_public_key(raw)
         except ValueError as error:
             raise UserError("is no public key", str(path), "`stillwatch pack key` writes one ending in .pub") from error
         if not isinstance(public, Ed25519PublicKey):
@@ -283,3 +291,12 @@ def trusted_of(paths: Sequence[Path]) -> dict[str, envelope.Key]:
         made = signers.SSlibKey.from_crypto(public)
         found[made.keyid] = made
     return found
+
+
+def _members(path: Path, roots: Sequence[Path]) -> list[bytes]:
+    """Keys that the members of a directory sign with now: of an expelled member none. Raises: UserError."""
+    if not roots:
+        raise UserError("is a directory of members, and no root key was named", str(path), "name it with --root")
+    now = time.time_ns() // 1000
+    listed = directories.load(path, roots, now)
+    return [public for member in listed.members for public in listed.keys_of(member.name, now)]

@@ -143,6 +143,7 @@ def trace(
     heard: Sequence[Path] = (),
     innocent: str | None = None,
     handled: bool = False,
+    roots: Sequence[Path] = (),
     ledger: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -153,7 +154,7 @@ def trace(
     Returns: the answer, and beside it under `here` what stays here. Raises: UserError.
     """  # fmt: skip
     step, now = progress or (lambda name, count: None), datetime.now(UTC)
-    public = trusted_of(trusted)
+    public = trusted_of(trusted, roots)
     raw = bytes_of(file)
     _, told, sender = envelope.opened(raw, (envelope.INQUIRY,), public, str(file))
     ask = inquiry.heard(told, str(file))
@@ -203,9 +204,9 @@ def trace(
     return {"answer": answer, "out": str(out), "here": here, "local": None if local is None else vars(local).copy()}
 
 
-def read_answer(file: Path, trusted: Sequence[Path]) -> dict[str, Any]:
+def read_answer(file: Path, trusted: Sequence[Path], roots: Sequence[Path] = ()) -> dict[str, Any]:
     """An answer that came back, by whom. Raises: UserError."""
-    _, told, sender = envelope.opened(bytes_of(file), (envelope.ANSWER,), trusted_of(trusted), str(file))
+    _, told, sender = envelope.opened(bytes_of(file), (envelope.ANSWER,), trusted_of(trusted, roots), str(file))
     return {**answering.heard(told, str(file)), "sender": sender}
 
 

@@ -58,3 +58,16 @@ def test_stix2_reads_all_and_loses_nothing() -> None:
     told = stix2.parse(bundle(write(given).objects), allow_custom=True)
     back = read(told.serialize().encode())
     assert back.records == tuple(given) and not back.losses
+
+
+def test_artifacts_of_envelopes_are_good_for_both_and_damaged_ones_for_neither() -> None:
+    from stillwatch.delivering import artifact
+
+    good = artifact(b'{"payload": ""}')
+    assert not problems(good) and _strict(good)
+    for change in (
+        {"payload_bin": "x!"}, {"payload_bin": None}, {"hashes": {"SHA-256": "zz"}}, {"hashes": {}}, {"mime_type": "x"}, {"id": "artifact--1"},
+        {"id": "artifact--00000000-0000-4000-8000-000000000001"}, {"decryption_key": "a"},
+    ):  # fmt: skip
+        made = {name: value for name, value in {**good, **change}.items() if value is not None}
+        assert problems(made) and not _strict(made), change

@@ -390,6 +390,8 @@ for _command in (
     shared.correct,
     shared.heard,
     shared.counsel,
+    shared.deliver,
+    shared.collect,
     joined.joint,
     matching.match,
     matching.identifiers,

@@ -12,9 +12,12 @@ from stillwatch.doors.report.words import count
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
 with_packs = click.option("--packs", type=click.Path(path_type=Path), metavar="DIR", help="Where packs lie. Default: in the user's configuration folder.")
-signed_with = click.option("--sign-with", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Signing key that `pack key` made.")
+signed_with = click.option("--sign-with", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Signing key, of `pack key` or `members key`.")
 with_ledger = click.option(
     "--ledger", type=click.Path(path_type=Path), metavar="DIR", help="Ledger in which it is noted, by its digest alone (docs/exchange/ledger.md)."
+)
+with_roots = click.option(
+    "--root", "roots", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Root key that may sign a directory of members; may be repeated."
 )
 with_history = click.option(
     "--history", multiple=True, type=click.Path(path_type=Path), metavar="DIR",
@@ -61,8 +64,10 @@ def build(folder: Path, out: Path, sign_with: Path, json_: bool) -> None:
 @pack.command("import")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
-    "--trust", multiple=True, required=True, type=click.Path(path_type=Path), metavar="FILE", help="Public key of a maker who is trusted; may be repeated."
-)
+    "--trust", multiple=True, required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Public key of a maker who is trusted, or the signed directory of members; may be repeated.",
+)  # fmt: skip
+@with_roots
 @with_packs
 @with_history
 @with_key
@@ -72,6 +77,7 @@ def build(folder: Path, out: Path, sign_with: Path, json_: bool) -> None:
 def take_in(
     file: Path,
     trust: tuple[Path, ...],
+    roots: tuple[Path, ...],
     packs: Path | None,
     history: tuple[Path, ...],
     key: Path | None,
@@ -85,7 +91,7 @@ def take_in(
     """
     from stillwatch import packing
 
-    told = packing.take_in(file, trust, packs, history, key, ledger=ledger, sign_with=sign_with)
+    told = packing.take_in(file, trust, packs, history, key, roots=roots, ledger=ledger, sign_with=sign_with)
     click.echo(json.dumps(told) if json_ else _standing(told))
 
 

@@ -121,3 +121,36 @@ def counsel(settings: Path, json_: bool) -> None:
         )
         or "nothing has left"
     )
+
+
+@click.command()
+@click.argument("settings", metavar="PEERS", type=with_path)
+@click.argument("file", metavar="FILE", type=with_path)
+@click.option("--to", required=True, metavar="PEER/COLLECTION", help="Where it goes; PEERS says who reads that.")
+@with_ledger
+@as_json
+def deliver(settings: Path, file: Path, json_: bool, **options: Any) -> None:
+    """Post a signed pack, the withdrawal of one, an inquiry or an answer to a collection.
+
+    Inquiries and answers go only where one other member reads.
+    """
+    from stillwatch import delivering
+
+    told = delivering.deliver(settings, file, **options)
+    click.echo(json.dumps(told) if json_ else f"{told['kind']} to {', '.join(told['readers'])}: {count(told['added'], 'object')}, sha256 {told['sha256']}")
+
+
+@click.command()
+@click.argument("settings", metavar="PEERS", type=with_path)
+@click.option("--into", required=True, type=with_path, metavar="DIR", help="Where each is written, as it was signed.")
+@as_json
+def collect(settings: Path, into: Path, json_: bool) -> None:
+    """Write the signed packs, withdrawals, inquiries and answers that were heard to files, for `pack import` and `trace`. Nothing of them is believed yet."""
+    from stillwatch import delivering
+
+    told = delivering.collect(settings, into)
+    if json_:
+        click.echo(json.dumps(told))
+        return
+    lines = [f"{each['kind']} from {each['peer']}: {each['file']}" for each in told["new"]] or ["nothing new"]
+    click.echo("\n".join([*lines, *(f"not read, from {peer}: {what}: {why}" for peer, what, why in told["not_read"])]))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from stillwatch.doors.packs import as_json, signed_with, with_ledger
+from stillwatch.doors.packs import as_json, signed_with, with_ledger, with_roots
 from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
 
@@ -61,8 +61,9 @@ def inquire(
     required=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Public key of somebody whose inquiries or answers are believed; may be repeated.",
+    help="Public key of somebody whose inquiries or answers are believed, or the signed directory of members; may be repeated.",
 )
+@with_roots
 @click.option("--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The signed answer to write.")
 @signed_with
 @click.option("--history", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="Earlier scan of one's own, as reference; may be repeated.")

@@ -314,6 +314,12 @@ def address(value: Any) -> str | None:
     return None if good and (len(parts) <= 7 if gap else len(parts) == 8) else "no IPv6 address"
 
 
+def sha256(value: Any) -> str | None:
+    """Hashes of which SHA-256 is the only one."""
+    good = isinstance(value, dict) and set(value) == {"SHA-256"} and isinstance(value["SHA-256"], str) and re.fullmatch(r"[a-f0-9]{64}", value["SHA-256"])
+    return None if good else "no hash by SHA-256 alone"
+
+
 TABLE: dict[str, Table] = {
     "attack-pattern": _core("attack-pattern", NAMED | PHASES | {"aliases": TEXTS}, "name"),
     "campaign": _core("campaign", NAMED | SEEN_CHECKS | {"aliases": TEXTS, "objective": text}, "name", SEEN_RULE),
@@ -379,6 +385,12 @@ TABLE: dict[str, Table] = {
         "ipv4-addr", ADDRESS | {"value": matching(rf"^({BYTE}\.){{3}}{BYTE}(\/(3[0-2]|[1-2][0-9]|[0-9]))?$", "no IPv4 address")}, "value"
     ),
     "ipv6-addr": _observable("ipv6-addr", ADDRESS | {"value": address}, "value"),
+    # Of artifacts those that carry an envelope: bytes of JSON, with their digest.
+    "artifact": _observable(
+        "artifact",
+        {"mime_type": among(frozenset(("application/json",))), "payload_bin": matching(r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$", "no base64"), "hashes": sha256},
+        "mime_type payload_bin",
+    ),
     "autonomous-system": _observable("autonomous-system", {"number": whole(), "name": text, "rir": text}, "number"),
 }  # fmt: skip
 "Type -> its properties' checks, what it must have, and rules over several properties."

@@ -72,6 +72,9 @@ def heard(objects: Iterable[Any]) -> Heard:
         if each["type"] in NO_RECORD:
             losses += _marking(each, policies)
             continue
+        if each["type"] not in BY_TYPE:
+            losses.append(_loss(each["id"], "", each["type"], "bytes that are no record: an envelope is taken as it is"))
+            continue
         record = _record(BY_TYPE[each["type"]], each, policies, losses)
         if record is not None:
             records.append(record)
