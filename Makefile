@@ -14,10 +14,14 @@ FUZZ ?= 10000
 SEED ?= 0
 CALLS ?= 1000000
 
-.PHONY: demo test check docs test-long test-places test-spark test-exchange fuzz test-browser bench bench-scale profile trial trial-small clean
+.PHONY: demo demo-exchange test check docs test-long test-places test-spark test-exchange fuzz test-browser bench bench-scale profile trial trial-small clean
 
 demo: $(RUN)
 	$(BIN)/stillwatch demo
+
+# Three members of an exchange on this machine, end to end.
+demo-exchange: $(DEV)
+	$(BIN)/python trials/exchange_demo.py
 
 # Two processes, file by file.
 test: $(DEV)

@@ -114,13 +114,22 @@ def _beside(cases: Sequence[tuple[str, Sequence[str]]], guilty: set[str]) -> dic
 
 
 def together(
-    case: Case, exchange: Exchange, folder: Path, key: Path, late: dict[str, float] | None = None, killed: str | None = None, minutes: int = 5
+    case: Case,
+    exchange: Exchange,
+    folder: Path,
+    key: Path,
+    late: dict[str, float] | None = None,
+    killed: str | None = None,
+    minutes: int = 5,
+    patience: int = 300,
 ) -> dict[str, Any]:
     """A session of the three. `late`: seconds by which a member comes later; `killed`: whose process is killed once it has brought its part."""
     write_key(exchange.folder / "convenor-sign")
     port, epoch = free_port(), f"{datetime.now(UTC):%Y-%m-%d}"
     settings = exchange.settings(port, more='ledger = "convenor-ledger"\nsign_with = "convenor-sign"')
-    settings.write_text(settings.read_text() + f'[[joint]]\nname = "daily"\nmembers = {json.dumps(list(NAMES))}\nepoch = "day"\nminutes = {minutes}\n')
+    settings.write_text(
+        settings.read_text() + f'[[joint]]\nname = "daily"\nmembers = {json.dumps(list(NAMES))}\nepoch = "day"\nminutes = {minutes}\npatience = {patience}\n'
+    )
     wire = folder / "wire"
     wire.mkdir(exist_ok=True)
     with served(settings):

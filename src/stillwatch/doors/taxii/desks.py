@@ -39,6 +39,8 @@ class Joint:
     "One of EPOCHS."
     minutes: int
     "How long a session waits for members that have not come."
+    patience: int = 300
+    "Seconds that a member may be silent in a session before the others go on without it."
 
 
 @dataclass(frozen=True)

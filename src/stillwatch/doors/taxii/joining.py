@@ -48,7 +48,7 @@ class JointDesk:
         epoch = datetime.fromtimestamp(now / 1e6, UTC).strftime(EPOCHS[block.epoch])
         with self._lock:
             if (block.name, epoch) not in self._held:
-                asked = Asked(f"{block.name} {epoch}", block.members, joining.method(), now + block.minutes * 60_000_000)
+                asked = Asked(f"{block.name} {epoch}", block.members, joining.method(), now + block.minutes * 60_000_000, block.patience * 1_000_000)
                 self._held[block.name, epoch] = Convened(
                     asked, count=joining.Together, start=self._threads.submit, publics=self._publics, chance=secrets.token_bytes, clock=_now
                 )

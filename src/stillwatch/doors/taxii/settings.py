@@ -38,6 +38,7 @@
     members = ["south", "west", "east"]
     epoch = "week"                               # or "day", "month": one session each
     minutes = 60                                 # how long it waits for who has not come
+    patience = 300                               # seconds that a member may be silent before the others go on without it
 
     [[user]]                                     # only for roots with basic
     name = "analyst"
@@ -72,7 +73,7 @@ KINDS = {
     "root": ("path", "title", "description", "proof"),
     "collection": ("root", "id", "title", "description", "alias", "readers", "writers", "validation", "listed", "media_types"),
     "match": ("type", "me", "items", "peers", "secret", "epoch", "reveal_from", "least", "fewest", "most", "budget", "out"),
-    "joint": ("name", "members", "epoch", "minutes"),
+    "joint": ("name", "members", "epoch", "minutes", "patience"),
     "user": ("name", "password"),
 }  # fmt: skip
 "Kind of block -> the words in it."
@@ -234,7 +235,7 @@ def _joint(block: Block) -> Joint:
     if epoch not in EPOCHS:
         raise block.wrong("epoch", "epoch is not what it must be", f"write one of {', '.join(EPOCHS)}")
     name = str(block.get("name", lambda value: isinstance(value, str) and bool(_PATH.fullmatch(value)), '"weekly"'))
-    return Joint(name, members, epoch, _whole(block, "minutes", 60, 1, 10_080))
+    return Joint(name, members, epoch, _whole(block, "minutes", 60, 1, 10_080), _whole(block, "patience", 300, 5, 86_400))
 
 
 def _root(block: Block) -> Root:

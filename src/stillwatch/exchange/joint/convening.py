@@ -79,6 +79,8 @@ class Asked:
     method: str
     until: int
     "When gathering ends, microseconds: who has not come then is not waited for."
+    patience: int = PATIENCE
+    "Microseconds that a member may be silent."
 
 
 class Convened:
@@ -153,7 +155,7 @@ class Convened:
         if session is None or session.findings is not None:
             return
         for name in session.coalition:
-            if self._clock() - session.heard[name] > PATIENCE:
+            if self._clock() - session.heard[name] > self._asked.patience:
                 self._leave(name, "late", b"")
                 return
 
