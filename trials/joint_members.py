@@ -204,7 +204,8 @@ def run(args: argparse.Namespace) -> None:
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
     """The section of the page."""
-    out = ["| campaign | seed | each alone: verdict, accounts named of its own | together: the same | innocents named (in alerts), alone | together | seconds | bytes a member sends |",
+    said = "Printed by `python trials/joint_members.py --work WORK --corpora DIR --into docs/exchange/joint.md`."
+    out = [said, "", "| campaign | seed | each alone: verdict, accounts named of its own | together: the same | innocents named (in alerts), alone | together | seconds | bytes a member sends |",
            "|---|---|---|---|---|---|---|---|"]  # fmt: skip
     for row in rows:
         one, both = row["alone"], row["together"]["members"]
