@@ -27,6 +27,9 @@ from stillwatch.store import directories, keys, scans
 WAIT = (0.2, 5.0)
 "Seconds between two questions: at first, and at most."
 
+WORKING = 300.0
+"Seconds that one answer may take: a part is some megabytes."
+
 AGAIN = 60.0
 "Seconds that a convenor may be out of reach."
 
@@ -73,7 +76,7 @@ def take_part(
             me, f"{name} {epoch}", joining.method(), private, bench.tokens, bench.brought, bench.describe, lambda member: listed.keys_of(member, _now())
         )
         part = Part(mine_, work=work, chance=secrets.token_bytes)
-        findings, said = _session(part, Connection(mine, known[convenor]), name, convenor, time.monotonic() + patience, step)
+        findings, said = _session(part, Connection(mine, known[convenor], WORKING), (name, epoch), convenor, time.monotonic() + patience, step)
         told = {
             "version": 1, "session": name, "epoch": epoch, "members": len(part.coalition), "groups": len(bench.brought.groups),
             "findings": [
@@ -87,7 +90,7 @@ def take_part(
     return told | {"out": str(out / "joint.json")}
 
 
-def _session(part: Part, connection: Connection, name: str, convenor: str, end: float, step: Progress) -> tuple[list[Finding], list[Said]]:
+def _session(part: Part, connection: Connection, place: tuple[str, str], convenor: str, end: float, step: Progress) -> tuple[list[Finding], list[Said]]:
     """Ask, answer and wait until the session has an end. Raises: Refused, UserError."""
     said: list[Said] = []
     message, wait, out_of_reach = part.hello(), WAIT[0], time.monotonic() + AGAIN
@@ -96,7 +99,7 @@ def _session(part: Part, connection: Connection, name: str, convenor: str, end: 
             if time.monotonic() > end:
                 raise UserError("the session had no end in time", convenor, "ask the convenor who is missing, or give more --patience")
             try:
-                answer = connection.hand(message, "joint", name)
+                answer = connection.hand(message, "joint", *place)
             except Unanswered as error:
                 if error.status is not None or time.monotonic() > out_of_reach:
                     raise

@@ -68,15 +68,18 @@ def share(
 
 
 def correct(
-    settings: Path, policy_file: Path, *, id_: str | None = None, revoke: bool = False, opinion: str | None = None, send: bool = False, ledger: Path | None = None
+    settings: Path, policy_file: Path, *, id_: str | None = None, revoke: bool = False, opinion: str | None = None, to: Sequence[str] = (), send: bool = False,
+    ledger: Path | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Take back or dispute something, and bring what is owed to everybody who has the original.
 
-    Args: `id_`: a record of ours (`revoke`), or any that was told (`opinion`: one of STIX's); None: only what is owed already. Without `send` it is shown and nothing is kept.
+    Args: `id_`: a record of ours (`revoke`), or any that was told (`opinion`: one of STIX's); None: only what is owed already; `to`: collections, PEER/ID, where an opinion about somebody
+    else's record is told (one about ours goes to whoever has that). Without `send` it is shown and nothing is kept.
     Returns: due (recipient, id, revoked), content, sent. Raises: UserError, Unanswered.
     """
-    me, _ = peers.load(settings)
+    me, known = peers.load(settings)
     rules = policy.parse(_text(policy_file), str(policy_file))
+    targets = [_target(each, settings, me, known, rules.recipients) for each in to]
     at = _now()
     with Outgoing(me.outgoing) as held:
         ours = [each for each in reading.heard(held.said()).records if isinstance(each, words.Shared)]
@@ -93,8 +96,17 @@ def correct(
             "sent": [],
             "content": "",
         }
+        if opinion is not None and id_ not in {each.id for each in ours} and not targets:
+            raise UserError("is somebody else's record, and where to dispute it is not said", str(id_), "name a collection with --to PEER/COLLECTION")
         if send:
             held.say(_rows(writing.write(new).objects))
+        told_there = writing.write(new if targets else [])
+        for peer, collection, target_readers in targets if told_there.objects else ():
+            content = writing.bundle(told_there.objects)
+            told["content"] += content.decode() + "\n"
+            if send:
+                about = Pending(hashlib.sha256(content).hexdigest(), at, content, told_there.losses)
+                told["sent"].append(_sent(settings, held, peer, collection, target_readers, list(told_there.objects), rules, about, me, ledger, "correction"))
         for (peer, collection), rows in delivered.items():
             readers = {each.recipient for each in rows}
             records = list({each.record.id: each.record for each in owed if each.recipient in readers}.values())

@@ -256,6 +256,19 @@ def test_rows_that_fit_no_list_are_refused(change: Callable[[Brought], Brought],
     assert table.convened._out == {"west": code}
 
 
+def test_what_did_not_arrive_is_said_again(capsys: pytest.CaptureFixture[str]) -> None:
+    table, r = Table(), random.Random(4)
+    for _ in range(400):
+        for name in NAMES:
+            part = table.parts[name]
+            if part.findings is None:
+                lost_on_the_way, lost_on_the_way_back = r.random() < 0.3, r.random() < 0.3
+                answer = b"" if lost_on_the_way else table.convened.answer(name, table.next[name])
+                following = None if lost_on_the_way or lost_on_the_way_back else part.receive(answer)
+                table.next[name] = part.next() if following is None else following
+    assert all(part.findings for part in table.parts.values()) and not table.convened._out
+
+
 def test_a_small_list_is_a_question_about_somebody() -> None:
     table = Table()
     message = wire.write({"say": "hello", "epoch": "daily 1", "method": "m", "sizes": {"wordings": 100, "owners": 1000}})

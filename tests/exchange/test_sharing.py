@@ -130,6 +130,14 @@ def test_an_opinion_about_ones_own_is_brought_to_who_has_it(room: Room) -> None:
     assert [(about, opinion) for about, opinion, _ in heard["opinions"]] == [([case], "disagree")] and ids(heard) == [case]
 
 
+def test_somebody_elses_record_is_disputed_where_it_is_said(room: Room) -> None:
+    theirs = "campaign--11111111-1111-4111-8111-111111111111"
+    with pytest.raises(UserError, match="somebody else's record"):
+        sharing.correct(room.north, room.policy, id_=theirs, opinion="disagree", send=True)
+    sent = sharing.correct(room.north, room.policy, id_=theirs, opinion="strongly-disagree", to=[f"north/{SHARED}"], send=True)
+    assert sent["sent"][0]["readers"] == ["south"] and [each[:2] for each in room.hear()["opinions"]] == [[[theirs], "strongly-disagree"]]
+
+
 def test_who_is_no_longer_named_gets_the_withdrawal_and_no_new_word(room: Room) -> None:
     room.share(send=True)
     (case,) = ids(room.hear())

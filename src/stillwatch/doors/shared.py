@@ -51,6 +51,7 @@ def share(settings: Path, result: Path | None, json_: bool, **options: Any) -> N
 @with_policy
 @click.option("--revoke", is_flag=True, help="Take a record of one's own back, and whatever says nothing without it.")
 @click.option("--opinion", type=click.Choice(OPINIONS), help="Say what one thinks of a record, one's own or another's.")
+@click.option("--to", multiple=True, metavar="PEER/COLLECTION", help="Where an opinion about somebody else's record is told. May be repeated.")
 @click.option("--send", is_flag=True, help="Bring it to everybody who has the original. Without this it is only shown.")
 @with_ledger
 @as_json

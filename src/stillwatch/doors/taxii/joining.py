@@ -22,7 +22,7 @@ _KEPT = 4
 
 
 class JointDesk:
-    """Answers /joint/NAME/. The convenor is no member of what it convenes: a block that names it is refused by the settings."""
+    """Answers /joint/NAME/EPOCH/. The convenor is no member of what it convenes: a block that names it is refused by the settings."""
 
     def __init__(self, blocks: Sequence[Joint], directory: Callable[[], Directory | None], ledger: Path | None, sign_with: Path | None) -> None:
         self._blocks = {each.name: each for each in blocks}
@@ -33,28 +33,30 @@ class JointDesk:
 
     def __call__(self, member: str, request: Request, path: tuple[str, ...]) -> Answer:
         """What a member is answered."""
-        block = self._blocks.get(path[0]) if len(path) == 1 else None
-        if block is None or member not in block.members:
+        block = self._blocks.get(path[0]) if len(path) == 2 else None
+        if block is None or member not in block.members or (held := self._session(block, path[1])) is None:
             raise Fault(404, "Not Found", "There is nothing here, or nothing that this member may see.")
         if request.method != "POST":
             raise Fault(405, "Method Not Allowed", "This endpoint does not take this method.", Allow="POST")
-        held = self._session(block)
         answer = held.answer(member, request.body)
         self._note(held)
         return Answer(200, answer, kind=BYTES)
 
-    def _session(self, block: Joint) -> Convened:
+    def _session(self, block: Joint, epoch: str) -> Convened | None:
+        """The sessions of an epoch: of this one, or of one that began before and goes on. None of any other."""
         now = _now()
-        epoch = datetime.fromtimestamp(now / 1e6, UTC).strftime(EPOCHS[block.epoch])
         with self._lock:
-            if (block.name, epoch) not in self._held:
-                asked = Asked(f"{block.name} {epoch}", block.members, joining.method(), now + block.minutes * 60_000_000, block.patience * 1_000_000)
-                self._held[block.name, epoch] = Convened(
-                    asked, count=joining.Together, start=self._threads.submit, publics=self._publics, chance=secrets.token_bytes, clock=_now
-                )
-                for name, old in sorted(each for each in self._held if each[0] == block.name)[:-_KEPT]:
-                    del self._held[name, old]
-            return self._held[block.name, epoch]
+            if (block.name, epoch) in self._held:
+                return self._held[block.name, epoch]
+            if epoch != datetime.fromtimestamp(now / 1e6, UTC).strftime(EPOCHS[block.epoch]):
+                return None
+            asked = Asked(f"{block.name} {epoch}", block.members, joining.method(), now + block.minutes * 60_000_000, block.patience * 1_000_000)
+            made = self._held[block.name, epoch] = Convened(
+                asked, count=joining.Together, start=self._threads.submit, publics=self._publics, chance=secrets.token_bytes, clock=_now
+            )
+            for name, old in sorted(each for each in self._held if each[0] == block.name)[:-_KEPT]:
+                del self._held[name, old]
+            return made
 
     def _publics(self, member: str) -> list[bytes]:
         directory = self._directory()

@@ -44,7 +44,8 @@ class MatchDesk:
     def __call__(self, member: str, request: Request, path: tuple[str, ...]) -> Answer:
         """What a member is answered."""
         block = self._blocks.get(path[0]) if len(path) == 2 else None
-        if block is None or member not in block.peers or path[1] != _epoch(block):
+        going_on = self._place == (member, *path)  # a matching that began before midnight ends after it
+        if block is None or member not in block.peers or (path[1] != _epoch(block) and not going_on):
             raise Fault(404, "Not Found", "There is nothing here, or nothing that this member may see.")
         if request.method != "POST":
             raise Fault(405, "Method Not Allowed", "This endpoint does not take this method.", Allow="POST")

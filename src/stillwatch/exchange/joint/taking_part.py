@@ -69,7 +69,8 @@ class Part:
         self._session, self._coalition, self._sessions = "", tuple[str, ...](), 0
         self._sizes: dict[str, dict[str, int]] = {}
         self._scalar = b""
-        self._raised: set[tuple[str, str]] = set()
+        self._brought = b""
+        self._raised: dict[tuple[str, str], tuple[bytes, bytes]] = {}
         self.findings: list[Finding] | None = None
         self.coalition: tuple[str, ...] = ()
 
@@ -105,7 +106,9 @@ class Part:
 
     def _bring(self, told: dict[str, Any]) -> bytes:
         session, coalition, sizes = wire.text(told, "session"), told.get("coalition"), told.get("sizes")
-        if session == self._session or not isinstance(coalition, list) or not isinstance(sizes, dict) or set(coalition) != set(sizes):
+        if session == self._session:
+            return self._brought  # it did not arrive
+        if not isinstance(coalition, list) or not isinstance(sizes, dict) or set(coalition) != set(sizes):
             raise Refused("order")
         if not LEAST <= len(set(coalition)) == len(coalition) <= MOST or self._mine.name not in coalition:
             raise Refused("member")
@@ -113,7 +116,7 @@ class Part:
         if self._sessions > MOST_SESSIONS:
             raise Refused("often")
         self._sizes = {str(name): {kind: lists.size_of(each[kind]) for kind in lists.KINDS} for name, each in sizes.items()}
-        self._session, self._coalition, self._raised = session, tuple(coalition), set()
+        self._session, self._coalition, self._raised = session, tuple(coalition), {}
         self._scalar = group.scalar(self._chance(64))
         made = [
             self._signed(
@@ -121,20 +124,27 @@ class Part:
             )
             for kind in lists.KINDS
         ]
-        return wire.write({"say": "bring", "session": session, **self._mine.brought.head()}, *made, *self._mine.brought.parts())
+        self._brought = wire.write({"say": "bring", "session": session, **self._mine.brought.head()}, *made, *self._mine.brought.parts())
+        return self._brought
 
     def _signed(self, owner: str, kind: str, by: list[str], points: bytes) -> bytes:
         return wire.signed(wire.write({"session": self._session, "owner": owner, "kind": kind, "raised": by}, points), self._mine.key)
 
     def _raise(self, told: dict[str, Any], data: bytes) -> bytes:
         owner, kind = wire.text(told, "owner"), wire.text(told, "kind")
-        if owner not in self._coalition or owner == self._mine.name or kind not in lists.KINDS or (owner, kind) in self._raised:
+        if owner not in self._coalition or owner == self._mine.name or kind not in lists.KINDS:
             raise Refused("order")
-        self._raised.add((owner, kind))
+        if (owner, kind) in self._raised:
+            asked, answer = self._raised[owner, kind]
+            if asked != data:
+                raise Refused("order")  # a second list of one owner would be a second question
+            return answer
         by = before(self._coalition, owner, self._mine.name)
         points = on_its_way(data, self._session, owner, kind, by, self._sizes[owner][kind], self._mine.publics(by[-1]))
         again = self._signed(owner, kind, [*by, self._mine.name], lists.raised(self._scalar, points, self._work))
-        return wire.write({"say": "raised", "session": self._session, "owner": owner, "kind": kind}, again)
+        answer = wire.write({"say": "raised", "session": self._session, "owner": owner, "kind": kind}, again)
+        self._raised[owner, kind] = data, answer
+        return answer
 
     def _described(self, told: dict[str, Any]) -> bytes:
         asked = told.get("groups")

@@ -23,7 +23,7 @@ SIGNATURE = 64
 CONTEXT = b"stillwatch joint list 1\0"
 "What a signature of a list is over, before the list."
 
-MOST_HEAD = 4_194_304
+MOST_HEAD = 16_777_216
 "Bytes of a head at most."
 
 
