@@ -250,7 +250,7 @@ def worlds(rows: list[Row]) -> str:
     seeds = [row["seed"] for row in rows]
     return "\n".join([
         "## Innocents alone: is the error rate real?", "",
-        "Printed by `python trials/trial.py run --corpora DIR --work WORK --tier worlds` and `python trials/trial.py tell --work WORK`.", "",
+        "Printed by `python trials/trial.py run --corpora DIR --work WORK --tier worlds`, `keep --work WORK` and `tell --work WORK --kept`; each run has a hashing key of its own.", "",
         f"{len(rows):,} worlds of innocents alone (seeds {min(seeds):,} to {max(seeds):,}), each of a mix of classes of its own that nothing was tuned on (the declared weights times a log-normal factor of sigma 1, one class in six missing), beside"
         " the whole reference. drift: the second day has another mix; unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form); built-in texts: the project's own small corpus in place of"
         " the corpora, while the reference has the corpora's. An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
