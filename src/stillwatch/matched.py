@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from stillwatch import noting
 from stillwatch.engines.matching import Processes
 from stillwatch.errors import UserError
@@ -20,23 +24,42 @@ from stillwatch.intake.read import read
 from stillwatch.ledger.entries import Entry
 from stillwatch.peers import settings as peers
 from stillwatch.peers.connection import Connection, Unanswered
-from stillwatch.store import keys
+from stillwatch.store import keys, scans
 from stillwatch.store import matching as kept
+
+MOST, BUDGET = Policy.most, Policy.budget
+"Items of a side, and evaluations for a peer, unless told otherwise."
 
 WAIT = 900.0
 "Seconds that a peer may work on one message: it raises every element of both sets."
 
 
-def identifiers(logs: Sequence[str], kind: str, out: Path, mapping: Path | None = None) -> dict[str, Any]:
-    """Write the identifiers of one type that logs show to a file, normalised, each once. Returns what was written. Raises: UserError where there are none."""
+def identifiers(logs: Sequence[str], kind: str, out: Path, mapping: Path | None = None, cases: Path | None = None) -> dict[str, Any]:
+    """Write the identifiers of one type that logs show to a file, normalised, each once. Returns what was written. Raises: UserError where there are none.
+
+    `cases`: a scan's result; then only what the accounts of its cases show is written. Such a set is for `match(cases=...)`: it is looked at here, and brought to nobody.
+    """
     column = kept.TYPES[kind][0]
+    named = None if cases is None else _accounts(cases)
     found: set[bytes] = set()
     for batch in read(logs, None if mapping is None else maps.load(mapping), lambda rejected: None):
         if column in batch.schema.names:
-            found |= {kept.normal(kind, each) for each in set(batch.column(column).to_pylist()) if isinstance(each, str)}
+            rows = batch if named is None else batch.filter(pc.is_in(batch.column("account"), named))
+            found |= {kept.normal(kind, each) for each in set(rows.column(column).to_pylist()) if isinstance(each, str)}
+    if not found - {b""} and named is not None:
+        raise UserError(
+            f"no {kept.TYPES[kind][1]} of accounts in the cases of {cases}", str(logs[0]), "name the logs of that scan, made without --pseudonymous"
+        )
     if not found - {b""}:
         raise UserError(f"no {kept.TYPES[kind][1]} in it", str(logs[0]), "marks hold keyed hashes only: name the logs themselves")
     return {"out": str(out), "type": kind, "items": kept.write_items(out, kind, found)}
+
+
+def _accounts(result: Path) -> pa.Array:
+    """The accounts in a scan's cases. Raises: UserError."""
+    if not scans.is_scan(result, "scan"):
+        raise UserError("is no folder that a scan wrote", str(result), "name the DIR that was given to `stillwatch scan --out`")
+    return pq.read_table(result / "accounts.parquet", columns=["account"])["account"].combine_chunks().cast(pa.string())
 
 
 def match(
@@ -51,12 +74,16 @@ def match(
     reveal_from: int | None = None,
     out: Path | None = None,
     ledger: Path | None = None,
+    cases: Path | None = None,
+    most: int = MOST,
+    budget: int = BUDGET,
 ) -> dict[str, Any]:
     """One matching with a peer.
 
     Args: the file of peers; the peer's name; type of the identifiers; the file with one's own; one's own name in the directory; the epoch, as the peer's settings have it; the file of
     the secret that keys follow from (made on first use; the book of one's matchings lies beside it); from how many common items on they are revealed, if the peer agrees; where they
-    are written then; one's ledger. Returns: `band` of how many are common (None: fewer than k), `revealed`, `common` how many, `out`. Raises: UserError, Refused.
+    are written then; one's ledger; a file of those identifiers that one's own cases show; how many items a side may have at most; how many evaluations the peer may ask for. Returns: `band` of how many are common (None: fewer than k), `revealed`, `common` how many, `in_cases` how many of
+    those stand in `cases` (None where nothing was revealed, or no file named), `out`. Raises: UserError, Refused.
     """
     mine, known = peers.load(settings)
     if peer not in known:
@@ -64,9 +91,10 @@ def match(
     if reveal_from is not None and out is None:
         raise UserError("where common items are written is not said", "--reveal-from", "name a file with --out")
     try:
-        terms, policy = Terms(me, peer, kind, epoch), Policy(reveal_from=reveal_from)
+        terms, policy = Terms(me, peer, kind, epoch), Policy(reveal_from=reveal_from, most=most, budget=budget)
     except ValueError as error:
         raise UserError(str(error), "the terms", "mend the option") from error
+    suspected = frozenset(kept.read_items(cases, kind)) if cases is not None else None
     own = Own(terms, kept.read_items(items, kind), keys.load_or_create(secret))
     connection = Connection(mine, known[peer], wait=WAIT)
     with kept.BookFile(book_of(secret)) as held, Processes() as work:
@@ -94,7 +122,7 @@ def match(
         kept.write_items(out, kind, common)
     return {
         "peer": peer, "type": kind, "epoch": epoch, "band": None if outcome.size is None else list(outcome.size), "revealed": common is not None,
-        "common": None if common is None else len(common), "out": None if common is None else str(out),
+        "in_cases": None if common is None or suspected is None else len(common & suspected), "common": None if common is None else len(common), "out": None if common is None else str(out),
     }  # fmt: skip
 
 

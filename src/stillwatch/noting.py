@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from stillwatch.errors import UserError
 from stillwatch.ledger.entries import Entry
 from stillwatch.ledger.notes import Signer
 from stillwatch.store.ledger import Ledger
+
+_ONE = threading.Lock()
+"Desks of one server write one ledger, one after the other."
 
 DOWN_THE_CHAIN = "down the chain"
 "Member of what is handed to somebody outside the directory."
@@ -45,7 +49,7 @@ def noted(ledger: Path | None, sign_with: Path | None, said: Sequence[Said]) -> 
 def entered(ledger: Path, sign_with: Path | None, entries: Sequence[Entry]) -> None:
     """Entries that are made already, and the new checkpoint. Raises: UserError, StillwatchError."""
     if entries:
-        with Ledger(ledger, _signer(sign_with)) as held:
+        with _ONE, Ledger(ledger, _signer(sign_with)) as held:
             held.append(entries)
             held.sign()
 

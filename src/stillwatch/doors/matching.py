@@ -22,12 +22,13 @@ as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON obj
 @with_type
 @click.option("--out", required=True, type=with_path, metavar="FILE", help="The file to write, readable by you alone.")
 @click.option("--map", "mapping", type=with_path, metavar="FILE", help="Column names of a log in no known format.")
+@click.option("--cases", type=with_path, metavar="RESULT", help="Only what accounts in the cases of this scan show, for `match --cases`.")
 @as_json
-def identifiers(logs: tuple[str, ...], kind: str, out: Path, mapping: Path | None, json_: bool) -> None:
+def identifiers(logs: tuple[str, ...], kind: str, out: Path, mapping: Path | None, cases: Path | None, json_: bool) -> None:
     """Write the identifiers of one type that logs show to FILE, normalised, for private matching. FILE stays at home: nothing of it is sent as it is."""
     from stillwatch import matched
 
-    told = matched.identifiers(logs, kind, out, mapping)
+    told = matched.identifiers(logs, kind, out, mapping, cases)
     click.echo(json.dumps(told) if json_ else f"{out}: {count(told['items'], 'identifier')} of type {kind}; keep it secret")
 
 
@@ -43,6 +44,16 @@ def identifiers(logs: tuple[str, ...], kind: str, out: Path, mapping: Path | Non
     "--reveal-from", type=click.IntRange(10), metavar="N", help="Reveal which are common when there are N at least and the peer agrees. Default: never."
 )
 @click.option("--out", type=with_path, metavar="FILE", help="Where common identifiers are written, if they are revealed.")
+@click.option("--cases", type=with_path, metavar="FILE", help="Of what is revealed, tell how many stand in FILE (`identifiers --cases`). It is sent to nobody.")
+@click.option("--most", type=click.IntRange(1_000, 5_000_000), default=1_000_000, show_default=True, metavar="N", help="Items that a side may have at most.")
+@click.option(
+    "--budget",
+    type=click.IntRange(1_000, 100_000_000),
+    default=200_000,
+    show_default=True,
+    metavar="N",
+    help="Evaluations that the peer may ask for in the epoch: twice its set.",
+)
 @click.option("--ledger", type=with_path, metavar="DIR", help="Note what was said in one's ledger, signed with the key that PEERS names.")
 @as_json
 def match(settings: Path, peer: str, json_: bool, epoch: str | None, **options: Any) -> None:
@@ -58,4 +69,6 @@ def match(settings: Path, peer: str, json_: bool, epoch: str | None, **options: 
         return
     band = "fewer than are told" if told["band"] is None else f"{told['band'][0]:,} to {told['band'][1] - 1:,}"
     which = f"; {count(told['common'], 'identifier')} written to {told['out']}" if told["revealed"] else "; which ones was not revealed"
+    if told["in_cases"] is not None:
+        which += f"; {told['in_cases']:,} of them in cases of one's own"
     click.echo(f"{told['type']}, {told['epoch']}: in common with {peer}: {band}{which}")

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 
 from stillwatch.exchange.matching import verified
@@ -24,12 +25,16 @@ class Processes:
     """`Work` on several processes, for one matching at a time. To be closed, or used in a `with`."""
 
     def __init__(self, count: int | None = None) -> None:
-        """`count` processes; as many as this one may use by default."""
-        context = get_context("spawn")
+        """`count` processes; as many as this one may use by default. They begin with the first question."""
+        self._count = count or len(os.sched_getaffinity(0))
         self._pipes: list[Connection] = []
-        self._running = []
+        self._running: list[BaseProcess] = []
         self._blinded: list[int] = []
-        for _ in range(count or len(os.sched_getaffinity(0))):
+
+    def _begin(self) -> None:
+        """The processes, once there is something to do: what is refused before costs none."""
+        context = get_context("spawn")
+        while len(self._pipes) < self._count:
             mine, theirs = context.Pipe()
             process = context.Process(target=_serve, args=(theirs,), daemon=True)
             process.start()
@@ -91,10 +96,11 @@ class Processes:
     def _dealt(self, count: int) -> list[tuple[int, int]]:
         """Spans of whole batches, one a process; the last may be short."""
         batches = -(-count // verified.BATCH)
-        edges = [min(count, verified.BATCH * (batches * i // len(self._pipes))) for i in range(len(self._pipes))] + [count]
+        edges = [min(count, verified.BATCH * (batches * i // self._count)) for i in range(self._count)] + [count]
         return list(zip(edges[:-1], edges[1:], strict=True))
 
     def _all(self, task: int, shares: Sequence[Sequence[bytes]]) -> bytes:
+        self._begin()
         for pipe, share in zip(self._pipes, shares, strict=True):
             pipe.send_bytes(_frame(task, share))
         # Every answer is read before any is judged: a pipe with an answer left in it would give it to the next question.

@@ -21,6 +21,9 @@ TYPES = {
 }
 "Type of identifier -> (column of a log, what it is)."
 
+EPOCHS_KEPT = 40
+"Epochs of a type that a book remembers. An epoch that it has forgotten is long over, and no desk answers in it."
+
 HEAD = "# stillwatch identifiers 1 "
 "Begin of a file of identifiers; the type follows."
 
@@ -65,6 +68,10 @@ def read_items(path: Path, kind: str) -> Collection[bytes]:
     return items - {b""}
 
 
+class Busy(UserError):
+    """A book that another matching holds."""
+
+
 class BookFile:
     """The book in a file, held by one matching at a time. To be used in a `with`; what is kept is on the disk before `keep` returns."""
 
@@ -81,7 +88,7 @@ class BookFile:
         except BaseException as error:
             os.close(self._lock)
             if isinstance(error, BlockingIOError):
-                raise UserError("another matching is going on", str(self._path), "wait until it has ended") from error
+                raise Busy("another matching is going on", str(self._path), "wait until it has ended") from error
             raise
         return self
 

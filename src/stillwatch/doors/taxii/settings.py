@@ -220,6 +220,8 @@ def _match(block: Block, folder: Path) -> Match:
     if epoch not in EPOCHS:
         raise block.wrong("epoch", "epoch is not what it must be", f"write one of {', '.join(EPOCHS)}")
     numbers = {name: _whole(block, name, *range_) for name, range_ in _MATCH_NUMBERS.items()}
+    if block.row.get("me") in _names(block, "peers", '["south"]'):
+        raise block.wrong("peers", "a member does not match with itself", "leave one's own name out")
     reveal = _whole(block, "reveal_from", 100, numbers["least"], 1_000_000) if "reveal_from" in block.row else None
     return Match(
         kind, str(block.get("me", is_text, '"north"')), folder / str(block.get("items", is_text, '"payments.txt"')), _names(block, "peers", '["south"]'),

@@ -17,6 +17,9 @@ from stillwatch.exchange.matching.wire import Opening, Terms
 
 VERSION = 1
 
+OPENINGS = 32
+"Openings of one peer, type and epoch that are taken: whoever opens again and again keeps others away, and fills the book."
+
 
 @dataclass(frozen=True)
 class Page:
@@ -58,6 +61,8 @@ class Book:
             raise Refused("changed set")
         if page.done:
             raise Refused("repeated set")
+        if len(page.nonces) >= OPENINGS:
+            raise Refused("openings")
         return self._with(terms, replace(page, root=opening.root.hex(), band=opening.band, nonces=(*page.nonces, opening.nonce.hex())))
 
     def keyed(self, terms: Terms, public: bytes) -> Book:
@@ -81,6 +86,18 @@ class Book:
     def without(self, epoch: str) -> Book:
         """The book once an epoch is over and its keys are destroyed."""
         return Book({at: page for at, page in self.pages.items() if at[2] != epoch})
+
+    def newest(self, type_: str, count: int) -> Book:
+        """The book with the newest epochs of a type only, so that it does not grow for ever. Names of epochs are dates: they sort as their times do.
+
+        Epochs of days, weeks and months have names of different lengths and are counted apart.
+        """
+        names: dict[int, set[str]] = {}
+        for _, of, epoch in self.pages:
+            if of == type_:
+                names.setdefault(len(epoch), set()).add(epoch)
+        stay = {epoch for every in names.values() for epoch in sorted(every)[-count:]}
+        return Book({at: page for at, page in self.pages.items() if at[1] != type_ or at[2] in stay})
 
     def to_bytes(self) -> bytes:
         """The book as versioned JSON."""

@@ -19,6 +19,7 @@ CODES = {
     "invalid point": "an element that is the identity or not canonical",
     "proof": "answers whose proof does not hold",
     "budget": "more evaluations than are allowed in this epoch",
+    "openings": "more openings than are allowed in this epoch",
     "late": "a matching that took too long",
     "closed": "a matching that is over",
 }

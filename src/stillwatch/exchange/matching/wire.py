@@ -89,6 +89,21 @@ class Opening:
         return cls(data[:32], data[32:64], struct.unpack(">I", data[64:68])[0], data[68:])
 
 
+def opening(message: bytes, terms: Terms) -> Opening:
+    """The commitment in a message that can begin a matching of these terms: seen before anything is reckoned for it. Raises: Refused."""
+    session, transcript, parts = read(message)
+    if CLOSE in parts:
+        raise Refused("closed")
+    if tuple(parts) != (OPEN,):
+        raise Refused("order")
+    found = Opening.from_bytes(parts[OPEN])
+    if transcript != start(terms.shared()) or found.shared != terms.shared():
+        raise Refused("terms")
+    if found.nonce != session:
+        raise Refused("format")
+    return found
+
+
 def start(shared: bytes) -> bytes:
     """The transcript before the first message."""
     return hashlib.sha256(b"stillwatch match 1\0" + shared).digest()
