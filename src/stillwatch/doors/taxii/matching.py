@@ -130,11 +130,9 @@ class MatchDesk:
     # Begin and end of a matching.
 
     def _anew(self, place: Place, block: Match, message: bytes) -> bool:
-        """Whether a message begins again what its peer has left: a good opening that was not seen before. Then what was left ends."""
-        assert self._book is not None and self._session is not None
+        """Whether a message begins again what its peer has left: then what was left ends. Whether the opening is good is seen when it begins."""
         try:
-            self._book.keep(self._session.book)
-            self._book.book.opened(_terms(place, block), wire.opening(message, _terms(place, block)))
+            wire.opening(message, _terms(place, block))
         except Refused:
             return False
         self._end()
