@@ -113,7 +113,8 @@ def main() -> None:
     ours, theirs = ([each.encode() for each in some] for some in (words, other))
     runs: dict[str, list[dict[str, Any]]] = {}
     with Processes(args.processes) as first, Processes(args.processes) as second:
-        direction(first, ours[:10], theirs[:10])
+        for each in (first, second):  # the processes begin with their first question
+            direction(each, ours[:4096], theirs[:4096])
         contestants: dict[str, Callable[[], tuple[int, int]]] = {
             "openmined-psi": lambda: openmined(words, other),
             "one direction": lambda: direction(first, ours, theirs),

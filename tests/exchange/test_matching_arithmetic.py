@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import os
 import random
+import signal
 
 import pytest
 
@@ -16,6 +18,7 @@ import rfc9497  # noqa: E402
 from voprf import ristretto  # noqa: E402
 
 from stillwatch.engines.matching import Processes  # noqa: E402
+from stillwatch.errors import StillwatchError  # noqa: E402
 from stillwatch.exchange.matching import bands, group, verified  # noqa: E402
 from stillwatch.exchange.matching.refusals import Refused  # noqa: E402
 from stillwatch.exchange.matching.work import Here  # noqa: E402
@@ -118,6 +121,19 @@ def test_processes_give_the_bytes_of_one() -> None:
         with pytest.raises(Refused, match="identity"):
             many.answer(seed, b"x", points + bytes(32))
         assert many.mask(seed, b"x", items[:3]) == tags[:48], "it goes on after a refusal"
+        with pytest.raises(Refused, match="as many"):
+            many.finish(answered, public)  # what was masked is finished once
+        assert many.mask(seed, b"x", []) == b""
+
+
+def test_a_process_that_is_killed_ends_the_matching_with_a_word() -> None:
+    with Processes(2) as many:
+        assert many.pids == [], "none begins before there is something to do"
+        items = [f"{number}".encode() for number in range(1_200)]
+        assert many.mask(bytes(32), b"x", items) == Here().mask(bytes(32), b"x", items)
+        os.kill(many.pids[0], signal.SIGKILL)
+        with pytest.raises(StillwatchError, match="ended"):
+            many.raised(group.scalar(bytes(range(64))), items)
 
 
 def test_bands_hold_what_they_say() -> None:

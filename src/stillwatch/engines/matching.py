@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 
+from stillwatch.errors import StillwatchError
 from stillwatch.exchange.matching import verified
 from stillwatch.exchange.matching.refusals import Refused
 from stillwatch.exchange.matching.work import Here
@@ -79,6 +80,7 @@ class Processes:
             at = stop
         if at != len(answered):
             raise Refused("size")
+        self._blinded = []
         return self._all(FINISH, shares)
 
     def mask(self, seed: bytes, info: bytes, inputs: Sequence[bytes]) -> bytes:
@@ -101,10 +103,13 @@ class Processes:
 
     def _all(self, task: int, shares: Sequence[Sequence[bytes]]) -> bytes:
         self._begin()
-        for pipe, share in zip(self._pipes, shares, strict=True):
-            pipe.send_bytes(_frame(task, share))
-        # Every answer is read before any is judged: a pipe with an answer left in it would give it to the next question.
-        answers = [pipe.recv_bytes() for pipe in self._pipes]
+        try:
+            for pipe, share in zip(self._pipes, shares, strict=True):
+                pipe.send_bytes(_frame(task, share))
+            # Every answer is read before any is judged: a pipe with an answer left in it would give it to the next question.
+            answers = [pipe.recv_bytes() for pipe in self._pipes]
+        except (EOFError, OSError) as error:
+            raise StillwatchError("a process that did the arithmetic ended", "matching", "see whether memory is short, and match again") from error
         for answer in answers:
             if answer[:1] == REFUSED:
                 raise Refused(answer[1:].decode())
