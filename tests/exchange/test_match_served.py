@@ -11,12 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 for package in ("rbcl", "voprf", "http_message_signatures"):
     pytest.importorskip(package)
 
 from exchange_case import Exchange, free_port, served, write_key  # noqa: E402
+from stillwatch import matched  # noqa: E402
+from stillwatch.calls import SCHEMA  # noqa: E402
 from stillwatch.doors.taxii.desks import Match  # noqa: E402
 from stillwatch.doors.taxii.matching import MatchDesk  # noqa: E402
 from stillwatch.doors.taxii.messages import Answer, Fault, Request  # noqa: E402
@@ -197,11 +201,34 @@ def test_over_the_wire(exchange: Exchange, tmp_path: Path) -> None:
 
     with served(settings):
         assert run("west").returncode != 0
-        told = run("south", "--reveal-from", "50", "--out", str(tmp_path / "common.txt"))
+        kept.write_items(tmp_path / "suspects.txt", "payment", [b"card-899", b"card-900", b"card-901", b"card-5000"])
+        told = run("south", "--reveal-from", "50", "--out", str(tmp_path / "common.txt"), "--cases", str(tmp_path / "suspects.txt"))
         assert told.returncode == 0, told.stdout + told.stderr
         said = json.loads(told.stdout)
-        assert (said["band"], said["revealed"], said["common"]) == ([100, 200], True, 150)
+        assert (said["band"], said["revealed"], said["common"], said["in_cases"]) == ([100, 200], True, 150, 2)
         assert (tmp_path / "common.txt").stat().st_mode & 0o077 == 0
         again = run("south")
         assert again.returncode != 0 and "refused" in again.stdout
     assert len(kept.read_items(tmp_path / "found" / f"south-payment-{TODAY}.txt", "payment")) == 150
+
+
+def test_identifiers_of_cases_stay_at_home_and_are_counted(tmp_path: Path) -> None:
+    rows = [
+        {"call_id": f"c{number}", "ts": 1_790_000_000_000_000 + number, "account": f"a{number % 30}", "model": "m", "payment": f" CARD-{number % 30} "}
+        for number in range(60)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), tmp_path / "log.parquet")
+    result = tmp_path / "result"
+    result.mkdir()
+    with pytest.raises(UserError, match="no folder that a scan wrote"):
+        matched.identifiers([str(tmp_path / "log.parquet")], "payment", tmp_path / "out.txt", cases=result)
+    (result / ".stillwatch").write_text("scan\n")
+    pq.write_table(pa.table({"account": ["a1", "a2", "gone"]}), result / "accounts.parquet")
+    told = matched.identifiers([str(tmp_path / "log.parquet")], "payment", tmp_path / "all.txt")
+    assert told["items"] == 30 and (tmp_path / "all.txt").stat().st_mode & 0o077 == 0
+    assert matched.identifiers([str(tmp_path / "log.parquet")], "payment", tmp_path / "few.txt", cases=result)["items"] == 2
+    assert set(kept.read_items(tmp_path / "few.txt", "payment")) == {b"CARD-1", b"CARD-2"}
+    pq.write_table(pa.table({"account": ["hash"]}), result / "accounts.parquet")
+    with pytest.raises(UserError, match="no payment instruments of accounts in the cases"):
+        matched.identifiers([str(tmp_path / "log.parquet")], "payment", tmp_path / "none.txt", cases=result)
+    assert not (tmp_path / "none.txt").exists()
