@@ -24,7 +24,7 @@ from stillwatch.facts import every_fact
 from stillwatch.features.declare import Groups, columns, every_feature
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.declare import every_tie
-from stillwatch.linking.history import ALPHABETS, History, merge, share_now
+from stillwatch.linking.history import ALPHABETS, merge, share_now
 from stillwatch.linking.ties import replay
 from stillwatch.linking.used import Used, used
 from stillwatch.owners import OWNED, owned
@@ -54,7 +54,7 @@ class Bench:
         """Read both; marks lie in `folder` as long as they are needed. Raises: UserError where there is nothing to read."""
         self._today, self._before = _side(logs, how, folder / "today", "LOG"), _side(history, how, folder / "before", "--history")
         here, there = self._today.seen, self._before.seen
-        self._history = History(*_exposed(there))
+        self._history = merge([there.organisations.select(["unit", *(f"calls_{alphabet}" for alphabet in range(ALPHABETS))])], [there.wordings])
         self._users = used(here.wordings, self._history)
         by_owner, by_name = (share_now(each, self._history) for each in (here.by_owner, here.by_name))
         self._linked = linking.link(self._today.parts, self._users, replay.NO_LINKS, self._history, (by_owner, by_name))
@@ -100,23 +100,16 @@ def _side(logs: Sequence[Log], how: Reading, folder: Path, what: str) -> _Side:
     log = gather(logs, how, lambda rejected: None, folder)
     if log is None:
         raise UserError("no usable record", what, "name logs, or marks, that `stillwatch scan` reads; a scan's folder holds too little for this")
-    parts, ties = (
-        with_facts(log.parts, every_fact(*FACTS), NO_CONTEXT),
-        [name for name in every_tie() if name != "replay" and set(every_tie()[name].reads) <= log.present],
-    )
+    parts = with_facts(log.parts, every_fact(*FACTS), NO_CONTEXT)
+    ties = [name for name, tie in every_tie().items() if name != "replay" and set(tie.reads) <= log.present]
     return _Side(log, parts, survey(parts, missing_in(log), ties, NO_CONTEXT))
-
-
-def _exposed(seen: Survey) -> tuple[Ints, Ints, Ints, Ints]:
-    made = merge([seen.organisations.select(["unit", *(f"calls_{alphabet}" for alphabet in range(ALPHABETS))])], [seen.wordings])
-    return made.units, made.calls, made.wording, made.pair_unit
 
 
 def _brought(
     today: _Side, before: _Side, users: Used, wordings: Ints, linked: linking.Linked, shares: Sequence[float], chance: Callable[[int], bytes]
 ) -> tuple[Tokens, Brought]:  # fmt: skip
     """The tokens and the rows. Only organisations that carry a wording which several use are told of."""
-    place = {int(each): at for at, each in enumerate(wordings.tolist())}
+    place = _places(wordings)
     rows, owned_rows, tokens, first = list[Any](), list[Any](), list[Ints](), 0
     for side, now in ((today, True), (before, False)):
         pairs = side.seen.wordings
@@ -124,23 +117,27 @@ def _brought(
         keep = np.isin(word, users.common)
         word, unit = word[keep], unit[keep]
         units, number = np.unique(unit, return_inverse=True)
-        rows.append(np.stack([np.array([place[each] for each in word.tolist()], np.int64), first + number, np.full(len(word), now)]))
+        rows.append(np.stack([place(word), first + number, np.full(len(word), now)]))
         who, token = _owner_tokens(side, units)
         owned_rows.append(first + who)
         tokens.append(token)
         first += len(units)
     every = np.concatenate(tokens)
     distinct = shuffled(np.unique(every), chance)
-    order = np.argsort(distinct)
-    at = order[np.searchsorted(distinct, every, sorter=order)]
     word, unit, now_ = np.concatenate(rows, axis=1)
-    groups = tuple(Group(np.array([place[int(w)] for w in each.wordings], np.int64), each.family) for each in linked.clusters if len(each.wordings))
+    groups = tuple(Group(place(each.wordings), each.family) for each in linked.clusters if len(each.wordings))
     ranges = {name: (each.low, each.high) for name, each in _ranges(before.seen.organisations).items()}
     made = Brought(
-        np.minimum(wordings & 7, ALPHABETS - 1), word, unit, now_.astype(np.bool_), np.stack([np.concatenate(owned_rows), at], axis=1), first,
+        np.minimum(wordings & 7, ALPHABETS - 1), word, unit, now_.astype(np.bool_), np.stack([np.concatenate(owned_rows), _places(distinct)(every)], axis=1), first,
         tuple(joint.coarse(each) for each in shares), groups, ranges,
     )  # fmt: skip
     return Tokens(wordings, distinct), made
+
+
+def _places(among: Ints) -> Callable[[Ints], Ints]:
+    """Tells the places of values among distinct ones, in whatever order those stand; each value is among them."""
+    order = np.argsort(among)
+    return lambda values: np.asarray(order[np.searchsorted(among, values, sorter=order)])
 
 
 def _owner_tokens(side: _Side, units: Ints) -> tuple[Ints, Ints]:

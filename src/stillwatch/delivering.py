@@ -27,6 +27,7 @@ from stillwatch.files import publish
 from stillwatch.noting import Said
 from stillwatch.peers import posting
 from stillwatch.peers import settings as peers
+from stillwatch.store import directories
 from stillwatch.store.shared.heard import Hearsay
 
 KINDS = {envelope.PACK: "pack", envelope.WITHDRAWAL: "withdrawal", envelope.INQUIRY: "inquiry", envelope.ANSWER: "answer"}
@@ -47,16 +48,11 @@ def deliver(settings: Path, file: Path, to: str, *, ledger: Path | None = None) 
 
     Returns: kind, sha256, readers, added, failures. Raises: UserError where it is no envelope, the readers are not told, or more than one member would read what is for one; Unanswered.
     """
-    me, known = peers.load(settings)
-    raw = _bytes(file)
+    me, _ = peers.load(settings)
+    raw = directories.read(file)
     kind = _kind(raw, str(file))
-    peer, _, collection = to.partition("/")
-    readers = peers.readers(settings).get((peer, collection))
-    if peer not in known or readers is None:
-        raise UserError("who reads this collection is not said", to, f"write [[peer]] and [[collection]] blocks into {settings}")
-    others = sorted((set(readers) | {peer}) - {me.name})
-    if not others:
-        raise UserError("nobody reads this collection", to, "an empty list means nobody")
+    peer, collection, everybody = peers.target(to, settings)
+    others = sorted(everybody)
     if kind in ALONE and len(others) > 1:
         raise UserError(f"is for one member, and {len(others)} would read it: {', '.join(others)}", to, "choose a collection that only one other member reads")
     told = posting.post(settings, peer, collection, [orjson.dumps(each) for each in (*_indicators(raw, kind), artifact(raw))])
@@ -71,27 +67,25 @@ def collect(settings: Path, into: Path) -> dict[str, Any]:
     """
     me, _ = peers.load(settings)
     into.mkdir(parents=True, exist_ok=True)
-    store, number = Hearsay(me.store), 0
+    store = Hearsay(me.store)
     told: dict[str, Any] = {"new": [], "known": 0, "not_read": []}
     try:
-        while rows := store.since(number):
-            number = rows[-1].number
-            for row in rows:
-                if not row.id.startswith("artifact--"):
-                    continue
-                try:
-                    raw, kind = _opened(orjson.loads(row.body))
-                except UserError as error:
-                    told["not_read"].append([row.peer, row.id, error.what])
-                    continue
-                path = into / f"{KINDS[kind]}-{hashlib.sha256(raw).hexdigest()[:16]}.json"
-                if path.exists():
-                    told["known"] += 1
-                    continue
-                with publish(path) as part:
-                    part.chmod(0o600)
-                    part.write_bytes(raw)
-                told["new"].append({"file": str(path), "kind": KINDS[kind], "peer": row.peer})
+        for row in store.every():
+            if not row.id.startswith("artifact--"):
+                continue
+            try:
+                raw, kind = _opened(orjson.loads(row.body))
+            except UserError as error:
+                told["not_read"].append([row.peer, row.id, error.what])
+                continue
+            path = into / f"{KINDS[kind]}-{hashlib.sha256(raw).hexdigest()[:16]}.json"
+            if path.exists():
+                told["known"] += 1
+                continue
+            with publish(path) as part:
+                part.chmod(0o600)
+                part.write_bytes(raw)
+            told["new"].append({"file": str(path), "kind": KINDS[kind], "peer": row.peer})
     finally:
         store.close()
     return told
@@ -154,10 +148,3 @@ def _indicators(raw: bytes, kind: str) -> tuple[dict[str, Any], ...]:
         for number, rule in enumerate(told["rules"], 1)
     ]  # fmt: skip
     return writing.write([maker, *rules]).objects
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot be read ({error.strerror})", str(path), "check the path") from error

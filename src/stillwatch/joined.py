@@ -60,8 +60,7 @@ def take_part(
     """
     step = progress or (lambda what, count: None)
     mine, known = peers.load(settings)
-    if convenor not in known:
-        raise UserError(f'no peer is called "{convenor}"', str(settings), f"known: {', '.join(known)}" if known else "write a [[peer]] block")
+    asked = peers.chosen(known, convenor, settings)
     if mine.key is None:
         raise UserError("a session is signed, and no key is named", str(settings), "write key in [[me]]")
     if not key.exists():
@@ -76,7 +75,7 @@ def take_part(
             me, f"{name} {epoch}", joining.method(), private, bench.tokens, bench.brought, bench.describe, lambda member: listed.keys_of(member, _now())
         )
         part = Part(mine_, work=work, chance=secrets.token_bytes)
-        findings, said = _session(part, Connection(mine, known[convenor], WORKING), (name, epoch), convenor, time.monotonic() + patience, step)
+        findings, said = _session(part, Connection(mine, asked, WORKING), (name, epoch), convenor, time.monotonic() + patience, step)
         told = {
             "version": 1, "session": name, "epoch": epoch, "members": len(part.coalition), "groups": len(bench.brought.groups),
             "findings": [

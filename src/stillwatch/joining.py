@@ -74,10 +74,10 @@ class Together:
         self._hypotheses = [each for each in self._grouped(place) if self._able[each.wordings].any()]
         self._left = [joint.counted(rows.without(member), len(alphabet), alphabet, told) for member in range(len(self._parts))]
         self._strangers = [self._of(self._count, each) for each in self._hypotheses]
-        self._verdicts = self._judged_by_count()
-        strong = [i for i, each in enumerate(self._verdicts) if each.step < 2]
-        self._strong = strong
-        self.wanted = {name: sorted({at for i in strong for of, at in self._hypotheses[i].groups if of == member}) for member, name in enumerate(self._names)}
+        self._strong = [i for i, each in enumerate(self._judged_by_count()) if each.step < 2]
+        self.wanted = {
+            name: sorted({at for i in self._strong for of, at in self._hypotheses[i].groups if of == member}) for member, name in enumerate(self._names)
+        }
 
     # -- who is who
 
@@ -171,7 +171,6 @@ class Together:
             for rest, mine in zip(self._left, could, strict=True)
         ]
         tested_left = [self._pooled(rest) * sum(mine) for rest, mine in zip(self._left, could, strict=True)]
-        self._weights = weights
         self._given = total, self._pooled(self._count) * len(self._hypotheses), left, tested_left, weigh.ALERT, weigh.REVIEW
         return joint.judge(*self._given)
 
@@ -183,10 +182,11 @@ class Together:
         compared = [i not in told or all(told[i].values.get(name) is not None for name in COMPARED) for i in range(len(self._hypotheses))]
         verdicts = joint.judge(*self._given, compared)
         found: dict[str, list[tuple[int, str, bool]]] = {name: [] for name in self._names}
+        ranges = self._ranges()
         for i in self._strong:
             if verdicts[i].step == 2:
                 continue  # nobody could examine it, and it was a review at most
-            verdict = self._verdict(i, verdicts[i], told[i])
+            verdict = self._verdict(i, verdicts[i], told[i], ranges)
             if verdict == "watch":
                 continue
             for member, at in self._hypotheses[i].groups:
@@ -216,18 +216,18 @@ class Together:
         told = tuple((name, int(keys), int(joined), float(expected)) for name, (keys, joined, expected) in sorted(ties.items()))
         return _Told({name: mean.get(name) for name in every_feature()}, told, accounts)
 
-    def _verdict(self, i: int, found: joint.Judged, told: _Told) -> str:
+    def _verdict(self, i: int, found: joint.Judged, told: _Told, ranges: Mapping[str, Range]) -> str:
         """By the ladder of a single scan, with the joint count; what the joint verdict holds back is at most a review."""
         each, nothing = self._hypotheses[i], np.zeros(0, np.int64)
-        now = self._count.now[each.wordings]
+        now, before = self._count.now[each.wordings], self._count.before[each.wordings]
+        share = self._told.max(axis=0)[self._alphabet[each.wordings]]
         cluster = Cluster(
-            name=0, accounts=np.arange(told.accounts), calls=nothing, strangers=int(now.max()), family=each.family, now=now, before=self._count.before[each.wordings],
-            carriers=now + self._count.before[each.wordings], share=self._told.max(axis=0)[self._alphabet[each.wordings]], named=now,
-            share_named=self._told.max(axis=0)[self._alphabet[each.wordings]], replaying=0, carried=np.zeros((0, 0), np.bool_), ties=told.ties, wordings=each.wordings,
+            name=0, accounts=np.arange(told.accounts), calls=nothing, strangers=int(now.max()), family=each.family, now=now, before=before,
+            carriers=now + before, share=share, named=now, share_named=share, replaying=0, carried=np.zeros((0, 0), np.bool_), ties=told.ties, wordings=each.wordings,
         )  # fmt: skip
         q = found.q if found.step == 0 else max(found.q, weigh.ALERT * 1.01)
         weighed = weigh.Weighed(cluster, self._strangers[i], (), None, found.log10_e, q, 1.0, 0.0)
-        detectors, ranges = every_detector(), self._ranges()
+        detectors = every_detector()
         said = [one for detector in detectors.values() if (one := evidence(detector, told.values, ranges)) is not None]
         speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
         return judge(weighed, told.values, said, speaking).verdict

@@ -86,8 +86,7 @@ def match(
     those stand in `cases` (None where nothing was revealed, or no file named), `out`. Raises: UserError, Refused.
     """
     mine, known = peers.load(settings)
-    if peer not in known:
-        raise UserError(f'no peer is called "{peer}"', str(settings), f"known: {', '.join(known)}" if known else "write a [[peer]] block")
+    asked = peers.chosen(known, peer, settings)
     if reveal_from is not None and out is None:
         raise UserError("where common items are written is not said", "--reveal-from", "name a file with --out")
     try:
@@ -96,7 +95,7 @@ def match(
         raise UserError(str(error), "the terms", "mend the option") from error
     suspected = frozenset(kept.read_items(cases, kind)) if cases is not None else None
     own = Own(terms, kept.read_items(items, kind), keys.load_or_create(secret))
-    connection = Connection(mine, known[peer], wait=WAIT)
+    connection = Connection(mine, asked, wait=WAIT)
     with kept.BookFile(book_of(secret)) as held, Processes() as work:
         session = Session(own, policy=policy, book=held.book, work=work, chance=secrets.token_bytes, clock=_now)
         try:

@@ -41,9 +41,9 @@ def share(
     Args: the file of peers; the scan's folder (None with `expect`); the policy; collections as PEER/ID; a JSON object of ranges of addresses by campaign, where a person names them; `expect`: the
     digest of what was looked at before: exactly that is sent. Returns: sha256, recipients, content (text), refused, sent. Raises: UserError, Unanswered.
     """
-    me, known = peers.load(settings)
+    me, _ = peers.load(settings)
     rules = policy.parse(_text(policy_file), str(policy_file))
-    targets = [_target(each, settings, me, known, rules.recipients) for each in to]
+    targets = [_target(each, settings, rules.recipients) for each in to]
     with Outgoing(me.outgoing) as held:
         if expect is not None:
             found = held.pending(expect)
@@ -77,9 +77,9 @@ def correct(
     else's record is told (one about ours goes to whoever has that). Without `send` it is shown and nothing is kept.
     Returns: due (recipient, id, revoked), content, sent. Raises: UserError, Unanswered.
     """
-    me, known = peers.load(settings)
+    me, _ = peers.load(settings)
     rules = policy.parse(_text(policy_file), str(policy_file))
-    targets = [_target(each, settings, me, known, rules.recipients) for each in to]
+    targets = [_target(each, settings, rules.recipients) for each in to]
     at = _now()
     with Outgoing(me.outgoing) as held:
         ours = [each for each in reading.heard(held.said()).records if isinstance(each, words.Shared)]
@@ -100,19 +100,15 @@ def correct(
             raise UserError("is somebody else's record, and where to dispute it is not said", str(id_), "name a collection with --to PEER/COLLECTION")
         if send:
             held.say(_rows(writing.write(new).objects))
-        told_there = writing.write(new if targets else [])
-        for peer, collection, target_readers in targets if told_there.objects else ():
-            content = writing.bundle(told_there.objects)
-            told["content"] += content.decode() + "\n"
-            if send:
-                about = Pending(hashlib.sha256(content).hexdigest(), at, content, told_there.losses)
-                told["sent"].append(_sent(settings, held, peer, collection, target_readers, list(told_there.objects), rules, about, me, ledger, "correction"))
+        going: list[tuple[str, str, frozenset[str], list[words.Shared]]] = [(*each, new) for each in targets]
         for (peer, collection), rows in delivered.items():
-            readers = {each.recipient for each in rows}
+            readers = frozenset(each.recipient for each in rows)
             records = list({each.record.id: each.record for each in owed if each.recipient in readers}.values())
             if readers - set(rules.recipients):
                 # Somebody reads it whom the policy names no longer: nothing new is said there, and what they hold is withdrawn.
                 records = [each for each in records if each.revoked]
+            going.append((peer, collection, readers, records))
+        for peer, collection, readers, records in going:
             made = writing.write(records)
             if not made.objects:
                 continue
@@ -130,11 +126,8 @@ def heard(settings: Path) -> dict[str, Any]:
     at, objects = _now(), dict[tuple[str, str], dict[tuple[str, str], Any]]()
     store = Hearsay(me.store)
     try:
-        number = 0
-        while rows := store.since(number):
-            for row in rows:
-                objects.setdefault((row.peer, row.collection), {})[row.id, row.version] = orjson.loads(row.body)
-            number = rows[-1].number
+        for row in store.every():
+            objects.setdefault((row.peer, row.collection), {})[row.id, row.version] = orjson.loads(row.body)
     finally:
         store.close()
     records, lost = list[words.Shared](), list[list[str]]()
@@ -217,26 +210,18 @@ def _prepared(held: Outgoing, me: peers.Me, result: Path, rules: policy.Policy, 
     return Pending(made.sha256, at, made.content, made.losses)
 
 
-def _target(named: str, settings: Path, me: peers.Me, known: Mapping[str, peers.Peer], recipients: Sequence[str]) -> tuple[str, str, frozenset[str]]:
+def _target(named: str, settings: Path, recipients: Sequence[str]) -> tuple[str, str, frozenset[str]]:
     """(peer, collection, who reads it). Raises: UserError where that is not said, or somebody reads it whom the policy does not name."""
-    peer, _, collection = named.partition("/")
-    if peer not in known:
-        raise UserError(f'no peer is called "{peer}"', named, f"write PEER/COLLECTION; peers: {', '.join(known)}")
-    readers = peers.readers(settings).get((peer, collection))
-    if readers is None:
-        raise UserError("who reads this collection is not said", named, f"write a [[collection]] block with peer, id and readers into {settings}")
-    everybody = (set(readers) | {peer}) - {me.name}
-    if not everybody:
-        raise UserError("nobody reads this collection", named, "an empty list means nobody")
+    peer, collection, everybody = peers.target(named, settings)
     if strangers := sorted(everybody - set(recipients)):
         raise UserError(
             "is read by somebody whom the policy does not name", f"{named}: {', '.join(strangers)}", "name them as recipients, or choose another collection"
         )
-    return peer, collection, frozenset(everybody)
+    return peer, collection, everybody
 
 
 def _sent(
-    settings: Path, held: Outgoing, peer: str, collection: str, readers: frozenset[str] | set[str], objects: Sequence[Mapping[str, Any]], rules: policy.Policy, about: Pending,
+    settings: Path, held: Outgoing, peer: str, collection: str, readers: frozenset[str], objects: Sequence[Mapping[str, Any]], rules: policy.Policy, about: Pending,
     me: peers.Me, ledger: Path | None, kind: str = "share",
 ) -> dict[str, Any]:  # fmt: skip
     """Post, and write down what arrived."""

@@ -49,17 +49,18 @@ def serve(settings: Path, json_: bool) -> None:
 
 def _desks(settings: Settings) -> Desks | None:
     """What a server answers besides TAXII: a desk for each kind of block that its settings have."""
-    from stillwatch.doors.taxii.joining import JointDesk
-    from stillwatch.doors.taxii.matching import MatchDesk
-
     if not settings.joint and not settings.match:
         return None
 
     def made(directory: Callable[[], Directory]) -> dict[str, Desk]:
         found: dict[str, Desk] = {}
         if settings.match:
+            from stillwatch.doors.taxii.matching import MatchDesk
+
             found["match"] = MatchDesk(settings.match, settings.ledger, settings.sign_with)
         if settings.joint:
+            from stillwatch.doors.taxii.joining import JointDesk
+
             found["joint"] = JointDesk(settings.joint, directory, settings.ledger, settings.sign_with)
         return found
 

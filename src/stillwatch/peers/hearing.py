@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from stillwatch.errors import StillwatchError, UserError
+from stillwatch.errors import StillwatchError
 from stillwatch.peers.connection import Connection, Unanswered
-from stillwatch.peers.settings import Peer, load
+from stillwatch.peers.settings import Peer, chosen, load
 from stillwatch.store.shared.declare import SPECS, moment
 from stillwatch.store.shared.heard import Hearsay, Progress
 
@@ -24,19 +24,18 @@ def hear(settings: Path, only: str | None = None, stopped: Callable[[], bool] = 
     Returns: per peer, `new` objects, `collections` and, where something failed, `error`. Raises: UserError for settings that cannot be used.
     """
     me, peers = load(settings)
-    if only is not None and only not in peers:
-        raise UserError(f'no peer is called "{only}"', str(settings), f"known: {', '.join(peers)}" if peers else "write a [[peer]] block")
+    asked = peers if only is None else {only: chosen(peers, only, settings)}
     store = Hearsay(me.store)
     told: dict[str, Any] = {}
     try:
-        for name in [only] if only is not None else peers:
+        for name, peer in asked.items():
             if stopped():
                 break
-            connection = Connection(me, peers[name])
+            connection = Connection(me, peer)
             row = told[name] = {"new": 0, "collections": {}}
             try:
-                for collection in peers[name].collections or _readable(connection):
-                    new = row["collections"][collection] = _round(connection, store, peers[name], collection, stopped)
+                for collection in peer.collections or _readable(connection):
+                    new = row["collections"][collection] = _round(connection, store, peer, collection, stopped)
                     row["new"] += new
             except StillwatchError as error:
                 row["error"] = str(error)

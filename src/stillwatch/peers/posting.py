@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from stillwatch.errors import UserError
 from stillwatch.peers.connection import Connection, Unanswered
-from stillwatch.peers.settings import load
+from stillwatch.peers.settings import chosen, load
 
 _MOST_OBJECTS = 1000
 _MOST_BYTES = 8_388_608
@@ -23,9 +22,7 @@ def post(settings: Path, peer: str, collection: str, objects: Sequence[bytes]) -
     Returns: `added`, and `failures` with the peer's reasons. Raises: UserError for settings that cannot be used, Unanswered for a peer that does not answer.
     """
     me, peers = load(settings)
-    if peer not in peers:
-        raise UserError(f'no peer is called "{peer}"', str(settings), f"known: {', '.join(peers)}" if peers else "write a [[peer]] block")
-    connection = Connection(me, peers[peer])
+    connection = Connection(me, chosen(peers, peer, settings))
     added, failures = 0, list[Any]()
     try:
         about, _ = connection.get()

@@ -26,6 +26,7 @@ Paths are relative to the file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -88,6 +89,28 @@ def load(path: Path) -> tuple[Me, dict[str, Peer]]:
             raise block.wrong("name", f'two peers are called "{made.name}"', "give each a name of its own")
         peers[made.name] = made
     return me, peers
+
+
+def chosen(peers: Mapping[str, Peer], name: str, path: Path) -> Peer:
+    """The peer of a name. Raises: UserError where the file names none. `path`: the file."""
+    if name not in peers:
+        raise UserError(f'no peer is called "{name}"', str(path), f"known: {', '.join(peers)}" if peers else "write a [[peer]] block")
+    return peers[name]
+
+
+def target(named: str, path: Path) -> tuple[str, str, frozenset[str]]:
+    """(peer, collection, who else reads it, the peer that keeps it among them) of PEER/COLLECTION. Raises: UserError where that is not said, or nobody reads it."""
+    me, peers = load(path)
+    peer, _, collection = named.partition("/")
+    if peer not in peers:
+        raise UserError(f'no peer is called "{peer}"', named, f"write PEER/COLLECTION; peers: {', '.join(peers)}")
+    told = readers(path).get((peer, collection))
+    if told is None:
+        raise UserError("who reads this collection is not said", named, f"write a [[collection]] block with peer, id and readers into {path}")
+    everybody = frozenset((*told, peer)) - {me.name}
+    if not everybody:
+        raise UserError("nobody reads this collection", named, "an empty list means nobody")
+    return peer, collection, everybody
 
 
 def readers(path: Path) -> dict[tuple[str, str], tuple[str, ...]]:

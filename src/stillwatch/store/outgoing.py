@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import orjson
 from stillwatch.exchange.barrier.counsel import Shown
 from stillwatch.exchange.coordination.reach import Delivered
 from stillwatch.exchange.stix.words import Loss
+from stillwatch.store.shared.connected import at_once, connected
 from stillwatch.store.shared.declare import unusable
 
 _TABLES = """
@@ -46,12 +45,9 @@ class Outgoing:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(0o600)
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(_TABLES)
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             raise unusable(str(path), str(error), "check the path and its permissions") from error
+        self._connection = connected(path, _TABLES)
 
     def __enter__(self) -> Outgoing:
         return self
@@ -74,7 +70,7 @@ class Outgoing:
 
     def note(self, shown: Shown, objects: Sequence[tuple[str, int, bytes]], peer: str, collection: str, readers: Iterable[str]) -> None:
         """That something arrived: its objects (id, version, bytes), for whoever reads the collection, and counsel's row; all or nothing."""
-        with self._both():
+        with at_once(self._connection):
             self._connection.executemany("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", objects)
             rows = [
                 (reader, peer, collection, name, modified, int(bool(orjson.loads(body).get("revoked"))))
@@ -89,7 +85,7 @@ class Outgoing:
 
     def say(self, objects: Sequence[tuple[str, int, bytes]]) -> None:
         """New versions that nobody has yet."""
-        with self._both():
+        with at_once(self._connection):
             self._connection.executemany("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", objects)
 
     def said(self) -> list[dict[str, Any]]:
@@ -112,16 +108,6 @@ class Outgoing:
             Shown(at, tuple(json.loads(to)), purpose, digest, bytes(content), tuple(Loss(*each) for each in json.loads(lost)))
             for at, to, purpose, digest, content, lost in rows
         ]
-
-    @contextlib.contextmanager
-    def _both(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
 
 
 def _losses(losses: Iterable[Loss]) -> str:

@@ -74,11 +74,6 @@ def size_of(value: object) -> int:
     return value
 
 
-def raised(scalar: bytes, points: bytes, work: Work) -> bytes:
-    """Somebody's list, raised by one's own scalar too."""
-    return work.lifted(scalar, points)
-
-
 def same_keys(lists: Sequence[bytes]) -> bool:
     """Whether lists of one kind, raised by all, begin with the same checks: whether every member raised all by one key."""
     return len({points[: CHECKS * group.POINT] for points in lists}) <= 1

@@ -141,7 +141,7 @@ class Part:
             return answer
         by = before(self._coalition, owner, self._mine.name)
         points = on_its_way(data, self._session, owner, kind, by, self._sizes[owner][kind], self._mine.publics(by[-1]))
-        again = self._signed(owner, kind, [*by, self._mine.name], lists.raised(self._scalar, points, self._work))
+        again = self._signed(owner, kind, [*by, self._mine.name], self._work.lifted(self._scalar, points))
         answer = wire.write({"say": "raised", "session": self._session, "owner": owner, "kind": kind}, again)
         self._raised[owner, kind] = data, answer
         return answer

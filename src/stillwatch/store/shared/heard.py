@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillwatch.store.shared.declare import unusable
+from stillwatch.store.shared.connected import at_once, connected
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS heard (
@@ -48,13 +46,7 @@ class Hearsay:
     """Everything that was heard. One process writes at a time; a kill at any moment loses nothing and keeps nothing twice."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            self._connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            self._connection.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise unusable(str(path), str(error), "check the path and its permissions") from error
+        self._connection = connected(path, _TABLES)
 
     def progress(self, peer: str, collection: str) -> Progress:
         """How far a collection was heard."""
@@ -63,7 +55,7 @@ class Hearsay:
 
     def keep(self, peer: str, collection: str, objects: Sequence[tuple[str, str, str, bytes]], then: Progress) -> int:
         """Keep a page (id, version, STIX version, bytes) and the place after it, both or neither. Returns how many objects were new."""
-        with self._both():
+        with at_once(self._connection):
             before = self._connection.total_changes
             self._connection.executemany(
                 "INSERT OR IGNORE INTO heard (peer, collection, id, version, spec, body) VALUES (?, ?, ?, ?, ?, ?)",
@@ -78,16 +70,13 @@ class Hearsay:
         sql = "SELECT number, peer, collection, id, version, body FROM heard WHERE number > ? ORDER BY number LIMIT ?"
         return [Heard(*row) for row in self._connection.execute(sql, (number, most))]
 
+    def every(self) -> Iterator[Heard]:
+        """All objects, in the order in which they came."""
+        number = 0
+        while rows := self.since(number):
+            yield from rows
+            number = rows[-1].number
+
     def close(self) -> None:
         """Let the file go."""
         self._connection.close()
-
-    @contextlib.contextmanager
-    def _both(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise

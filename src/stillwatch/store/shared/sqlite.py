@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from stillwatch.store.shared.connected import at_once
 from stillwatch.store.shared.declare import unusable
 
 _WAIT = 30.0
@@ -55,15 +56,8 @@ class Sqlite:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         """One writer at a time: threads of this process take turns, other processes wait for the file's lock."""
-        with self._writing:
-            connection = self._connection()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
+        with self._writing, at_once(self._connection()):
+            yield
 
     def close(self) -> None:
         """Let all connections go; the last one folds the log into the file."""
