@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.judge import LADDER, PART_OF, Judged, cases, judge
+from stillwatch.campaigns.judge import ALONE, LADDER, PART_OF, Judged, cases, judge
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.picture import volume
 from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_look
@@ -110,6 +110,20 @@ def test_a_wording_alone_takes_fifty_strangers_or_a_dealt_job_to_be_more_than_a_
         found = judge(untied(_weighed(strangers=strangers)), values, evidence, SPEAKING)
         assert found.verdict == verdict, (strangers, values, len(evidence))
     assert any("vendor" in reason for reason in judge(untied(_weighed()), DEALT, PURPOSE, SPEAKING).reasons)
+
+
+def test_a_review_of_a_wording_alone_takes_more_than_its_rate() -> None:
+    dealt, alone = replace(PURPOSE[0], name="dealt job"), untied(_weighed())
+    for weighed, q, verdict in (
+        (alone, ALONE, "review"),
+        (alone, 2 * ALONE, "watch"),
+        (_weighed(), 0.05, "review"),
+        (untied(_weighed(strangers=50)), 0.05, "review"),
+    ):
+        found = judge(replace(weighed, q=q), DEALT, [*PURPOSE, dealt], SPEAKING)
+        assert found.verdict == verdict, (q, verdict, found.reasons)
+    by_name = replace(alone, q=0.5, q_named=2 * ALONE)
+    assert judge(by_name, DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "watch", "also where organisations are counted by name"
 
 
 def test_a_sideline_is_a_review_and_nearly_nothing_of_the_traffic_a_watch() -> None:

@@ -38,6 +38,10 @@ handful take up something new every day."""
 MANY = 50
 "Unrelated organisations with one wording in common from which it needs no second tie beside it: the customers of one vendor are rarely as many."
 
+ALONE = 0.001
+"""Rate from which on a wording alone is a watch and no review. The rate that is promised of reviews holds where nothing is new by nature; among innocents who have something new, and nothing else
+in common, one review in ten took this and more (decision 036)."""
+
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
 
@@ -124,7 +128,11 @@ def judge(
         # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
         step += 1 if dealt or many >= MANY else 2
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
-    if many < MANY and not _joined(weighed.cluster) and (step == 0 or not dealt):
+    alone = many < MANY and not _joined(weighed.cluster)
+    if alone and (weighed.q if weighed.q <= REVIEW else weighed.q_named) > ALONE:
+        step = 2
+        reasons.append(f"a wording of {many} unrelated organisations and nothing else: as many innocents have something new in common now and then")
+    if alone and (step == 0 or not dealt):
         step += 1
         reasons.append(f"{many} unrelated organisations have a wording in common and nothing else, as the customers of one vendor have")
     if step == 0 and many < FEW:
