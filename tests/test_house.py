@@ -66,6 +66,7 @@ MAY: dict[str, set[str]] = {
     "limit": STAGES | LOW | WORDS | {"engines", "store", "results", "planting", "examination"},
     "tracing": STAGES | LOW | WORDS | {"engines", "store", "files", "sources", "earlier", "noting", "packing", "examination", "verification", "results"},
     "noting": WORDS | {"ledger", "store"},
+    "pooling": STAGES | LOW | WORDS | {"store", "files", "packing", "examination"},
     "packing": STAGES | LOW | WORDS | {"store", "files", "noting"},
     "joining": STAGES | LOW | WORDS,
     "bringing": STAGES | LOW | WORDS | {"engines", "sources", "survey", "examination"},
@@ -95,10 +96,11 @@ MAY: dict[str, set[str]] = {
         "planting",
         "limit",
         "packing",
+        "pooling",
         "peers",
     },
     "account": {"store", *STAGES, *LOW, *WORDS},
-    "doors": {"flow", "account", "packing", "tracing", "joined", "matched", "sharing", "delivering", "results", *WORDS},
+    "doors": {"flow", "account", "packing", "pooling", "tracing", "joined", "matched", "sharing", "delivering", "results", *WORDS},
     "__main__": {"doors"},
 }
 "What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."

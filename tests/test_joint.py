@@ -23,7 +23,6 @@ from stillwatch.evidence.joint import (
     fresh,
     judge,
     organisations,
-    rank,
     strata,
     tail,
 )
@@ -204,6 +203,5 @@ def test_calibration_shows_no_small_band() -> None:
         made = tail(rng.exponential(1.0, int(rng.integers(0, 200))))
         assert all(count == 0 or count >= MINIMUM for count in made[1:])
     one = np.array([990, 10, 0, 0, 0])
-    assert rank(0.6, [one, one]) == pytest.approx(21 / 2001) and rank(5.0, [one, one]) == 1 / 1001
     assert differs(one, [one, one]) is None and differs(np.array([900, 0, 0, 0, 60]), [one, one]) == 1
     assert [coarse(each) for each in (0.0, 0.291, 0.29, 0.999)] == [0.0, 0.3, 0.29, 1.0]

@@ -25,7 +25,7 @@ from exchange_case import SHARED, Exchange, free_port, served  # noqa: E402
 from joint_members import NAMES, Case, Sizes, alone, made, shown, together  # noqa: E402
 from stillwatch.store.matching import write_items  # noqa: E402
 
-KINDS = ("case", "technique", "infrastructure", "indicator", "sighting", "advice", "opinion", "grouping", "note", "link")
+KINDS = ("case", "technique", "infrastructure", "indicator", "sighting", "advice", "opinion", "grouping", "note", "link", "calibration")
 
 
 class Demo:
@@ -168,6 +168,25 @@ def method(demo: Demo) -> str:
     return f"{told['name']} {told['version']}: signature, features and {told['cases']} cases good; it runs in shadow and decides nothing"
 
 
+def calibrate(demo: Demo) -> str:
+    """North and west tell how rare values are among their innocents; south ranks its signals among them."""
+    for who in ("north", "west"):
+        words = ["--policy", demo.policy(), "--sign-with", str(demo.out / f"{who}-sign"), "--key", str(demo.key), "--out", str(demo.out / f"{who}-tails.json")]
+        demo.run(who, "calibration", "build", str(demo.out / f"{who}-scan"), *words)
+        demo.run(who, "deliver", demo.peers(who), str(demo.out / f"{who}-tails.json"), "--to", f"north/{SHARED}")
+    demo.run("south", "hear", demo.peers("south"))
+    came = demo.run("south", "collect", demo.peers("south"), "--into", str(demo.out / "south-mail"))["new"]
+    files = [word for each in came if each["kind"] == "calibration" for word in ("--calibration", each["file"])]
+    trust = ["--trust", str(demo.out / "members.json"), "--root", str(demo.out / "root.pub"), "--key", str(demo.key)]
+    words = [str(demo.case.logs[1]), "--history", str(demo.case.histories[1]), "--out", str(demo.out / "south-pooled")]
+    demo.run("south", "scan", *words, *files, *trust)
+    floors = []
+    for name in ("south-scan", "south-pooled"):
+        cases = [json.loads(line) for line in (demo.out / name / "campaigns.jsonl").read_text().splitlines()]
+        floors.append(min((signal["p_floor"] for each in cases for signal in each["signals"] if signal["p_floor"]), default=1.0))
+    return f"the least p that south's signals can show was {floors[0]:.2g} and is {floors[1]:.2g} with the others' tails; no organisation was shown"
+
+
 def looked_through(demo: Demo) -> str:
     """Everything that was sent or got, searched."""
     told = shown(demo.case, demo.wire)
@@ -175,7 +194,7 @@ def looked_through(demo: Demo) -> str:
 
 
 BEFORE: tuple[Callable[[Demo], str], ...] = (scans, look_together)
-SERVED: tuple[Callable[[Demo], str], ...] = (share, hear, correct, match, method, looked_through)
+SERVED: tuple[Callable[[Demo], str], ...] = (share, hear, correct, match, method, calibrate, looked_through)
 "Steps that need the collection's server; the joint session has one of its own."
 
 

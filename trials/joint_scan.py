@@ -88,7 +88,7 @@ def _history(seen: Survey) -> History:
 def alone(member: Member) -> Said:
     """A member's own scan."""
     earlier = _seen(member.before, member.present)
-    reference = Reference(_history(earlier), earlier.organisations, [States(earlier.organisations, earlier.wordings)])
+    reference = Reference(_history(earlier), earlier.organisations, [States(earlier.organisations, earlier.wordings)], [None])
     found = examine(_gathered(member.marks, member.present), reference, lambda name, count: None)
     return Said([(each.verdict, list(each.accounts)) for each in found.campaigns], [], [], float(found.tested))
 

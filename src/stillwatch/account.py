@@ -119,7 +119,7 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     own = {(each["campaign"], each["signal"]): each["value"] for each in held.of("own", account)}
     told["signals"] = [
         {"campaign": line["campaign"], "own": own.get((line["campaign"], signal["name"]))}
-        | {name: signal[name] for name in ("name", "value", "unit", "benign_low", "benign_high", "fires", "text")}
+        | {name: signal.get(name) for name in ("name", "value", "unit", "benign_low", "benign_high", "p", "p_floor", "fires", "text")}
         for line in _campaigns(folder) if line["campaign"] in asked
         for signal in line["signals"]
     ]  # fmt: skip

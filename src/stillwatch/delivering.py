@@ -1,4 +1,4 @@
-"""Signed envelopes through collections: packs and their withdrawals for many, inquiries and answers for one member alone.
+"""Signed envelopes through collections: packs, their withdrawals and calibrations for many, inquiries and answers for one member alone.
 
 An envelope travels as a STIX artifact, whole, so that its signature holds at the other end; a pack's rules stand beside it as indicators that any TAXII client can read.
 What comes is written to files as it was signed, and nothing more: `pack import` and `trace` take it from there, with all of their checks.
@@ -20,6 +20,7 @@ import orjson
 from stillwatch import noting
 from stillwatch.errors import UserError
 from stillwatch.exchange import envelope
+from stillwatch.exchange.calibration import statement
 from stillwatch.exchange.stix import words, writing
 from stillwatch.exchange.stix.moments import DAY
 from stillwatch.exchange.stix.writing import OBSERVABLE
@@ -30,7 +31,7 @@ from stillwatch.peers import settings as peers
 from stillwatch.store import directories
 from stillwatch.store.shared.heard import Hearsay
 
-KINDS = {envelope.PACK: "pack", envelope.WITHDRAWAL: "withdrawal", envelope.INQUIRY: "inquiry", envelope.ANSWER: "answer"}
+KINDS = {envelope.PACK: "pack", envelope.WITHDRAWAL: "withdrawal", envelope.INQUIRY: "inquiry", envelope.ANSWER: "answer", envelope.CALIBRATION: "calibration"}
 "Payload type -> what it is called in a file's name."
 
 ALONE = frozenset((envelope.INQUIRY, envelope.ANSWER))
@@ -46,7 +47,7 @@ LASTS = 365
 def deliver(settings: Path, file: Path, to: str, *, ledger: Path | None = None) -> dict[str, Any]:
     """Post an envelope to a collection, PEER/ID. Who reads that is told by [[collection]] blocks of the settings.
 
-    Returns: kind, sha256, readers, added, failures. Raises: UserError where it is no envelope, the readers are not told, or more than one member would read what is for one; Unanswered.
+    Returns: kind, sha256, readers, added, failures. Raises: UserError where it is no envelope, the readers are not told, or somebody would read it for whom it is not; Unanswered.
     """
     me, _ = peers.load(settings)
     raw = directories.read(file)
@@ -55,6 +56,8 @@ def deliver(settings: Path, file: Path, to: str, *, ledger: Path | None = None) 
     others = sorted(everybody)
     if kind in ALONE and len(others) > 1:
         raise UserError(f"is for one member, and {len(others)} would read it: {', '.join(others)}", to, "choose a collection that only one other member reads")
+    if kind == envelope.CALIBRATION and (strangers := statement.for_all(statement.heard(envelope.kept(raw, str(file)), str(file)), others)):
+        raise UserError(f"is not for {', '.join(strangers)}, who would read it", to, "choose another collection, or make it for them as well")
     told = posting.post(settings, peer, collection, [orjson.dumps(each) for each in (*_indicators(raw, kind), artifact(raw))])
     noting.noted(ledger, me.key, [Said("correction" if kind == envelope.WITHDRAWAL else "share", raw, peer, KINDS[kind])])
     return {"kind": KINDS[kind], "sha256": hashlib.sha256(raw).hexdigest(), "readers": others, "added": told["added"], "failures": told["failures"]}
@@ -125,7 +128,9 @@ def _kind(raw: bytes, where: str) -> str:
         told = json.loads(raw)
         kind = told["payloadType"] if len(raw) <= envelope.LARGEST else None
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise UserError("is no signed envelope (DSSE)", where, "name what `pack build`, `pack withdraw`, `inquire` or `trace` wrote") from error
+        raise UserError(
+            "is no signed envelope (DSSE)", where, "name what `pack build`, `pack withdraw`, `inquire`, `trace` or `calibration build` wrote"
+        ) from error
     if kind not in KINDS:
         raise UserError("is an envelope around something else", where, f"one of {', '.join(KINDS.values())} can be delivered")
     return str(kind)

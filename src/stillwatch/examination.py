@@ -20,6 +20,8 @@ from stillwatch.codes import Ints, merged, stands_in
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.engines import local
 from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
+from stillwatch.evidence.pooled import Innocents
+from stillwatch.evidence.tails import Floats
 from stillwatch.facts import every_fact
 from stillwatch.features.declare import Groups, columns, every_feature, lacking
 from stillwatch.linking import clusters as linking
@@ -118,10 +120,10 @@ def judged(
     values = _values(traffic, weighed, missing, context)
     kept = states.States(seen.organisations, seen.wordings)
     ranges = _ranges(kept.organisations if reference.organisations is None else reference.organisations)
-    asks, speaking = [], _speaking()
+    innocents, asks, speaking = innocents_of(reference), [], _speaking()
     for at in range(len(weighed)):
         mine = {name: column[at] for name, column in values.items()}
-        said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges)) is not None]
+        said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges, innocents.rank)) is not None]
         asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
     settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks], others)
     found = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
@@ -179,7 +181,32 @@ def examine(
     members["own"] = _own(traffic, listed, missing, placed)
     members["known"] = covered_members(covered)
     looks = [_look(one, traffic) for one in found.judged]
-    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(found.kept, reference), found.kept, members, found.parts, listed, looks)
+    kept = states.States(_with_named(found.kept.organisations, found.parts, listed), found.kept.wordings)
+    return Found(campaigns, tested, off, list(detectors), list(ties), _placebo(kept, reference), kept, members, found.parts, listed, looks)
+
+
+def _with_named(organisations: pa.Table, parts: Parts, listed: membership.Listed) -> pa.Table:
+    """Organisations with whether an alert or a review names an account of theirs: who tells others of innocents leaves those out."""
+    owners = parts.owners
+    named = np.unique(np.concatenate([np.zeros(0, np.int64), *(each.accounts for _, verdict, several in listed if verdict != "watch" for each in several)]))
+    return organisations.append_column("named", pa.array(np.isin(organisations["unit"].to_numpy(), owners.unit_hash[owners.unit[named]])))
+
+
+def innocents_of(reference: Reference) -> Innocents:
+    """The organisations of the reference and what other members told of theirs."""
+    return Innocents(None if reference.organisations is None else of_organisations(reference.organisations, shown_alone()), reference.pool)
+
+
+def shown_alone() -> list[str]:
+    """Features that a detector shows and that one organisation has as well."""
+    features = every_feature()
+    return sorted({each.value for each in every_detector().values() if not features[each.value].clusters_only})
+
+
+def of_organisations(organisations: pa.Table, names: Sequence[str]) -> dict[str, Floats]:
+    """Features of organisations with enough calls: name -> known values."""
+    enough = organisations.filter(pa.compute.greater_equal(organisations["calls"], LEAST_CALLS))
+    return {name: enough[name].drop_null().to_numpy().astype(np.float64) if name in enough.column_names else np.zeros(0) for name in names}
 
 
 def _look(one: judge.Judged, traffic: Traffic) -> tuple[str, dict[str, float | None]]:

@@ -7,19 +7,19 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch import earlier, following, limit, packing, results
+from stillwatch import earlier, following, limit, packing, pooling, results
 from stillwatch.campaigns.known import NOTHING_KNOWN
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
 from stillwatch.engines.disk import AWAY
 from stillwatch.engines.spark import gather as spark
 from stillwatch.errors import UserError
-from stillwatch.examination import FACTS, Progress, examine, missing_in, reference_of
+from stillwatch.examination import FACTS, Progress, examine, innocents_of, missing_in, reference_of
 from stillwatch.facts import every_fact
 from stillwatch.files import rejected_path
 from stillwatch.intake import mapping as maps
@@ -59,6 +59,9 @@ def watch(
     context: Path | None = None,
     known: Path | None = None,
     packs: Path | None = None,
+    calibration: Sequence[Path] = (),
+    trust: Sequence[Path] = (),
+    roots: Sequence[Path] = (),
     fleeting: bool = False,
     engine: str = "local",
     work: str | None = None,
@@ -68,7 +71,8 @@ def watch(
     """Scan logs and write the results to `out`, whole or not at all.
 
     Args: log files, folders, globs or tables; earlier scans or logs as reference; an earlier scan to go on with; a column mapping; the hashing key's file; what is linked (account, key or end_user); list prices (default: the
-    program's own); a file of dated events; a file of what is known beforehand; a folder of detector packs to run in shadow. `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
+    program's own); a file of dated events; a file of what is known beforehand; a folder of detector packs to run in shadow; `calibration`: what other members told of their innocents, signed by keys, or members of a directory,
+    that are named by `trust` (and `roots`). `fleeting`: `out` is a folder that will go, so no names are sealed beside the key, and where there is no key yet, one is made beside `out`. `engine`: local or spark; `work`: where spark puts
     what lies between jobs.
     Returns: the object of summary.json. Raises: UserError for what the user can mend.
     """
@@ -82,10 +86,11 @@ def watch(
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
         beforehand = NOTHING_KNOWN if known is None else knowledge.load(known, secret, datetime.now(UTC).date().isoformat())
+        pool = pooling.heard(calibration, trust, roots, datetime.now(UTC).date().isoformat())
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
-            reference = _reference(history, how, step, events, rejected.notice, cluster)
+            reference = replace(_reference(history, how, step, events, rejected.notice, cluster), pool=pool)
             log = gather(logs, how, rejected, staging / RUNS, before.runs, lambda count: step("reading", count), cluster)
         if log is None:
             raise unusable(rejected.first, rejected.count, logs, mapped is not None)
@@ -105,12 +110,14 @@ def watch(
             "context": None if context is None else str(context),
             "known": None if known is None else str(known),
             "packs": None if packs is None else str(packs),
+            "calibration": list(map(str, calibration)),
         }
+        summary["calibration"] = innocents_of(reference).told() if calibration else None
         summary["context"] = None if context is None else results.told(events, accounts)
         summary["known"] = None if known is None else results.known(beforehand, found)
         summary["packs"] = None if packs is None else packing.in_shadow(packs, found.looks)
         summary["scan"] = None if fleeting else scan
-        asked = Asked(unit, pseudonymous, priced, None if context is None else events, None if known is None else beforehand)
+        asked = Asked(unit, pseudonymous, priced, None if context is None else events, None if known is None else beforehand, pool if calibration else None)
         _leave(staging, found, log.names, reference, asked, summary, how, render, step)
     return summary
 
@@ -207,8 +214,9 @@ def follow(
                     "context": None,
                     "known": None,
                     "packs": None,
+                    "calibration": [],
                 }
-                summary |= {"context": None, "known": None, "packs": None, "scan": at.point.scan, "stream": at.told()}
+                summary |= {"context": None, "known": None, "packs": None, "calibration": None, "scan": at.point.scan, "stream": at.told()}
                 _leave(staging, found, log.names, reference, Asked(unit, pseudonymous, priced), summary, how, render, step)
             at.save(staging, how)
         for line in at.point.told[told:]:

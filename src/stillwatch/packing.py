@@ -274,13 +274,18 @@ def signer_of(path: Path) -> envelope.Key:
 
 def trusted_of(paths: Sequence[Path], roots: Sequence[Path] = ()) -> dict[str, envelope.Key]:
     """Public keys by their key id, which follows from the key: a file's name may change. A signed directory of members stands for the keys that it names now; `roots` may sign one."""
+    return {keyid: key for keyid, (_, key) in signers_of(paths, roots).items()}
+
+
+def signers_of(paths: Sequence[Path], roots: Sequence[Path] = ()) -> dict[str, tuple[str, envelope.Key]]:
+    """The same with whose each key is: the member that a directory names, else the key id."""
     signers, found = envelope.signing("signer"), {}
     for path in paths:
         raw = bytes_of(path)
         if raw.lstrip().startswith(b"{"):
-            for member_key in _members(path, roots):
+            for name, member_key in _members(path, roots):
                 made = signers.SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(member_key))
-                found[made.keyid] = made
+                found[made.keyid] = name, made
             continue
         try:
             public = load_pem_public_key(raw)
@@ -289,14 +294,14 @@ def trusted_of(paths: Sequence[Path], roots: Sequence[Path] = ()) -> dict[str, e
         if not isinstance(public, Ed25519PublicKey):
             raise UserError("is a key of another kind", str(path), "packs are signed with Ed25519")
         made = signers.SSlibKey.from_crypto(public)
-        found[made.keyid] = made
+        found.setdefault(made.keyid, (made.keyid, made))
     return found
 
 
-def _members(path: Path, roots: Sequence[Path]) -> list[bytes]:
-    """Keys that the members of a directory sign with now: of an expelled member none. Raises: UserError."""
+def _members(path: Path, roots: Sequence[Path]) -> list[tuple[str, bytes]]:
+    """Members of a directory with the keys that each signs with now: of an expelled member none. Raises: UserError."""
     if not roots:
         raise UserError("is a directory of members, and no root key was named", str(path), "name it with --root")
     now = time.time_ns() // 1000
     listed = directories.load(path, roots, now)
-    return [public for member in listed.members for public in listed.keys_of(member.name, now)]
+    return [(member.name, public) for member in listed.members for public in listed.keys_of(member.name, now)]

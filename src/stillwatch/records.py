@@ -200,6 +200,10 @@ class Evidence:
     "MITRE ATLAS technique."
     text: str
     "One sentence: what was observed."
+    p: float | None = None
+    "Share of innocent organisations, one's own and other members', at least as far out, two-sided; None without a reference. Grades and never decides."
+    p_floor: float | None = None
+    "Least that so many organisations could have shown."
 
 
 @dataclass(frozen=True, slots=True)

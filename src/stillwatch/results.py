@@ -23,6 +23,7 @@ from stillwatch.campaigns.known import Known, state
 from stillwatch.codes import Ints
 from stillwatch.engines.local import Gathered
 from stillwatch.evidence.placebo import Placebo
+from stillwatch.evidence.pooled import NO_POOL, Pool
 from stillwatch.facts import COUNT, SPAN
 from stillwatch.features.rows import KEPT
 from stillwatch.linking.history import History
@@ -81,6 +82,8 @@ class Reference:
     "The states it was made of."
     sources: list[Path | None]
     "Of each: the folder of the earlier scan that it lies in, None for a log."
+    pool: Pool = NO_POOL
+    "What other members told of their innocents."
 
 
 class Counted(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from stillwatch.engines.disk import OnDisk, once
 from stillwatch.engines.local import Gathered
 from stillwatch.engines.shelf import in_order
 from stillwatch.errors import UserError
-from stillwatch.examination import Progress, examine, reference_of
+from stillwatch.evidence.pooled import NO_POOL
+from stillwatch.examination import Progress, examine, innocents_of, reference_of
 from stillwatch.intake.mark import account_hashes
 from stillwatch.parts import One, Parts
 from stillwatch.records import MARKS, NO_CONTEXT
@@ -134,7 +135,7 @@ def _evidence(folder: Path, seal: Seal, written_down: str | None) -> Iterator[Di
 def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Run], step: Progress) -> Again:
     """Examine the kept marks with the kept reference and whatever the scan was asked, and say what its files must hold."""
     told, fingerprint = asked.read(folder), keys.fingerprint(secret)
-    reference = kept_reference(folder, secret, told.unit)
+    reference = replace(kept_reference(folder, secret, told.unit), pool=told.calibration or NO_POOL)
     with tempfile.TemporaryDirectory() as scratch:
         log = kept_log(held, Path(scratch))
         found = examine(log, reference, step, told.prices, told.context or NO_CONTEXT, told.known or NOTHING_KNOWN)
@@ -143,6 +144,7 @@ def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Ru
         summary = results.summary(found, log, reference, rejected, 0.0)
     summary["context"] = None if told.context is None else results.told(told.context, found.parts.owners.accounts)
     summary["known"] = None if told.known is None else results.known(told.known, found)
+    summary["calibration"] = None if told.calibration is None else innocents_of(reference).told()
     summary |= {"key_fingerprint": fingerprint, "seal": seals.seal(seals.evidence(folder), secret)}
     tables = {f"{name}.parquet": getattr(found.kept, name) for name in states.TABLES}
     tables |= {memberships.place(Path(), name).name: found.members[name] for name in memberships.NAMES}

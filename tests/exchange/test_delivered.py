@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 for package in ("http_message_signatures", "securesystemslib", "yaml"):
@@ -18,6 +20,8 @@ from exchange_case import SHARED, Exchange, free_port, served  # noqa: E402
 from stillwatch import delivering, packing  # noqa: E402
 from stillwatch.errors import UserError  # noqa: E402
 from stillwatch.exchange import envelope  # noqa: E402
+from stillwatch.exchange.calibration import statement  # noqa: E402
+from test_calibration import AT, RULES  # noqa: E402
 from test_trace import Chain, chain  # noqa: E402, F401
 
 TRIALS = Path(__file__).parents[2] / "trials"
@@ -108,6 +112,10 @@ def test_what_is_for_one_goes_where_one_reads(exchange: Exchange, tmp_path: Path
             delivering.deliver(Path(peers(exchange, "north", "north", 1, *readers)), file, f"north/{SHARED}")
     with pytest.raises(UserError, match="not said"):
         delivering.deliver(Path(peers(exchange, "north", "north", 1, "south")), file, "north/00000000-0000-4000-8000-000000000000")
+    told = statement.compose({"share": np.arange(500) / 500}, {"share": "v1"}, replace(RULES, recipients=("south",)), AT, "policy")
+    file.write_bytes(envelope.signed(told, envelope.CALIBRATION, packing.signer_of(exchange.folder / "north-sign")))
+    with pytest.raises(UserError, match="is not for west, who would read it"):
+        delivering.deliver(Path(peers(exchange, "north", "north", 1, "south", "west")), file, f"north/{SHARED}")
     file.write_text("{}")
     with pytest.raises(UserError, match="no signed envelope"):
         delivering.deliver(Path(peers(exchange, "north", "north", 1, "south")), file, f"north/{SHARED}")

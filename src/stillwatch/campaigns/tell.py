@@ -208,7 +208,7 @@ def tell(
         factors=factors,
         signals=[
             {
-                "name": e.name, "value": round(e.value, 6), "unit": e.unit, "benign_low": e.benign_low, "benign_high": e.benign_high,
+                "name": e.name, "value": round(e.value, 6), "unit": e.unit, "benign_low": e.benign_low, "benign_high": e.benign_high, "p": e.p, "p_floor": e.p_floor,
                 "log10_e": e.log10_e, "fires": e.fires, "factor": e.factor, "atlas": e.atlas, "text": e.text,
             }
             for e in lead.evidence

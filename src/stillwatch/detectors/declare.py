@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from stillwatch.evidence.tails import Rank
 from stillwatch.records import Evidence
 
 Values = Mapping[str, float]
@@ -102,13 +103,16 @@ def every_detector(package: str = "stillwatch.detectors") -> dict[str, Detector]
     return dict(sorted(found.items()))
 
 
-def evidence(detector: Detector, values: Mapping[str, float | None], ranges: Ranges) -> Evidence | None:
-    """What the detector says of one cluster; None when an input is unknown."""
+def evidence(
+    detector: Detector, values: Mapping[str, float | None], ranges: Ranges, ranked: Callable[[str, float], Rank | None] = lambda feature, value: None
+) -> Evidence | None:
+    """What the detector says of one cluster; None when an input is unknown. `ranked`: where a value of a feature stands among innocents."""
     known = {name: value for name in detector.reads if (value := values.get(name)) is not None}
     if len(known) < len(detector.reads):
         return None
     seen = detector.look(known, ranges)
-    span = ranges.get(detector.value)
+    span, stands = ranges.get(detector.value), ranked(detector.value, seen.value)
     return Evidence(
-        detector.name, seen.value, detector.unit, span.low if span else None, span.high if span else None, None, seen.fires, detector.factor, detector.atlas, seen.text
+        detector.name, seen.value, detector.unit, span.low if span else None, span.high if span else None, None, seen.fires, detector.factor, detector.atlas, seen.text,
+        *((None, None) if stands is None else (float(f"{stands.p:.3e}"), float(f"{stands.p_floor:.3e}"))),
     )  # fmt: skip

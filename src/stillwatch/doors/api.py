@@ -52,6 +52,7 @@ CAMPAIGNS = pa.schema([
 SIGNALS = pa.schema([
     ("campaign", pa.string()), ("name", pa.string()), ("value", pa.float64()), ("unit", pa.string()), ("benign_low", pa.float64()),
     ("benign_high", pa.float64()), ("log10_e", pa.float64()), ("fires", pa.bool_()), ("factor", pa.string()), ("atlas", pa.string()), ("text", pa.string()),
+    ("p", pa.float64()), ("p_floor", pa.float64()),
 ])  # fmt: skip
 "One row for what each detector says of each campaign."
 
@@ -140,6 +141,9 @@ def scan(
     context: str | os.PathLike[str] | None = None,
     known: str | os.PathLike[str] | None = None,
     packs: str | os.PathLike[str] | None = None,
+    calibration: Sequence[str | os.PathLike[str]] = (),
+    trust: Sequence[str | os.PathLike[str]] = (),
+    roots: Sequence[str | os.PathLike[str]] = (),
     unit: str = "account",
     engine: str = "local",
     work: str | os.PathLike[str] | None = None,
@@ -160,6 +164,9 @@ def scan(
         context: file of dated releases, bans and payment changes, to look for what answers them.
         known: file of declared programmes, benign infrastructure and earlier verdicts: cases are annotated, no verdict changes.
         packs: folder of detector packs that `stillwatch pack import` took in, to run in shadow: told in the summary, counted nowhere.
+        calibration: files in which other members tell how rare values are among their innocents (`stillwatch calibration`): signals are ranked among those too.
+        trust: public keys that may have signed these, or a signed directory of members.
+        roots: root keys that may sign a directory.
         unit: what is linked: account, key or end_user (those behind a reseller's or gateway's accounts).
         engine: where it runs: local, or spark (the active session, or one by Spark's own configuration).
         work: folder or URL for what Spark puts down between its jobs; all executors reach it.
@@ -172,7 +179,7 @@ def scan(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stillwatch-"))) / "scan" if out is None else Path(out)
         summary = flow.watch(
             _several(logs), folder, history=_several(history), onto=_path(onto), mapping=_path(map), key=_path(key), unit=_unit(unit), pseudonymous=pseudonymous,
-            prices=_path(prices), context=_path(context), known=_path(known), packs=_path(packs), fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
+            prices=_path(prices), context=_path(context), known=_path(known), packs=_path(packs), calibration=[Path(each) for each in calibration], trust=[Path(each) for each in trust], roots=[Path(each) for each in roots], fleeting=out is None, engine=engine, work=None if work is None else os.fspath(work),
             progress=progress, render=None if out is None else page.render,
         )  # fmt: skip
         return _read(folder, summary)

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from stillwatch import __version__
-from stillwatch.doors import exchanging, joined, matching, packs, rungs, shared, traced, words
+from stillwatch.doors import exchanging, joined, matching, packs, pooled, rungs, shared, traced, words
 from stillwatch.doors.progress import Progress
 from stillwatch.errors import StillwatchError, UserError
 
@@ -106,7 +106,7 @@ def main() -> None:
     """Finds adversarial distillation of language models in API logs."""
 
 
-for command in (packs.pack, traced.inquire, traced.trace):
+for command in (packs.pack, pooled.calibration, traced.inquire, traced.trace):
     main.add_command(command)
 
 
@@ -135,6 +135,14 @@ for command in (packs.pack, traced.inquire, traced.trace):
 @click.option(
     "--packs", type=click.Path(path_type=Path), metavar="DIR", help="Detector packs of others (`stillwatch pack`) to run in shadow: told, never counted."
 )
+@click.option(
+    "--calibration", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="What another member told of its innocents (`stillwatch calibration`), to rank signals among them too: told, never counted; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--trust", multiple=True, type=click.Path(path_type=Path), metavar="FILE", help="Public key that may have signed these, or the signed directory of members; may be repeated."
+)  # fmt: skip
+@packs.with_roots
 @click.option("--work", metavar="URL", help="Folder for what Spark puts down between its jobs; all executors reach it. Default: beside DIR.")
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
 @as_json

@@ -30,7 +30,7 @@ TIES = pa.schema([
 
 SIGNALS = pa.schema([
     ("campaign", pa.string()), ("name", pa.string()), ("value", pa.float64()), ("own", pa.float64()), ("unit", pa.string()),
-    ("benign_low", pa.float64()), ("benign_high", pa.float64()), ("fires", pa.bool_()), ("text", pa.string()),
+    ("benign_low", pa.float64()), ("benign_high", pa.float64()), ("p", pa.float64()), ("p_floor", pa.float64()), ("fires", pa.bool_()), ("text", pa.string()),
 ])  # fmt: skip
 "One row for each detector and campaign: the campaign's value, and the same on the account's own calls of it (null where that says nothing)."
 

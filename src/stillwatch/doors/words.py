@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stillwatch.doors.pooled import said
+
 
 def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], out: Path) -> str:
     """The outcome of a scan in a few lines."""
@@ -24,6 +26,7 @@ def scanned(summary: Mapping[str, Any], campaigns: Sequence[Mapping[str, Any]], 
         lines.append(f"  and {len(campaigns) - 10} more in campaigns.jsonl")
     lines += known(summary["known"], campaigns)
     lines += shadowed(summary["packs"])
+    lines += said(summary["calibration"])
     off = [f"{name} (no {', '.join(state['off'])})" for name, state in summary["detectors"].items() if state != "on"]
     if off:
         lines.append("off: " + "; ".join(off))

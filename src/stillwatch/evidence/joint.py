@@ -290,20 +290,6 @@ def tail(values: Floats, minimum: int = MINIMUM) -> Ints:
     return counts
 
 
-def rank(value: float, tails: Sequence[Ints]) -> float:
-    """Rank of a value among the innocents of all members, 0 (rarer than any) to 1: everybody in its band counts as above.
-
-    The floor is that of the largest member alone: an organisation at several members stands in each one's tail. For severity, not for verdicts.
-
-    >>> rank(0.7, [np.array([90, 10, 0, 0, 0]), np.array([80, 20, 0, 0, 0])]), rank(5.0, [np.array([90, 10, 0, 0, 0])])
-    (0.15422885572139303, 0.009900990099009901)
-    """
-    at = max(0, int(np.searchsorted(BANDS, value, "right")) - 1)
-    together = np.sum(tails, axis=0)
-    largest = max(int(mine.sum()) for mine in tails)
-    return float(max(1 + together[at:].sum(), 1) / (1 + together.sum())) if together[at:].sum() else 1.0 / (1 + largest)
-
-
 def differs(mine: Ints, others: Sequence[Ints]) -> int | None:
     """The lowest band from which a member's tail is heavier than its coalition's, or None: it words a lie, or its traffic is unlike theirs, and a person asks.
 

@@ -25,6 +25,9 @@ INQUIRY = "application/vnd.stillwatch.inquiry+json"
 ANSWER = "application/vnd.stillwatch.answer+json"
 "Payload type of the answer to one."
 
+CALIBRATION = "application/vnd.stillwatch.calibration+json"
+"Payload type of a member's tails of statistics among its innocents."
+
 LARGEST = 16_000_000
 "Bytes of an envelope that are read, at most."
 

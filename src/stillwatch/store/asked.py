@@ -14,6 +14,8 @@ import orjson
 from stillwatch.campaigns.known import Entry, Known
 from stillwatch.campaigns.taken import Price, Prices
 from stillwatch.errors import UserError
+from stillwatch.evidence.pooled import Member, Pool
+from stillwatch.evidence.tails import Tail
 from stillwatch.records import Ban, Context, PaymentChange, Release
 from stillwatch.store.states import FOLDER
 
@@ -35,6 +37,8 @@ class Asked:
     "Dated events; None where none were told."
     known: Known | None = None
     "What was known beforehand; None where nothing was told."
+    calibration: Pool | None = None
+    "What other members told of their innocents; None where nothing was asked of them."
 
 
 def write(folder: Path, asked: Asked) -> None:
@@ -50,13 +54,14 @@ def read(folder: Path) -> Asked:
         raise UserError("does not say what it was asked", str(folder / FILE), "scan its log again with this version") from error
     if told.get("version") != VERSION:
         raise UserError("was written by another version", str(folder / FILE), "scan its log again with this version")
-    context, known = told["context"], told["known"]
+    context, known, calibration = told["context"], told["known"], told.get("calibration")
     return Asked(
         told["unit"],
         told["pseudonymous"],
         Prices(tuple(Price(**each) for each in told["prices"]["prices"]), told["prices"]["source"]),
         None if context is None else _context(context),
         None if known is None else Known(tuple(map(_entry, known["entries"])), known["day"]),
+        None if calibration is None else _pool(calibration),
     )
 
 
@@ -66,6 +71,19 @@ def _context(told: dict[str, Any]) -> Context:
         tuple(Ban(**each | {"accounts": tuple(each["accounts"])}) for each in told["bans"]),
         tuple(PaymentChange(**each) for each in told["payments"]),
     )
+
+
+def _pool(told: dict[str, Any]) -> Pool:
+    members = [
+        Member(**each | {"other_version": tuple(each["other_version"]), "tails": {name: _tail(**tail) for name, tail in each["tails"].items()}})
+        for each in told["members"]
+    ]
+    return Pool(tuple(members), tuple((file, why) for file, why in told["left_out"]))
+
+
+def _tail(of: int, minimum: int, above: list[list[float]], below: list[list[float]]) -> Tail:
+    up, down = (tuple((edge, share) for edge, share in side) for side in (above, below))
+    return Tail(of, minimum, up, down)
 
 
 def _entry(told: dict[str, Any]) -> Entry:

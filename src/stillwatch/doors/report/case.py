@@ -114,15 +114,28 @@ def _signals(signals: Sequence[Mapping[str, Any]]) -> str:
             escape(each["name"]), '<span class="fires">fires</span>' if each["fires"] else '<span class="absent">silent</span>',
             f'{each["value"]:.3g}<br><span class="soft">{escape(each["unit"])}</span>',
             chart.benign_range(each["value"], each["benign_low"], each["benign_high"], each["fires"]),
-            "grades only" if each["log10_e"] is None else power(each["log10_e"]), escape(each["text"]), f'<span class="id atlas">{escape(each["atlas"])}</span>',
+            _rank(each.get("p"), each.get("p_floor")), "grades only" if each["log10_e"] is None else power(each["log10_e"]), escape(each["text"]), f'<span class="id atlas">{escape(each["atlas"])}</span>',
         )
         for each in sorted(signals, key=lambda each: not each["fires"])
     ]  # fmt: skip
-    head = (("Signal", ""), ("State", ""), ("Value", "n"), ("Benign range", ""), ("Evidence", "n"), ("Observed", ""), ("MITRE ATLAS", ""))
-    caption = "Bar: 5th to 95th percentile of the reference organisations. Dot: this case"
+    head = (
+        ("Signal", ""),
+        ("State", ""),
+        ("Value", "n"),
+        ("Benign range", ""),
+        ("Among innocents", "n"),
+        ("Evidence", "n"),
+        ("Observed", ""),
+        ("MITRE ATLAS", ""),
+    )
+    caption = "Bar: 5th to 95th percentile of the reference organisations. Dot: this case. Among innocents: two-sided share at least as far out, and the least that so many could show"
     fires = sum(bool(each["fires"]) for each in signals)
     silent = f"<details><summary>{count(len(rows) - fires, 'silent signal')}</summary>{table(caption, head, rows[fires:])}</details>"
     return table(caption, head, rows[:fires], '<p class="soft">No signal fires.</p>') + (silent if len(rows) > fires else "")
+
+
+def _rank(p: float | None, floor: float | None) -> str:
+    return '<span class="absent">unknown</span>' if p is None or floor is None else f'{p:.2g}<br><span class="soft">least {floor:.2g}</span>'
 
 
 def _alternatives(alternatives: Sequence[Mapping[str, Any]]) -> str:

@@ -32,6 +32,7 @@ LONGEST = {
     "grouping": 180,
     "note": 365,
     "link": 180,
+    "calibration": 365,
 }
 "Kind of record -> most days until it expires."
 

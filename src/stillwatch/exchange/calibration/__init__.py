@@ -1,0 +1,1 @@
+"""Tails of statistics among innocents, told by members to one another."""
