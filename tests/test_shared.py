@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared_law import agree, reads
 from stillwatch.errors import StillwatchError, UserError
-from stillwatch.store.shared.declare import Shared, Wanted, moment, written
+from stillwatch.store.shared.declare import Shared, Status, Wanted, Written, moment, written
 from stillwatch.store.shared.heard import Hearsay, Progress
 from stillwatch.store.shared.opening import opened
 from stillwatch.store.shared.shelves import Shelves
@@ -81,6 +81,15 @@ def test_nothing_is_kept_of_a_batch_that_fails(shelves: Shelves) -> None:
         shelves.add("r", "c", [one(1), one(2, "yesterday")], 10)
     assert reads(shelves, Wanted()) == []
 
+    def broken(kept: Written) -> Status:
+        raise StillwatchError("cannot be said", str(kept.new), "try again")
+
+    with pytest.raises(StillwatchError, match="cannot be said"):
+        shelves.add("r", "c", [one(1)], 10, broken)
+    assert reads(shelves, Wanted()) == [], "what became of objects is kept with them, or neither is"
+    shelves.add("r", "c", [one(1)], 10, lambda kept: Status("1", "north", str(kept.new).encode(), 10, None))
+    assert shelves.told("r", "1", "north") == b"1" and len(reads(shelves, Wanted())) == 1
+
 
 def test_writers_at_once_lose_nothing_and_a_reader_behind_them_misses_nothing(shelves: Shelves) -> None:
     def write(first: int) -> None:
@@ -125,9 +134,9 @@ def test_a_page_is_what_the_slow_twin_reads(
 
 
 def test_a_status_is_told_to_whoever_asked_and_goes_in_time(shelves: Shelves) -> None:
-    shelves.tell("r", "1", "north", b"{}", 10, None)
+    shelves.tell("r", Status("1", "north", b"{}", 10, None))
     assert shelves.told("r", "1", "north") == b"{}" and shelves.told("r", "1", "south") is None and shelves.told("other", "1", "north") is None
-    shelves.tell("r", "2", "north", b"{}", 20, 15)
+    shelves.tell("r", Status("2", "north", b"{}", 20, 15))
     assert shelves.told("r", "1", "north") is None and shelves.told("r", "2", "north") == b"{}"
 
 

@@ -1,12 +1,13 @@
 """How fast the TAXII server is, beside medallion in the same run: adds, reads, and a poll that finds nothing. Also alone, up to a million objects.
 
-    python trials/taxii.py beside [--medallion VENV/bin/medallion] [--opentaxii VENV/bin] [--objects 5000]
+    python trials/taxii.py beside [--medallion VENV/bin/medallion] [--opentaxii VENV/bin] [--objects 5000] [--rounds 5]
     python trials/taxii.py alone [--objects 1000000] [--store postgresql://user@host/database]
 
 Ours is asked over TLS with client certificates, every request signed and checked against a signed directory, strict collections, SQLite on disk (or --store).
 medallion (in a virtual environment of its own, `pip install medallion==3.0.0`) answers plain HTTP with its password check and keeps everything in memory. OpenTAXII (the same, `pip
 install opentaxii==0.10.0b1 gunicorn`) answers plain HTTP by gunicorn with two workers, with a token that is checked in place of a password, and keeps everything in SQLite. All are
-processes of their own, asked by one client, with the largest pages that each gives; whoever keeps a connection open is asked over one.
+processes of their own, asked by one client, with the largest pages that each gives; whoever keeps a connection open is asked over one. Beside another, rounds alternate, each on new servers, and medians are told with the least and the
+most; medallion, which takes minutes, reads and polls in the first round alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import os
 import secrets
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -53,8 +55,8 @@ def indicators(first: int, many: int) -> bytes:
     return json.dumps({"objects": made}).encode()
 
 
-def measured(ask: Ask, objects: int, told: Callable[[int, dict[str, float]], None] | None = None) -> dict[str, float]:
-    """Adds a second, reads a second, and the seconds of a poll that finds nothing (the best of some)."""
+def measured(ask: Ask, objects: int, told: Callable[[int, dict[str, float]], None] | None = None, adds_only: bool = False) -> dict[str, float]:
+    """Adds a second, reads a second, and the seconds of a poll that finds nothing (the best of some); or the first alone."""
     steps = sorted({objects, *(each for each in (5_000, 20_000, 100_000, 300_000, 1_000_000) if each < objects)}) if told else [objects]
     done, found = 0, dict[str, float]()
     for step in steps:
@@ -64,7 +66,7 @@ def measured(ask: Ask, objects: int, told: Callable[[int, dict[str, float]], Non
             assert ask("POST", {}, body)["success_count"], "nothing was added"
         found["adds"] = (step - done) / (time.perf_counter() - began)
         done = step
-        found |= _read(ask, done)
+        found |= {} if adds_only else _read(ask, done)
         if told is not None:
             told(done, found)
     return found
@@ -106,7 +108,7 @@ def ours(folder: Path, objects: int, store: str, told: Callable[[int, dict[str, 
         return measured(ask, objects, told)
 
 
-def medallion(folder: Path, program: str, objects: int) -> dict[str, float]:
+def medallion(folder: Path, program: str, objects: int, adds_only: bool) -> dict[str, float]:
     """medallion in memory, with its own password check."""
     root = {"information": {"title": "r", "description": "r", "versions": [TAXII], "max_content_length": 1 << 30}, "status": []}
     collection = {
@@ -132,7 +134,7 @@ def medallion(folder: Path, program: str, objects: int) -> dict[str, float]:
     )
     headers = {"Authorization": "Basic " + base64.b64encode(b"admin:Password0").decode(), "Accept": TAXII, "Content-Type": TAXII}
     try:
-        return measured(_plain(port, f"/r/collections/{SHARED}/objects/", headers), objects)
+        return measured(_plain(port, f"/r/collections/{SHARED}/objects/", headers), objects, adds_only=adds_only)
     finally:
         process.terminate()
         process.wait(30)
@@ -201,30 +203,37 @@ def main() -> None:
     reading.add_argument("--medallion")
     reading.add_argument("--opentaxii", type=Path)
     reading.add_argument("--store")
+    reading.add_argument("--rounds", type=int, default=5)
     asked = reading.parse_args()
 
     def told(objects: int, found: dict[str, float]) -> None:
         print(f"{objects:>9,} objects: adds {found['adds']:,.0f}/s, reads {found['reads']:,.0f}/s, empty poll {found['poll'] * 1000:.2f} ms", flush=True)
 
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other, tempfile.TemporaryDirectory() as third:
-        store = asked.store or f"{secrets.token_hex(4)}.sqlite"
-        if asked.how == "alone":
-            ours(Path(one), asked.objects or 1_000_000, store, told)
-            return
-        objects = asked.objects or 5_000
-        found = {"ours": ours(Path(one), objects, store)}
-        print("ours", end=" ")
-        told(objects, found["ours"])
-        if asked.medallion:
-            found["medallion"] = medallion(Path(other), asked.medallion, objects)
-        if asked.opentaxii:
-            found["OpenTAXII"] = opentaxii(Path(third), asked.opentaxii, objects)
-        mine = found.pop("ours")
-        for name, theirs in found.items():
-            print(name, end=" ")
-            told(objects, theirs)
-            ratios = f"adds {mine['adds'] / theirs['adds']:.1f}, reads {mine['reads'] / theirs['reads']:,.1f}, empty poll {theirs['poll'] / mine['poll']:,.0f}"
-            print(f"ours beside {name}: {ratios}")
+    objects = asked.objects or (1_000_000 if asked.how == "alone" else 5_000)
+    if asked.how == "alone":
+        with tempfile.TemporaryDirectory() as folder:
+            ours(Path(folder), objects, asked.store or "alone.sqlite", told)
+        return
+    others: dict[str, Callable[[Path, bool], dict[str, float]]] = {}
+    if asked.medallion:
+        others["medallion"] = lambda folder, first: medallion(folder, asked.medallion, objects, not first)
+    if asked.opentaxii:
+        others["OpenTAXII"] = lambda folder, first: opentaxii(folder, asked.opentaxii, objects)
+    for name, measure in others.items():
+        rounds = []
+        for number in range(asked.rounds):
+            with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+                rounds.append((ours(Path(one), objects, asked.store or "beside.sqlite"), measure(Path(other), number == 0)))
+        for what, better in (("adds", 1), ("reads", 1), ("poll", -1)):
+            pairs = [(mine[what], theirs[what]) for mine, theirs in rounds if what in theirs]
+            ratios = sorted((mine / theirs) ** better for mine, theirs in pairs)
+            mine, theirs = (statistics.median(pair[at] for pair in pairs) for at in (0, 1))
+            unit, scale = ("ms", 1000) if what == "poll" else ("/s", 1)
+            print(
+                f"{what:>5}: ours {mine * scale:,.2f} {unit}, {name} {theirs * scale:,.2f} {unit}; {statistics.median(ratios):,.2f} times"
+                f" ({ratios[0]:,.2f} to {ratios[-1]:,.2f}, {len(pairs)} rounds)",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from stillwatch.doors.taxii.passwords import stretched
-from stillwatch.store.shared.declare import Shared, moment
+from stillwatch.store.shared.declare import Shared, Status, moment
 from stillwatch.store.shared.opening import opened
 
 USER, PASSWORD = "admin", "Password0"
@@ -53,7 +53,7 @@ def planted(seed: dict[str, Any], store: str) -> None:
     shelves = opened(store)
     for path, root in seed.items():
         for each in root.get("status", []) if path != "/discovery" else []:
-            shelves.tell(path, each["id"], USER, orjson.dumps(each), moment(each["request_timestamp"]) or 0, None)
+            shelves.tell(path, Status(each["id"], USER, orjson.dumps(each), moment(each["request_timestamp"]) or 0, None))
         for each in root.get("collections", []) if path != "/discovery" else []:
             added = {(row["id"], moment(row["version"])): row for row in each["manifest"]}
             for item in each["objects"]:

@@ -18,6 +18,7 @@ import orjson
 
 from stillwatch.errors import StillwatchError, UserError
 from stillwatch.exchange.members.signatures import Message, sign
+from stillwatch.exchange.stix.numbers import long_digits
 from stillwatch.peers.settings import Me, Peer
 from stillwatch.store import directories
 
@@ -144,8 +145,7 @@ def _said(error: Exception) -> str:
 
 def _object(status: int, answer: bytes, where: str) -> dict[str, Any]:
     try:
-        # Numbers of sixteen digits and more may not fit into what the quick parser makes of them.
-        found = {} if not answer else json.loads(answer) if re.search(rb"\d{16}", answer) else orjson.loads(answer)
+        found = {} if not answer else json.loads(answer) if long_digits(answer) else orjson.loads(answer)
     except (ValueError, RecursionError):
         found = None
     if status in (200, 202) and isinstance(found, dict):

@@ -13,6 +13,7 @@ import orjson
 from stillwatch.doors.taxii.messages import Fault
 from stillwatch.doors.taxii.settings import Collection
 from stillwatch.exchange.stix import checks
+from stillwatch.exchange.stix.numbers import long_digits
 from stillwatch.store.shared.declare import SPECS, Shared, moment, written
 
 Check = Callable[[dict[str, Any]], Sequence[str]]
@@ -22,14 +23,12 @@ MOST_OBJECT = 1_048_576
 "Bytes of one object at most."
 _DEEPEST = 50
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,249}--[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
-_LONG = re.compile(rb"\d{16}")
 
 
 def objects_in(body: bytes) -> list[Any]:
     """The objects of an envelope. Raises: Fault 422."""
     try:
-        # Numbers of sixteen digits and more may not fit into what the quick parser makes of them.
-        envelope = orjson.loads(body) if not _LONG.search(body) else json.loads(body, parse_constant=_no_number, parse_float=_finite)
+        envelope = orjson.loads(body) if not long_digits(body) else json.loads(body, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise _unusable("it is not JSON") from error
     if not isinstance(envelope, dict) or not isinstance(envelope.get("objects"), list) or not envelope["objects"]:

@@ -14,7 +14,7 @@ from stillwatch.doors.taxii.admission import Admission, Caller, Pace
 from stillwatch.doors.taxii.desks import PROOFS, Desk
 from stillwatch.doors.taxii.messages import TAXII, Answer, Fault, Request, said
 from stillwatch.doors.taxii.settings import Collection, Root, Settings
-from stillwatch.store.shared.declare import Kept, Wanted, written
+from stillwatch.store.shared.declare import Kept, Status, Wanted, Written, written
 from stillwatch.store.shared.shelves import Shelves
 
 _LOG = logging.getLogger("stillwatch.taxii")
@@ -173,11 +173,15 @@ class Taxii:
         _acceptable(request)
         now = self._clock()
         good, bad = adding.sorted_out(adding.objects_in(request.body), collection, self._check)
-        kept = self._shelves.add(collection.root, collection.id, good, now)
-        told = adding.status(now, good, kept.versions, bad)
-        body, days = orjson.dumps(told), self._settings.status_days
-        self._shelves.tell(collection.root, told["id"], caller.name, body, now, now - days * _DAY if days else None)
-        return Answer(202, body)
+        days, said = self._settings.status_days, list[bytes]()
+
+        def status(kept: Written) -> Status:
+            told = adding.status(now, good, kept.versions, bad)
+            said.append(orjson.dumps(told))
+            return Status(told["id"], caller.name, said[-1], now, now - days * _DAY if days else None)
+
+        self._shelves.add(collection.root, collection.id, good, now, status)
+        return Answer(202, said[-1])
 
     def _delete(self, request: Request, collection: Collection, name: str) -> Answer:
         _acceptable(request)

@@ -113,6 +113,22 @@ class Written:
     "How many of them were not there before."
 
 
+@dataclass(frozen=True)
+class Status:
+    """What became of a request to add, as it is kept for whoever asked."""
+
+    name: str
+    "Its id."
+    owner: str
+    "The member that asked."
+    body: bytes
+    "JSON."
+    asked: int
+    "Microseconds since 1970."
+    oldest: int | None
+    "Statuses asked for before this go; None: none do."
+
+
 class Database(Protocol):
     """What shared objects need of a database. One for all threads; each thread has a connection of its own."""
 

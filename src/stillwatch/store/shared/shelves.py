@@ -9,12 +9,12 @@ index from where the last one ended, however large the collection is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any
 
 from stillwatch.errors import StillwatchError
-from stillwatch.store.shared.declare import SPECS, Database, Kept, Place, Shared, Wanted, Written, moment, written
+from stillwatch.store.shared.declare import SPECS, Database, Kept, Place, Shared, Status, Wanted, Written, moment, written
 
 FIRST, LAST, FIRST_OF_SPEC, LAST_OF_SPEC, NEWEST_SPEC = 1, 2, 4, 8, 16
 "Of all versions of an object the first or last; of those under one version of STIX; whether its version of STIX is the object's newest."
@@ -82,10 +82,10 @@ class Shelves:
                 return number
         raise StillwatchError("a collection cannot be begun: too many begin at once", collection, "try again")
 
-    def add(self, root: str, collection: str, objects: Sequence[Shared], now: int) -> Written:
+    def add(self, root: str, collection: str, objects: Sequence[Shared], now: int, status: Callable[[Written], Status] | None = None) -> Written:
         """Keep objects; one that is there already (id, version and STIX version) stays as it is and counts as kept.
 
-        `now`: microseconds since 1970. Either all are kept or, when this raises, none.
+        `now`: microseconds since 1970; `status`: says what became of them, which is kept with them. Either all is kept or, when this raises, nothing.
         """
         shelf = self._shelf(root, collection)
         with self._database.transaction():
@@ -98,7 +98,10 @@ class Shelves:
                 self._settle(shelf, there, rows)
                 self._database.insert("objects", _COLUMNS, rows)
                 self._database.change("UPDATE shelves SET last_added = ? WHERE shelf = ?", (last, shelf))
-        return Written(tuple(versions), len(rows))
+            written_ = Written(tuple(versions), len(rows))
+            if status is not None:
+                self._say(root, status(written_))
+        return written_
 
     def _there(self, shelf: int, ids: Iterable[str]) -> dict[str, dict[_KEY, int]]:
         """Of each id what is kept, with its marks."""
@@ -184,12 +187,15 @@ class Shelves:
                         self._mark(shelf, key, marks)
         return gone
 
-    def tell(self, root: str, name: str, owner: str, body: bytes, asked: int, oldest: int | None) -> None:
-        """Keep what became of a request to add. `oldest`: statuses asked for before it go; None: none do."""
+    def tell(self, root: str, status: Status) -> None:
+        """Keep what became of a request to add."""
         with self._database.transaction():
-            if oldest is not None:
-                self._database.change("DELETE FROM statuses WHERE asked < ?", (oldest,))
-            self._database.insert("statuses", ("root", "id", "owner", "asked", "body"), [(root, name, owner, asked, body)])
+            self._say(root, status)
+
+    def _say(self, root: str, status: Status) -> None:
+        if status.oldest is not None:
+            self._database.change("DELETE FROM statuses WHERE asked < ?", (status.oldest,))
+        self._database.insert("statuses", ("root", "id", "owner", "asked", "body"), [(root, status.name, status.owner, status.asked, status.body)])
 
     def told(self, root: str, name: str, owner: str) -> bytes | None:
         """A status, for whoever asked; None where there is none, or it is another's."""
