@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.judge import ALONE, LADDER, PART_OF, Judged, cases, judge
+from stillwatch.campaigns.judge import ALONE, CROWD, LADDER, PART_OF, Judged, cases, judge
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.picture import volume
 from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_look
@@ -120,9 +120,11 @@ def test_a_review_of_a_wording_alone_takes_more_than_its_rate() -> None:
         (_weighed(), 0.05, "review"),
         (untied(_weighed(strangers=50)), 0.05, "review"),
     ):
-        found = judge(replace(weighed, q=q), DEALT, [*PURPOSE, dealt], SPEAKING)
+        found = judge(replace(weighed, q=q, tested=2e5), DEALT, [*PURPOSE, dealt], SPEAKING)
         assert found.verdict == verdict, (q, verdict, found.reasons)
-    by_name = replace(alone, q=0.5, q_named=2 * ALONE)
+    assert judge(replace(alone, q=0.05, tested=CROWD / 0.06), DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "review", "in a small log few have something new"
+    assert judge(replace(alone, q=0.05, tested=CROWD / 0.04), DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "watch"
+    by_name = replace(alone, q=0.5, q_named=2 * ALONE, tested=2e5)
     assert judge(by_name, DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "watch", "also where organisations are counted by name"
 
 

@@ -39,8 +39,11 @@ MANY = 50
 "Unrelated organisations with one wording in common from which it needs no second tie beside it: the customers of one vendor are rarely as many."
 
 ALONE = 0.001
-"""Rate from which on a wording alone is a watch and no review. The rate that is promised of reviews holds where nothing is new by nature; among innocents who have something new, and nothing else
-in common, one review in ten took this and more (decision 036)."""
+"""Rate from which on a wording alone is a watch and no review, in a large log. The rate that is promised of reviews holds where nothing is new by nature; the more innocents there are, the more of
+them have something new and nothing else in common (decision 036)."""
+
+CROWD = 100.0
+"Hypotheses times rate from which a log is large in that sense: among fewer the rate of a wording alone may be as much higher, up to a review's."
 
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
@@ -129,7 +132,7 @@ def judge(
         step += 1 if dealt or many >= MANY else 2
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
     alone = many < MANY and not _joined(weighed.cluster)
-    if alone and (weighed.q if weighed.q <= REVIEW else weighed.q_named) > ALONE:
+    if alone and (weighed.q if weighed.q <= REVIEW else weighed.q_named) > max(ALONE, CROWD / weighed.tested):
         step = 2
         reasons.append(f"a wording of {many} unrelated organisations and nothing else: as many innocents have something new in common now and then")
     if alone and (step == 0 or not dealt):
