@@ -73,6 +73,7 @@ MAY: dict[str, set[str]] = {
     "joined": STAGES | WORDS | {"joining", "bringing", "engines", "sources", "store", "peers", "noting", "examination"},
     "sharing": STAGES | WORDS | {"store", "peers", "noting"},
     "delivering": STAGES | WORDS | {"store", "peers", "noting", "files"},
+    "coordinating": STAGES | WORDS | {"store", "peers"},
     "matched": STAGES | WORDS | {"engines", "store", "peers", "noting"},
     "alerts": STAGES | LOW | WORDS,
     "following": {"alerts", "earlier", "engines", "store", "sources", "results", *STAGES, *LOW, *WORDS},
@@ -100,7 +101,7 @@ MAY: dict[str, set[str]] = {
         "peers",
     },
     "account": {"store", *STAGES, *LOW, *WORDS},
-    "doors": {"flow", "account", "packing", "pooling", "tracing", "joined", "matched", "sharing", "delivering", "results", *WORDS},
+    "doors": {"flow", "account", "packing", "pooling", "tracing", "joined", "matched", "sharing", "coordinating", "delivering", "results", *WORDS},
     "__main__": {"doors"},
 }
 "What each room may import, besides itself and the package's version. The manual also reads declarations (see below)."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from stillwatch.errors import UserError
 from stillwatch.exchange.barrier import acting, policy, preparing
 from stillwatch.exchange.barrier.counsel import Shown
 from stillwatch.exchange.barrier.gate import closed, passed
-from stillwatch.exchange.coordination import cases, reach, seen
+from stillwatch.exchange.coordination import cases, quiet, reach, seen
 from stillwatch.exchange.stix import moments, reading, words, writing
 from stillwatch.noting import Said
 from stillwatch.peers import posting
@@ -51,6 +51,12 @@ def share(
                 raise UserError("nothing was looked at under this digest, or it has left", expect, "run `stillwatch share` without --send first")
             if shut := closed(rules, _now()):
                 raise UserError(shut, str(policy_file), "nothing has left")
+            if waiting := _told(held, _read(orjson.loads(found.content)["objects"] if found.content else ()), _now()).held:
+                raise UserError(
+                    f"waits until {moments.stamp(waiting[0].until)[:10]}: a quiet period began after this was looked at",
+                    waiting[0].record.id,
+                    "look at it again without --send",
+                )
         elif result is None:
             raise UserError("no scan was named", "RESULT", "name the folder of a scan, or --expect with what was looked at")
         else:
@@ -82,7 +88,7 @@ def correct(
     targets = [_target(each, settings, rules.recipients) for each in to]
     at = _now()
     with Outgoing(me.outgoing) as held:
-        ours = [each for each in reading.heard(held.said()).records if isinstance(each, words.Shared)]
+        ours = _read(held.said())
         new = list(_corrected(ours, id_, revoke, opinion, at, me, rules))
         shut = closed(rules, at)
         if shut:
@@ -95,9 +101,13 @@ def correct(
             "new": [each.id for each in new],
             "sent": [],
             "content": "",
+            "waits": [],
         }
         if opinion is not None and id_ not in {each.id for each in ours} and not targets:
             raise UserError("is somebody else's record, and where to dispute it is not said", str(id_), "name a collection with --to PEER/COLLECTION")
+        waiting = _told(held, new, at).held
+        told["waits"] = [[each.record.id, moments.stamp(each.until)] for each in waiting]
+        new = [each for each in new if each.id not in {one.record.id for one in waiting}]
         if send:
             held.say(_rows(writing.write(new).objects))
         going: list[tuple[str, str, frozenset[str], list[words.Shared]]] = [(*each, new) for each in targets]
@@ -137,10 +147,14 @@ def heard(settings: Path) -> dict[str, Any]:
         lost += [[peer, each.object, each.where, each.why] for each in made.losses]
     now = list(reach.latest(records).values())
     standing, gone = acting.standing([each for each in now if not isinstance(each, words.Member)], at)
-    grouped = cases.grouped(records, (), at)
+    with Outgoing(me.outgoing) as held:
+        ours, matched = _read(held.said()), held.matched()
+    theirs = {each.id for each in records}
+    grouped = cases.grouped([*ours, *records], matched, at)
     by_id = {each.id: each for each in standing}
     sightings = {each.of: each for each in seen.together(standing, at)}
-    told = [_case(each, by_id, sightings) for each in grouped.cases]
+    by_id |= {id_: each for id_, each in reach.latest(ours).items() if id_ not in by_id and not each.revoked}
+    told = [_case(each, by_id, sightings) for each in grouped.cases if theirs & set(each.cases)]
     return {
         "cases": told, "claims": [[*each.pair, each.by] for each in grouped.claims],
         "opinions": [[list(each.about), each.opinion, each.source] for each in standing if isinstance(each, words.Opinion)],
@@ -165,7 +179,12 @@ def _case(joined: cases.Joined, by_id: Mapping[str, words.Shared], sightings: Ma
                 "accounts": None if case.accounts is None else list(case.accounts), "tlp": case.tlp, "expires": None if case.expires is None else moments.stamp(case.expires),
                 "seen": id_ in sightings,
             })  # fmt: skip
-    return {"records": told, "agreed": [list(each) for each in joined.agreed], "objects": list(joined.objects)}
+    return {
+        "records": told,
+        "agreed": [list(each) for each in joined.agreed],
+        "matched": [list(each) for each in joined.matched],
+        "objects": list(joined.objects),
+    }
 
 
 def _corrected(
@@ -207,7 +226,31 @@ def _prepared(held: Outgoing, me: peers.Me, result: Path, rules: policy.Policy, 
             created[each["id"]] = min(at, created.get(each["id"], at))
     at = _now()
     made = preparing.prepare(campaigns, rules, _names_key(me), at, created=created, networks=ranges)
-    return Pending(made.sha256, at, made.content, made.losses)
+    content, losses = _without_quiet(held, made, at)
+    return Pending(hashlib.sha256(content).hexdigest(), at, content, losses)
+
+
+def _without_quiet(held: Outgoing, made: preparing.Prepared, at: int) -> tuple[bytes, tuple[words.Loss, ...]]:
+    """What of it may leave now, and what stays: what is in a quiet period waits."""
+    shared = [each for each in made.records if isinstance(each, words.Shared)]
+    told = _told(held, shared, at)
+    if not told.held:
+        return made.content, made.losses
+    pointed = frozenset().union(*(reach.referred(each) for each in told.now)) if told.now else frozenset()
+    left = [*told.now, *(each for each in made.records if not isinstance(each, words.Shared) and each.id in pointed)]
+    waits = tuple(words.Loss(each.record.id, "", "", f"waits until {moments.stamp(each.until)[:10]}: a quiet period") for each in told.held)
+    says_something = any(not isinstance(each, words.Member | words.Technique) for each in told.now)
+    return writing.bundle(writing.write(left).objects) if says_something else b"", (*made.losses, *waits)
+
+
+def _told(held: Outgoing, records: Sequence[words.Shared], at: int) -> quiet.Told:
+    """What of some records may leave, and what waits, by the quiet periods that were decided."""
+    return quiet.told(records, held.quiets(), {each.id for rows in held.delivered().values() for each in rows}, at)
+
+
+def _read(objects: Iterable[Mapping[str, Any]]) -> list[words.Shared]:
+    """Records of objects, as far as they are some."""
+    return [each for each in reading.heard(objects).records if isinstance(each, words.Shared)]
 
 
 def _target(named: str, settings: Path, recipients: Sequence[str]) -> tuple[str, str, frozenset[str]]:

@@ -397,6 +397,8 @@ for _command in (
     shared.share,
     shared.correct,
     shared.heard,
+    shared.quiet,
+    shared.same,
     shared.counsel,
     shared.deliver,
     shared.collect,

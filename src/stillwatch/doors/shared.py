@@ -68,6 +68,7 @@ def correct(settings: Path, id_: str | None, json_: bool, **options: Any) -> Non
         return
     lines = [f"owed to {recipient}: {'the withdrawal of ' if gone else ''}{record}" for recipient, record, gone in told["due"]] or ["nobody is owed anything"]
     lines += [f"sent to {each['peer']}/{each['collection']}, read by {', '.join(each['readers'])}: {count(each['added'], 'object')}" for each in told["sent"]]
+    lines += [f"waits until {until[:10]}, a quiet period: {record}" for record, until in told["waits"]]
     lines += [] if told["sent"] or not told["content"] else ["----", told["content"].rstrip()]
     click.echo("\n".join(lines))
 
@@ -88,11 +89,58 @@ def heard(settings: Path, json_: bool) -> None:
         for row in each["records"]:
             accounts = "" if row["accounts"] is None else f", {row['accounts'][0]:,} to {row['accounts'][1] - 1:,} accounts"
             lines.append(f"  {row['grade'] or 'no grade':<7} {row['name']}{accounts}, until {(row['expires'] or '?')[:10]}, TLP:{row['tlp']}  {row['id']}")
+        lines += [
+            f"    one case, by {'our own matching' if word == 'matched' else 'the word of both'}: {one} {other}"
+            for word in ("matched", "agreed")
+            for one, other in each[word]
+        ]
     lines += [f"  claim of one side: {one} and {other} are one, says {by}" for one, other, by in told["claims"]]
     lines += [f"  opinion: {opinion} about {', '.join(about)}" for about, opinion, _ in told["opinions"]]
     lines += [f"  forget {what}: {why}" for what, why in told["forget"]]
     lines += [f"  not read, from {peer}: {what} {where}: {why}" for peer, what, where, why in told["not_read"][:20]]
     click.echo("\n".join(lines))
+
+
+@click.command()
+@click.argument("settings", metavar="PEERS", type=with_path)
+@click.argument("about", metavar="[CASE]...", nargs=-1)
+@click.option("--days", type=int, metavar="DAYS", help="How long, 1 to 30. It ends by itself.")
+@click.option("--by", metavar="NAME", help="Who decides it. Stays here.")
+@click.option("--end", is_flag=True, help="End it now.")
+@as_json
+def quiet(settings: Path, about: tuple[str, ...], json_: bool, **options: Any) -> None:
+    """Tell nothing new of a case for a while, so that an investigation is not given away; without CASE, list what is kept quiet.
+
+    `share` holds back the case and what would give it away. Withdrawals and corrections of what was told go on. It binds no other member.
+    """
+    from stillwatch import coordinating
+
+    told = coordinating.hush(settings, about, **options)
+    if json_:
+        click.echo(json.dumps(told))
+        return
+    lines = [f"until {each['until'][:16]}, decided by {each['by']}: {', '.join(each['about'])}" for each in told["periods"]] or ["nothing is kept quiet"]
+    click.echo("\n".join([*([f"{count(told['ended'], 'quiet period')} ended"] if told["ended"] else []), *lines]))
+
+
+@click.command()
+@click.argument("settings", metavar="PEERS", type=with_path)
+@click.argument("one", metavar="CASE")
+@click.argument("other", metavar="CASE")
+@click.option("--common", type=with_path, metavar="FILE", help="What `match --out` wrote: identifiers of both cases, ten at least.")
+@click.option("--undo", is_flag=True, help="Take it back.")
+@as_json
+def same(settings: Path, one: str, other: str, json_: bool, **options: Any) -> None:
+    """Hold two cases for one, because one's own private matching found common identifiers of theirs. `heard` shows them together; nobody else is told."""
+    from stillwatch import coordinating
+
+    told = coordinating.same(settings, one, other, **options)
+    if json_:
+        click.echo(json.dumps(told))
+        return
+    click.echo(
+        f"{' and '.join(told['pair'])}: " + ("no longer held for one" if told["common"] is None else f"one case, {count(told['common'], 'common identifier')}")
+    )
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""What we said to other members, to whom it was delivered, and what stayed: one SQLite file. Nothing is forgotten, for whoever holds an old version is owed the new one."""
+"""What we said to other members, to whom it was delivered, what stayed and what waits, and which cases our own matching found to be one: one SQLite file. Nothing is forgotten, for whoever holds an old version is owed the new one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from stillwatch.exchange.barrier.counsel import Shown
+from stillwatch.exchange.coordination.quiet import Quiet
 from stillwatch.exchange.coordination.reach import Delivered
 from stillwatch.exchange.stix.words import Loss
 from stillwatch.store.shared.connected import at_once, connected
@@ -24,6 +25,8 @@ CREATE TABLE IF NOT EXISTS delivered (
 CREATE TABLE IF NOT EXISTS shares (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, recipients TEXT NOT NULL, purpose TEXT NOT NULL, sha256 TEXT NOT NULL, content BLOB NOT NULL,
   refused TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS quiet (number INTEGER PRIMARY KEY AUTOINCREMENT, about TEXT NOT NULL, start INTEGER NOT NULL, until INTEGER NOT NULL, by TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS matched (one TEXT NOT NULL, other TEXT NOT NULL, common INTEGER NOT NULL, sha256 TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (one, other));
 CREATE TABLE IF NOT EXISTS pending (sha256 TEXT PRIMARY KEY, at INTEGER NOT NULL, content BLOB NOT NULL, refused TEXT NOT NULL);
 """
 
@@ -108,6 +111,41 @@ class Outgoing:
             Shown(at, tuple(json.loads(to)), purpose, digest, bytes(content), tuple(Loss(*each) for each in json.loads(lost)))
             for at, to, purpose, digest, content, lost in rows
         ]
+
+    def hush(self, period: Quiet) -> None:
+        """Begin a quiet period."""
+        self._connection.execute(
+            "INSERT INTO quiet (about, start, until, by) VALUES (?, ?, ?, ?)", (json.dumps(sorted(period.about)), period.start, period.end, period.by)
+        )
+
+    def unhush(self, about: Iterable[str], at: int) -> int:
+        """End the quiet periods of some cases now. Returns how many periods that were."""
+        ended = 0
+        with at_once(self._connection):
+            for number, told, until in self._connection.execute("SELECT number, about, until FROM quiet").fetchall():
+                if until > at and set(json.loads(told)) & set(about):
+                    ended += self._connection.execute("UPDATE quiet SET until = ? WHERE number = ?", (at, number)).rowcount
+        return ended
+
+    def quiets(self) -> list[Quiet]:
+        """Every quiet period there was, in the order in which they began."""
+        return [
+            Quiet(frozenset(json.loads(about)), start, until, by)
+            for about, start, until, by in self._connection.execute("SELECT about, start, until, by FROM quiet ORDER BY number")
+        ]
+
+    def match(self, one: str, other: str, common: int, sha256: str, at: int) -> None:
+        """That our own matching found so many common identifiers of two cases, in a file of that digest."""
+        first, second = sorted((one, other))
+        self._connection.execute("INSERT OR REPLACE INTO matched VALUES (?, ?, ?, ?, ?)", (first, second, common, sha256, at))
+
+    def unmatch(self, one: str, other: str) -> int:
+        """Take that back. Returns 1 where there was something to take back."""
+        return self._connection.execute("DELETE FROM matched WHERE one = ? AND other = ?", tuple(sorted((one, other)))).rowcount
+
+    def matched(self) -> list[tuple[str, str]]:
+        """Pairs of cases that our own matching found to be one."""
+        return [(one, other) for one, other in self._connection.execute("SELECT one, other FROM matched ORDER BY one, other")]
 
 
 def _losses(losses: Iterable[Loss]) -> str:
