@@ -70,7 +70,7 @@ def campaign(accounts: int = ACCOUNTS) -> Campaign:
     cards = np.unique(np.stack([seen.account, seen.column("payment").to_numpy()]), axis=1)
     made = case(seen)
     speaking = frozenset({"grading"})
-    again = left_out.again([made[0].weighed.cluster], 1000.0, made, speaking)
+    again = left_out.again([made[0].weighed.cluster], 1000.0, made, speaking, 0)
     _, field = discovered.settled([made[0].weighed], [lambda each: made[0].verdict])
     return tell.tell(
         made, seen, {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.judge import ALONE, CROWD, LADDER, PART_OF, Judged, cases, judge
+from stillwatch.campaigns.judge import LADDER, PART_OF, Judged, cases, judge
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.picture import volume
 from stillwatch.campaigns.weigh import Weighed, replay_log10_e, weigh, worth_a_look
@@ -112,20 +112,16 @@ def test_a_wording_alone_takes_fifty_strangers_or_a_dealt_job_to_be_more_than_a_
     assert any("vendor" in reason for reason in judge(untied(_weighed()), DEALT, PURPOSE, SPEAKING).reasons)
 
 
-def test_a_review_of_a_wording_alone_takes_more_than_its_rate() -> None:
-    dealt, alone = replace(PURPOSE[0], name="dealt job"), untied(_weighed())
-    for weighed, q, verdict in (
-        (alone, ALONE, "review"),
-        (alone, 2 * ALONE, "watch"),
-        (_weighed(), 0.05, "review"),
-        (untied(_weighed(strangers=50)), 0.05, "review"),
-    ):
-        found = judge(replace(weighed, q=q, tested=2e5), DEALT, [*PURPOSE, dealt], SPEAKING)
-        assert found.verdict == verdict, (q, verdict, found.reasons)
-    assert judge(replace(alone, q=0.05, tested=CROWD / 0.06), DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "review", "in a small log few have something new"
-    assert judge(replace(alone, q=0.05, tested=CROWD / 0.04), DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "watch"
-    by_name = replace(alone, q=0.5, q_named=2 * ALONE, tested=2e5)
-    assert judge(by_name, DEALT, [*PURPOSE, dealt], SPEAKING).verdict == "watch", "also where organisations are counted by name"
+@pytest.mark.parametrize(("organisations", "least"), [(0, 5), (800, 8), (8_000, 10), (80_000, 12)])
+def test_a_review_of_a_wording_alone_takes_more_strangers_the_larger_the_log(organisations: int, least: int) -> None:
+    dealt = [*PURPOSE, replace(PURPOSE[0], name="dealt job")]
+
+    def said(strangers: int, tied: bool) -> str:
+        (weighed,) = weigh([cluster(strangers=strangers)], 1.0, organisations)
+        return judge(replace(weighed if tied else untied(weighed), q=0.005), DEALT, dealt, SPEAKING).verdict
+
+    assert said(least, False) == "review" and said(least - 1, False) == ("watch" if organisations else "review")
+    assert said(least - 1, True) != "watch", "what is in step or pays with one card besides is no wording alone"
 
 
 def test_a_sideline_is_a_review_and_nearly_nothing_of_the_traffic_a_watch() -> None:

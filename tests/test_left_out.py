@@ -36,7 +36,7 @@ def _all(
 
     found, field = settled(weigh(clusters, 1000.0), [lambda each: ask(each).verdict] * len(clusters))
     judged = [ask(each) for each in found]
-    return judged, partial(left_out, without=again(clusters, 1000.0, judged, SPEAKING), speaking=SPEAKING, field=field)
+    return judged, partial(left_out, without=again(clusters, 1000.0, judged, SPEAKING, 0), speaking=SPEAKING, field=field)
 
 
 OTHERS = [cluster(start=100 * i, before=i % 3, strangers=12 + i) for i in range(1, 8)]

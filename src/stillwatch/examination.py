@@ -109,7 +109,7 @@ def judged(
     shares_now = share_now(seen.by_owner, reference.history), share_now(seen.by_name, reference.history)
     linked = linking.link(parts, used(seen.wordings, reference.history), links, reference.history, shares_now)
     step("weighing", len(linked.clusters))
-    listed_ones = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled))
+    listed_ones = weigh.worth_a_look(weigh.weigh(linked.clusters, linked.pooled, parts.owners.units))
     if about is not None:
         listed_ones = _concerning([each for each in listed_ones if each.strong], parts.owners.accounts, about)
     suspected = [each.cluster for each in listed_ones]
@@ -157,7 +157,7 @@ def examine(
     take = None if prices is None else partial(what_was_taken, traffic, prices=prices, beside=counted_beside(traffic))
     draw = partial(picture.draw, traffic=traffic, edges=found.seen.edges, releases=picture.appearances(traffic) if found.judged else {})
     speaking = _speaking()
-    without = left_out.again(linked.clusters, linked.pooled, found.judged, speaking)
+    without = left_out.again(linked.clusters, linked.pooled, found.judged, speaking, found.parts.owners.units)
     leave_out = partial(left_out.left_out, without=without, speaking=speaking, field=found.field)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []

@@ -30,8 +30,8 @@ LADDER: dict[str, dict[str, Any]] = {
 }
 "How a campaign adapts -> fields of `Planted`. One proxy, card and browser per account is the centre."
 
-WORLD_SEED = 111_000
-"Seed of the first benign world; rules were looked at with those from 100000 and 200000 on."
+WORLD_SEED = 112_000
+"Seed of the first benign world; rules were looked at with those from 100000, 110000, 111000 and 200000 on."
 
 PREFIXES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 "Shares of a campaign's calls after which the log is scanned as it was then."

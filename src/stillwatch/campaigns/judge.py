@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,12 +39,9 @@ handful take up something new every day."""
 MANY = 50
 "Unrelated organisations with one wording in common from which it needs no second tie beside it: the customers of one vendor are rarely as many."
 
-ALONE = 0.001
-"""Rate from which on a wording alone is a watch and no review, in a large log. The rate that is promised of reviews holds where nothing is new by nature; the more innocents there are, the more of
-them have something new and nothing else in common (decision 036)."""
-
-CROWD = 100.0
-"Hypotheses times rate from which a log is large in that sense: among fewer the rate of a wording alone may be as much higher, up to a review's."
+CROWD, CROWD_GROWS = 1.9, 2.0
+"""Unrelated organisations that a review of a wording alone takes: CROWD_GROWS for each tenfold of the log's organisations, and CROWD. That is 8 among 800 and 10 among 8,000: so many innocents have
+something new in common, and nothing else, in one log of twelve or so, whatever the evidence says of it (decision 036)."""
 
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
@@ -132,9 +130,11 @@ def judge(
         step += 1 if dealt or many >= MANY else 2
         reasons.append("coordinated, purpose open: nothing says what the answers are for")
     alone = many < MANY and not _joined(weighed.cluster)
-    if alone and (weighed.q if weighed.q <= REVIEW else weighed.q_named) > max(ALONE, CROWD / weighed.tested):
+    if alone and weighed.organisations and many < CROWD + CROWD_GROWS * math.log10(weighed.organisations):
         step = 2
-        reasons.append(f"a wording of {many} unrelated organisations and nothing else: as many innocents have something new in common now and then")
+        reasons.append(
+            f"a wording of {many} unrelated organisations and nothing else: in a log of {weighed.organisations:,} as many innocents have something new in common now and then"
+        )
     if alone and (step == 0 or not dealt):
         step += 1
         reasons.append(f"{many} unrelated organisations have a wording in common and nothing else, as the customers of one vendor have")

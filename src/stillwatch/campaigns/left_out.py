@@ -36,11 +36,11 @@ def _without(signal: str, cluster: Cluster) -> Cluster:
     return replace(cluster, ties=tuple(tie for tie in cluster.ties if f"tie: {tie[0]}" != signal))
 
 
-def again(clusters: list[Cluster], tested: float, judged: Sequence[Judged], speaking: frozenset[str]) -> Again:
-    """Every cluster weighed without strangers and without replay: nothing else weighs. `tested`: as for `weigh`; `judged`: those that were judged, whose rates are told anew."""
+def again(clusters: list[Cluster], tested: float, judged: Sequence[Judged], speaking: frozenset[str], organisations: int) -> Again:
+    """Every cluster weighed without strangers and without replay: nothing else weighs. `tested`, `organisations`: as for `weigh`; `judged`: those that were judged, whose rates are told anew."""
     found = {}
     for signal in (STRANGERS, REPLAY):
-        weighed = {each.cluster.name: each for each in weigh([_without(signal, cluster) for cluster in clusters], tested)}
+        weighed = {each.cluster.name: each for each in weigh([_without(signal, cluster) for cluster in clusters], tested, organisations)}
         mine = [replace(weighed[one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster)) for one in judged]
         rated, _ = settled(mine, [_asked(one, speaking) for one in judged])
         found[signal] = weighed | {each.cluster.name: each for each in rated}

@@ -64,6 +64,8 @@ class Weighed:
     "Its weight among the hypotheses; they average 1."
     tested: float = 1.0
     "Hypotheses that pay for one another."
+    organisations: int = 0
+    "Organisations of the log; 0 where that is not asked."
 
     @property
     def score(self) -> float:
@@ -121,8 +123,8 @@ def _weights(clusters: list[Cluster], able: list[bool]) -> list[float]:
     return [1.0 if kind is None else of_kind.total() / len(of_kind) / of_kind[kind] for kind in kinds]
 
 
-def weigh(clusters: list[Cluster], pooled: float) -> list[Weighed]:
-    """Evidence and q of every cluster, in the order given. `pooled`: hypotheses for each cluster that can be tested (linking.Linked)."""
+def weigh(clusters: list[Cluster], pooled: float, organisations: int = 0) -> list[Weighed]:
+    """Evidence and q of every cluster, in the order given. `pooled`: hypotheses for each cluster that can be tested (linking.Linked); `organisations`: of the log."""
     able = [can_show(cluster) for cluster in clusters]
     among = sum(pooled if can else 1.0 for cluster, can in zip(clusters, able, strict=True) if can or cluster.replaying >= REPLAY_LEAST)
     weights = _weights(clusters, able)
@@ -153,6 +155,7 @@ def weigh(clusters: list[Cluster], pooled: float) -> list[Weighed]:
             q_named[i],
             weights[i],
             among,
+            organisations,
         )
         for i, cluster in enumerate(clusters)
     ]
