@@ -148,6 +148,8 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("a word more", lambda told: told.update(customers=["a"])),
     ("no days", lambda told: told.update(made="yesterday")),
     ("days turned round", lambda told: told.update(made="2027-01-01")),
+    ("no such day", lambda told: told.update(made="2026-02-30")),
+    ("without end", lambda told: told.update(expires="2099-01-01")),
     ("nobody", lambda told: told.update(recipients=[])),
     ("nothing", lambda told: told.update(statistics={})),
     ("an exact size", lambda told: told["statistics"]["share"].update(of_at_least=2084)),
@@ -253,14 +255,15 @@ def test_a_member_counts_once_and_what_it_defines_otherwise_or_told_long_ago_doe
     told = envelope.kept((scans / "north.json").read_bytes(), "north")
     name = next(iter(told["statistics"]))
     told["statistics"][name]["version"] = "another"
-    newer, old = {**told, "made": "2026-12-01", "expires": "2027-12-01"}, {**told, "made": "2025-01-01", "expires": "2025-02-01"}
-    for where, what in (("newer", newer), ("old", old)):
+    newer, old = {**told, "made": "2026-12-01", "expires": "2027-11-30"}, {**told, "made": "2025-01-01", "expires": "2025-02-01"}
+    ahead = {**told, "made": "2027-01-01", "expires": "2027-02-01"}
+    for where, what in (("newer", newer), ("old", old), ("ahead", ahead)):
         (tmp_path / f"{where}.json").write_bytes(envelope.signed(what, envelope.CALIBRATION, packing.signer_of(scans / "north")))
-    files = [scans / "north.json", tmp_path / "newer.json", tmp_path / "old.json"]
+    files = [scans / "north.json", tmp_path / "newer.json", tmp_path / "old.json", tmp_path / "ahead.json"]
     pool = pooling.heard(files, [scans / "north.pub"], [], "2026-12-02")
     (member,) = pool.members
     assert member.made == "2026-12-01" and member.other_version == (name,) and name not in member.tails
-    assert {Path(file).name for file, _ in pool.left_out} == {"north.json", "old.json"}
+    assert {Path(file).name for file, _ in pool.left_out} == {"north.json", "old.json", "ahead.json"}
     with pytest.raises(UserError, match="signed by nobody who is trusted"):
         pooling.heard([scans / "south.json"], [scans / "north.pub"], [], "2026-12-02")
     assert pooling.heard([], [], [], "2026-12-02") == Pool()

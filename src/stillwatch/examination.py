@@ -204,8 +204,10 @@ def shown_alone() -> list[str]:
 
 
 def of_organisations(organisations: pa.Table, names: Sequence[str]) -> dict[str, Floats]:
-    """Features of organisations with enough calls: name -> known values."""
+    """Features of organisations with enough calls that no alert or review names: name -> known values."""
     enough = organisations.filter(pa.compute.greater_equal(organisations["calls"], LEAST_CALLS))
+    if "named" in enough.column_names:  # states of before do not say
+        enough = enough.filter(pa.compute.invert(pa.compute.fill_null(enough["named"], False)))
     return {name: enough[name].drop_null().to_numpy().astype(np.float64) if name in enough.column_names else np.zeros(0) for name in names}
 
 

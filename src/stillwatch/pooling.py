@@ -80,6 +80,8 @@ def heard(files: Sequence[Path], trusted: Sequence[Path], roots: Sequence[Path],
         told, member = statement.heard(said, str(file)), signers[keyid][0]
         if told.expires <= day:
             left_out.append((str(file), f"expired on {told.expires}"))
+        elif told.made > day:
+            left_out.append((str(file), f"is dated {told.made}, which is to come"))
         elif member in newest and newest[member][0] >= told.made:
             left_out.append((str(file), f"{member} told another, not older"))
         else:

@@ -14,6 +14,7 @@ import pytest
 
 pytest.importorskip("threatexchange", reason="needs stillwatch[exchange-tests]")
 
+from stillwatch.errors import UserError  # noqa: E402
 from stillwatch.exchange.barrier.acting import revoked  # noqa: E402
 from stillwatch.exchange.barrier.preparing import Prepared, prepare  # noqa: E402
 from stillwatch.exchange.stix import words  # noqa: E402
@@ -57,6 +58,14 @@ def test_the_command_line_fetches_and_matches_what_holds(tmp_path: Path) -> None
     _said(tmp_path, "fetch")
     assert _said(tmp_path, "match", "text", "--", "POST from 192.0.2.77") == "", "withdrawn"
     assert "INVESTIGATION_SEED" in _said(tmp_path, "match", "text", "--", "2001:db8::1")
+
+
+def test_what_is_no_bundle_is_told(tmp_path: Path) -> None:
+    for text in ("", "[]", "{}"):
+        (tmp_path / "x.json").write_text(text)
+        api = extension.StixBundleAPI.for_collab(extension.BundleConfig(name="n", api="stix_bundle", enabled=True, filename=str(tmp_path / "x.json")))
+        with pytest.raises(UserError, match="no STIX bundle"):
+            list(api.fetch_iter([], None))
 
 
 def _ranges(records: Sequence[words.Record], at: int) -> list[str]:

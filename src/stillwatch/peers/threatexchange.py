@@ -27,6 +27,7 @@ from threatexchange.extensions.manifest import ThreatExchangeExtensionManifest
 from threatexchange.signal_type import index
 from threatexchange.signal_type.signal_base import MatchesStr, SignalComparisonResult, SignalType
 
+from stillwatch.errors import UserError
 from stillwatch.exchange.barrier import acting
 from stillwatch.exchange.stix import reading, words
 
@@ -158,7 +159,10 @@ class StixBundleAPI(SignalExchangeAPIWithSimpleUpdates[BundleConfig, state.NoChe
         self, supported_signal_types: Sequence[type[SignalType]], checkpoint: state.NoCheckpointing | None
     ) -> Iterator[state.FetchDelta[tuple[str, str], Told, state.NoCheckpointing]]:
         """Everything that stands in it now."""
-        objects = orjson.loads(self._path.read_bytes())["objects"]
+        try:
+            objects = orjson.loads(self._path.read_bytes())["objects"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError("is no STIX bundle that can be read", str(self._path), "name what a TAXII client wrote, or `stillwatch share` printed") from error
         yield state.FetchDelta(dict(ranges(objects, time.time_ns() // 1000)), state.NoCheckpointing())
 
 

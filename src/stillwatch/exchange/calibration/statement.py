@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from stillwatch.evidence.tails import BODY, GRID, LEAST, Floats, Tail, told
 from stillwatch.exchange.barrier.coarse import EDGES, band
 from stillwatch.exchange.barrier.gate import closed
 from stillwatch.exchange.barrier.policy import LEAST as MINIMUM
-from stillwatch.exchange.barrier.policy import Policy
+from stillwatch.exchange.barrier.policy import LONGEST, Policy
 from stillwatch.exchange.stix.moments import DAY
 
 FORMAT = "stillwatch-calibration/1"
@@ -78,7 +78,11 @@ def heard(said: Mapping[str, Any], where: str) -> Statement:
         raise UserError("is no calibration of a format that is known here", where, "ask its sender for another")
     _must(set(said) == WORDS, "holds other words than the format has", where)
     days = [said["made"], said["expires"]]
-    _must(all(isinstance(day, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", day) for day in days) and days[0] < days[1], "says no days", where)
+    _must(
+        all(map(_is_day, days)) and 0 < (date.fromisoformat(days[1]) - date.fromisoformat(days[0])).days <= LONGEST[RECORD],
+        f"says no days, or more than {LONGEST[RECORD]}",
+        where,
+    )
     to, several = said["recipients"], said["statistics"]
     _must(isinstance(to, list) and bool(to) and all(isinstance(each, str) for each in to), "names no recipients", where)
     _must(isinstance(several, dict) and bool(several), "holds no statistics", where)
@@ -104,6 +108,16 @@ def _side(said: Any, rising: bool, what: str, where: str) -> tuple[tuple[float, 
     _must(all(edge in GRID and 0 <= share <= BODY for edge, share in side), f"{what} holds edges or shares that nobody tells", where)
     _must(all(further(one[0], other[0]) and one[1] > other[1] for one, other in pairwise(side)), f"{what} is not in order", where)
     return side
+
+
+def _is_day(value: object) -> bool:
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _whole(value: object) -> bool:
