@@ -226,6 +226,11 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     )  # type: ignore[call-overload]  # fmt: skip
     command = [str(initdb.with_name("postgres")), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder), "-c", "fsync=off"]
     with server(command, port, cwd=folder, **who):
+        # It listens before it lets anybody in.
+        ready, end = [str(initdb.with_name("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(port)], time.monotonic() + 60
+        while subprocess.run(ready, check=False).returncode != 0:
+            assert time.monotonic() < end, "PostgreSQL did not start"
+            time.sleep(0.1)
         yield Database(f"postgresql://reader@127.0.0.1:{port}/postgres", "quite-secret")
 
 
