@@ -179,12 +179,11 @@ def calibrate(demo: Demo) -> str:
     files = [word for each in came if each["kind"] == "calibration" for word in ("--calibration", each["file"])]
     trust = ["--trust", str(demo.out / "members.json"), "--root", str(demo.out / "root.pub"), "--key", str(demo.key)]
     words = [str(demo.case.logs[1]), "--history", str(demo.case.histories[1]), "--out", str(demo.out / "south-pooled")]
-    demo.run("south", "scan", *words, *files, *trust)
-    floors = []
-    for name in ("south-scan", "south-pooled"):
-        cases = [json.loads(line) for line in (demo.out / name / "campaigns.jsonl").read_text().splitlines()]
-        floors.append(min((signal["p_floor"] for each in cases for signal in each["signals"] if signal["p_floor"]), default=1.0))
-    return f"the least p that south's signals can show was {floors[0]:.2g} and is {floors[1]:.2g} with the others' tails; no organisation was shown"
+    told = demo.run("south", "scan", *words, *files, *trust)["calibration"]
+    return (
+        "; ".join(f"{each['member']}: {each['statistics']} statistics of {each['organisations_at_least']} organisations at least" for each in told["members"])
+        + ". No organisation was shown, no verdict changed (three members of one size: a smaller one's ranks become finer)"
+    )
 
 
 def looked_through(demo: Demo) -> str:
