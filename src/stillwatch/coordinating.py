@@ -20,6 +20,9 @@ from stillwatch.store.shared.heard import Hearsay
 LEAST_COMMON = 10
 "Common identifiers from which two cases may be called one: fewer may be a shared customer."
 
+CASES = ("campaign--", "intrusion-set--")
+"How the id of a case begins."
+
 
 def hush(settings: Path, about: Sequence[str], *, days: int | None = None, by: str | None = None, end: bool = False) -> dict[str, Any]:
     """Keep quiet about cases for a while: `share` holds them back, and what would give them away. Withdrawals and corrections go on.
@@ -37,7 +40,7 @@ def hush(settings: Path, about: Sequence[str], *, days: int | None = None, by: s
             if days is None or by is None:
                 raise UserError("how long, and who decides?", ", ".join(about), "give --days and --by")
             for each in about:
-                if not each.startswith(("campaign--", "intrusion-set--")):
+                if not each.startswith(CASES):
                     raise UserError("is no case", each, "name it as `stillwatch share` shows it, campaign--...")
             try:
                 held.hush(quiet.quiet(about, at, days, by))
@@ -65,7 +68,7 @@ def same(settings: Path, one: str, other: str, *, common: Path | None = None, un
                 raise UserError("these two were not held for one", f"{one} {other}", "`stillwatch heard` shows which are")
             return {"pair": sorted((one, other)), "common": None}
         for each in (one, other):
-            if each not in known or not each.startswith(("campaign--", "intrusion-set--")):
+            if each not in known or not each.startswith(CASES):
                 close = nearest(each, known)
                 raise UserError("is no case that was heard or told", each, f"did you mean {close}?" if close else "`stillwatch heard` shows them")
         if one == other:

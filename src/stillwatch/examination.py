@@ -23,7 +23,7 @@ from stillwatch.evidence.placebo import NOT_RUN, Placebo, placebo
 from stillwatch.evidence.pooled import Innocents
 from stillwatch.evidence.tails import Floats
 from stillwatch.facts import every_fact
-from stillwatch.features.declare import Groups, columns, every_feature, lacking
+from stillwatch.features.declare import Feature, Groups, columns, every_feature, lacking
 from stillwatch.linking import clusters as linking
 from stillwatch.linking.declare import every_tie
 from stillwatch.linking.history import merge, share_now, shares
@@ -199,8 +199,13 @@ def innocents_of(reference: Reference) -> Innocents:
 
 def shown_alone() -> list[str]:
     """Features that a detector shows and that one organisation has as well."""
+    return sorted({feature.name for feature in _alone().values()})
+
+
+def _alone() -> dict[str, Feature]:
+    """Detector -> the feature that it shows, where one account or organisation has it as well."""
     features = every_feature()
-    return sorted({each.value for each in every_detector().values() if not features[each.value].clusters_only})
+    return {name: features[detector.value] for name, detector in every_detector().items() if not features[detector.value].clusters_only}
 
 
 def of_organisations(organisations: pa.Table, names: Sequence[str]) -> dict[str, Floats]:
@@ -268,8 +273,7 @@ def _values(traffic: Traffic, weighed: list[weigh.Weighed], missing: frozenset[s
 
 def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str], pieces: membership.Pieces) -> pa.Table:
     """Each signal on the calls of each account alone; those that compare members say nothing of one."""
-    features = every_feature()
-    shown = {name: features[detector.value] for name, detector in every_detector().items() if not features[detector.value].clusters_only}
+    shown = _alone()
     pairs, calls, label = membership.shown(listed, traffic, pieces)
     values = columns(Groups(traffic, calls, label, len(pairs)), list(shown.values()), missing)
     return membership.own(traffic, pairs, {name: values[feature.name] for name, feature in shown.items()})

@@ -206,10 +206,7 @@ def _sound(pack: Pack, where: str) -> Pack:
 
 
 def _set(pack: Pack, stands: packs.Standing, history: Sequence[Path], hashing_key: Path | None) -> packs.Standing:
-    secret = keys.load(hashing_key)
-    if secret is None:
-        raise UserError("there is no hashing key", "--key", "name the key of those scans")
-    rows = [row for scan in history for row in _organisations(states.read(scan, keys.fingerprint(secret), "account").organisations, pack)]
+    rows = [row for table in organisations_of(history, hashing_key) for row in _organisations(table, pack)]
     done = {name: calibrated(each, [value for row in rows if (value := row.get(each.feature)) is not None]) for name, each in pack.thresholds.items()}
     numbers = {name: each.value for name, each in done.items()}
     rates = {rule: asdict(rate) for rule, rate in measured(pack, rows, numbers).items()}
@@ -222,6 +219,14 @@ def _set(pack: Pack, stands: packs.Standing, history: Sequence[Path], hashing_ke
     return replace(
         stands, numbers=numbers, set_on={"organisations": len(rows), "thresholds": {name: asdict(each) for name, each in done.items()}, "rates": rates}
     )
+
+
+def organisations_of(scans: Sequence[Path], hashing_key: Path | None) -> list[pa.Table]:
+    """The organisations of one's own scans with their features, a table a scan. Raises: UserError."""
+    secret = keys.load(hashing_key)
+    if secret is None:
+        raise UserError("there is no hashing key", "--key", "name the key of those scans")
+    return [states.read(scan, keys.fingerprint(secret), "account").organisations for scan in scans]
 
 
 def _organisations(table: pa.Table, pack: Pack) -> list[dict[str, float | None]]:

@@ -22,7 +22,6 @@ from stillwatch.exchange import envelope
 from stillwatch.exchange.barrier import policy
 from stillwatch.exchange.calibration import statement
 from stillwatch.files import publish
-from stillwatch.store import keys, states
 
 VOLUMES = frozenset({"plan_use"})
 "Statistics that would tell of volumes: they stay."
@@ -39,10 +38,7 @@ def build(scans: Sequence[Path], policy_file: Path, sign_with: Path, out: Path, 
     Args: own scans' folders; the policy that must allow it; the signing key; the file; the hashing key of those scans.
     Returns: what it tells, as signed, with `out` and `organisations` (how many there are, which stays here). Raises: UserError.
     """
-    secret = keys.load(key)
-    if secret is None:
-        raise UserError("there is no hashing key", "--key", "name the key of those scans")
-    tables = [_innocent(states.read(scan, keys.fingerprint(secret), "account").organisations, scan) for scan in scans]
+    tables = [_innocent(table, scan) for table, scan in zip(packing.organisations_of(scans, key), scans, strict=True)]
     rules = policy.parse(packing.bytes_of(policy_file).decode(errors="replace"), str(policy_file))
     versions = {name: each.digest for name, each in packing.definitions().items()}
     told = statement.compose(of_organisations(_together(tables), statistics()), versions, rules, time.time_ns() // 1000, str(policy_file))
@@ -100,10 +96,5 @@ def _member(name: str, told: statement.Statement, versions: Mapping[str, str]) -
 def shown(files: Sequence[Path], trusted: Sequence[Path], roots: Sequence[Path], scans: Sequence[Path] = (), key: Path | None = None) -> dict[str, Any]:
     """What members told, and where one of them is unlike all others. `scans`: own ones, to compare with. Returns: members, left_out, unlike. Raises: UserError."""
     pool = heard(files, trusted, roots, datetime.now(UTC).date().isoformat())
-    own = None
-    if scans:
-        secret = keys.load(key)
-        if secret is None:
-            raise UserError("there is no hashing key", "--key", "name the key of those scans")
-        own = of_organisations(_together([states.read(scan, keys.fingerprint(secret), "account").organisations for scan in scans]), statistics())
+    own = of_organisations(_together(packing.organisations_of(scans, key)), statistics()) if scans else None
     return Innocents(own, pool).told()
