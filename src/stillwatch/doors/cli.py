@@ -1,4 +1,7 @@
-"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake or wish to stop, 1 our fault."""
+"""The command line: words in, one call of the flow, words out. Exit 0 done, 2 the user's mistake or wish to stop, 1 our fault.
+
+Longer than most files because the options of every command that reads logs are declared here, beside one another; what a command does stands elsewhere.
+"""
 
 from __future__ import annotations
 
