@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix, diags
@@ -104,46 +105,87 @@ def _shared_prompts(traffic: Traffic, core: Ints) -> float:
     return float(shared.mean()) if len(shared) else 0.0
 
 
-def _nearer(traffic: Traffic, found: Slots, talk: Ints, core: bool) -> float:
+@dataclass(frozen=True)
+class _Members:
+    """What calls of a group are compared with, whichever calls they are."""
+
+    owner: Ints
+    "The account of each row of the slots, counted from 0."
+    talk: Ints
+    "Its conversation, counted from 0."
+    unit: Ints
+    "Who each account belongs to."
+    profile: csr_matrix
+    "Accounts x terms."
+    spoken: csr_matrix
+    "Conversations x terms."
+    usable: Ints
+    "Accounts with anything said in other conversations than their first."
+    others: csr_matrix
+    "What those said there: usable accounts x terms, each of length 1."
+    everyday: Ints
+    "The slot terms that most of them use."
+
+    @classmethod
+    def of(cls, traffic: Traffic, found: Slots, talk: Ints) -> _Members:
+        account = traffic.account[found.call]
+        who, owner = np.unique(account, return_inverse=True)
+        conversation, row_talk = np.unique(talk[found.call], return_inverse=True)
+        rows = len(account)
+        one = np.ones(rows)
+        profile = csr_matrix((one, (owner, np.arange(rows))), shape=(len(who), rows)) @ found.weights
+        spoken = csr_matrix((one, (row_talk, np.arange(rows))), shape=(len(conversation), rows)) @ found.weights
+        # One conversation of every account is left out of its profile, as the call's own is: equal footing.
+        first = np.full(len(who), rows)
+        np.minimum.at(first, owner, np.arange(rows))
+        others = profile - spoken[row_talk[first]]
+        length = _squares(others)
+        usable = np.flatnonzero(length > 1e-9)
+        others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
+        # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
+        spread = np.bincount(profile[usable].indices, minlength=profile.shape[1])
+        return cls(owner, row_talk, _owner(traffic, who), profile, spoken, usable, others, np.argsort(-spread, kind="stable")[:EVERYDAY])
+
+
+def _nearer(members: _Members, found: Slots, core: bool) -> float:
     """Probability that a core (or another) call is nearer to its account's other conversations than to a stranger's."""
-    account = traffic.account[found.call]
-    who, row_owner = np.unique(account, return_inverse=True)
-    conversation, row_talk = np.unique(talk[found.call], return_inverse=True)
-    rows = len(account)
-    one = np.ones(rows)
-    profile = csr_matrix((one, (row_owner, np.arange(rows))), shape=(len(who), rows)) @ found.weights
-    spoken = csr_matrix((one, (row_talk, np.arange(rows))), shape=(len(conversation), rows)) @ found.weights
-    # One conversation of every account is left out of its profile, as the call's own is: equal footing.
-    first = np.full(len(who), rows)
-    np.minimum.at(first, row_owner, np.arange(rows))
-    others = profile - spoken[row_talk[first]]
-    chosen = np.flatnonzero((found.core == core) & (np.asarray(found.weights.getnnz(axis=1)) >= 2))
-    rest = profile[row_owner[chosen]] - spoken[row_talk[chosen]]
-    size = np.asarray(rest.multiply(rest).sum(axis=1)).ravel()
-    chosen, rest, size = chosen[size > 1e-9], rest[size > 1e-9], size[size > 1e-9]
-    length = np.asarray(others.multiply(others).sum(axis=1)).ravel()
-    usable = np.flatnonzero(length > 1e-9)
+    usable, unit = members.usable, members.unit
+    chosen = np.flatnonzero((found.core == core) & (np.diff(found.weights.indptr) >= 2))
     if len(chosen) < LEAST_CALLS or len(usable) < LEAST_UNITS:
         return float("nan")
-    calls = found.weights[chosen]
-    own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
-    others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
-    unit = _owner(traffic, who)
-    strange = unit[usable][None, :] != unit[row_owner[chosen]][:, None]
-    # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
-    spread = np.asarray((profile[usable] > 0).sum(axis=0)).ravel()
-    everyday = np.argsort(-spread, kind="stable")[:EVERYDAY]
-    alike = np.where(strange, _cosine(rest[:, everyday], others[:, everyday]), -1.0)
+    rest = members.profile[members.owner[chosen]] - members.spoken[members.talk[chosen]]
+    size = _squares(rest)
+    some = size > 1e-9
+    chosen, rest, size = chosen[some], rest[some], size[some]
+    if len(chosen) < LEAST_CALLS:
+        return float("nan")
+    calls, owner = found.weights[chosen], members.owner[chosen]
+    own = _sums(calls.multiply(rest)) / np.sqrt(size)
+    strange = unit[usable][None, :] != unit[owner][:, None]
+    alike = np.where(strange, _cosine(rest[:, members.everyday], members.others[:, members.everyday]), -1.0)
     ranks = np.unique(np.arange(OTHERS) * max(OTHERS, int(NEAREST * len(usable))) // OTHERS)
     pick = np.argsort(-alike, axis=1, kind="stable")[:, ranks[ranks < len(usable)]]
     at = np.arange(len(chosen))[:, None]
-    theirs, real = np.asarray((calls @ others.T).todense())[at, pick], strange[at, pick]
+    theirs, real = (calls @ members.others.T).toarray()[at, pick], strange[at, pick]
     nearer = (real * ((own[:, None] > theirs + 1e-12) + 0.5 * (np.abs(own[:, None] - theirs) <= 1e-12))).sum(axis=1)
     tried = real.sum(axis=1)
     scored = tried > 0
-    owners, index = np.unique(unit[row_owner[chosen[scored]]], return_inverse=True)
+    owners, index = np.unique(unit[owner[scored]], return_inverse=True)
     score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
     return float(np.median(score)) if len(owners) >= LEAST_UNITS else float("nan")
+
+
+def _sums(matrix: csr_matrix) -> Floats:
+    """The sum of every row."""
+    out = np.zeros(matrix.shape[0])
+    rows = np.flatnonzero(np.diff(matrix.indptr))
+    out[rows] = np.add.reduceat(matrix.data, matrix.indptr[rows]) if len(rows) else 0.0
+    return out
+
+
+def _squares(matrix: csr_matrix) -> Floats:
+    """The sum of squares of every row."""
+    return _sums(csr_matrix((matrix.data * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape))
 
 
 def _owner(traffic: Traffic, accounts: Ints) -> Ints:
@@ -158,9 +200,8 @@ def _owner(traffic: Traffic, accounts: Ints) -> Ints:
 
 def _cosine(left: csr_matrix, right: csr_matrix) -> Floats:
     """Cosine of every row of one with every row of the other; 0 where one has nothing."""
-    sizes = [np.sqrt(np.asarray(part.multiply(part).sum(axis=1)).ravel()) for part in (left, right)]
-    both = np.asarray((left @ right.T).todense())
-    return np.asarray(both / np.maximum(np.outer(*sizes), 1e-12), np.float64)
+    sizes = [np.sqrt(_squares(part)) for part in (left, right)]
+    return np.asarray((left @ right.T).toarray() / np.maximum(np.outer(*sizes), 1e-12), np.float64)
 
 
 def own_business(groups: Groups) -> Floats:
@@ -177,11 +218,12 @@ def own_business(groups: Groups) -> Floats:
     whole = kept(groups) >= NEARLY_ALL
     for group, core, accounts in _each(groups):
         found = _slots(groups, group, core, accounts)
-        usual = _nearer(groups.traffic, found, talk, core=False)
+        members = _Members.of(groups.traffic, found, talk)
+        usual = _nearer(members, found, core=False)
         if not whole[group] and not usual >= LEAST_USUAL:
             continue
         scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
-        out[group] = np.minimum(1.0, (_nearer(groups.traffic, found, talk, core=True) - 0.5) / (scale - 0.5))
+        out[group] = np.minimum(1.0, (_nearer(members, found, core=True) - 0.5) / (scale - 0.5))
     return out
 
 
