@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.rows import kept, thinned
-from stillwatch.features.slots import Slots, conversations, slots
+from stillwatch.features.slots import Slots, conversations, slots, squares
 from stillwatch.traffic import NONE, Ints, Traffic, distinct_rows
 
 OTHERS = 8
@@ -139,7 +139,7 @@ class _Members:
         first = np.full(len(who), rows)
         np.minimum.at(first, owner, np.arange(rows))
         others = profile - spoken[row_talk[first]]
-        length = _squares(others)
+        length = squares(others)
         usable = np.flatnonzero(length > 1e-9)
         others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
         # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
@@ -151,16 +151,14 @@ def _nearer(members: _Members, found: Slots, core: bool) -> float:
     """Probability that a core (or another) call is nearer to its account's other conversations than to a stranger's."""
     usable, unit = members.usable, members.unit
     chosen = np.flatnonzero((found.core == core) & (np.diff(found.weights.indptr) >= 2))
-    if len(chosen) < LEAST_CALLS or len(usable) < LEAST_UNITS:
-        return float("nan")
     rest = members.profile[members.owner[chosen]] - members.spoken[members.talk[chosen]]
-    size = _squares(rest)
+    size = squares(rest)
     some = size > 1e-9
     chosen, rest, size = chosen[some], rest[some], size[some]
-    if len(chosen) < LEAST_CALLS:
+    if len(chosen) < LEAST_CALLS or len(usable) < LEAST_UNITS:
         return float("nan")
     calls, owner = found.weights[chosen], members.owner[chosen]
-    own = _sums(calls.multiply(rest)) / np.sqrt(size)
+    own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
     strange = unit[usable][None, :] != unit[owner][:, None]
     alike = np.where(strange, _cosine(rest[:, members.everyday], members.others[:, members.everyday]), -1.0)
     ranks = np.unique(np.arange(OTHERS) * max(OTHERS, int(NEAREST * len(usable))) // OTHERS)
@@ -175,19 +173,6 @@ def _nearer(members: _Members, found: Slots, core: bool) -> float:
     return float(np.median(score)) if len(owners) >= LEAST_UNITS else float("nan")
 
 
-def _sums(matrix: csr_matrix) -> Floats:
-    """The sum of every row."""
-    out = np.zeros(matrix.shape[0])
-    rows = np.flatnonzero(np.diff(matrix.indptr))
-    out[rows] = np.add.reduceat(matrix.data, matrix.indptr[rows]) if len(rows) else 0.0
-    return out
-
-
-def _squares(matrix: csr_matrix) -> Floats:
-    """The sum of squares of every row."""
-    return _sums(csr_matrix((matrix.data * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape))
-
-
 def _owner(traffic: Traffic, accounts: Ints) -> Ints:
     """Who each account belongs to: its unit; its organisation by name where most organisations share cards with others.
 
@@ -200,7 +185,7 @@ def _owner(traffic: Traffic, accounts: Ints) -> Ints:
 
 def _cosine(left: csr_matrix, right: csr_matrix) -> Floats:
     """Cosine of every row of one with every row of the other; 0 where one has nothing."""
-    sizes = [np.sqrt(_squares(part)) for part in (left, right)]
+    sizes = [np.sqrt(squares(part)) for part in (left, right)]
     return np.asarray((left @ right.T).toarray() / np.maximum(np.outer(*sizes), 1e-12), np.float64)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from stillwatch.features.declare import Floats
 from stillwatch.traffic import Bools, Ints, Traffic, codes, distinct_rows
 
 IN_TEMPLATE = 0.2
@@ -139,7 +140,12 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     at, column = at[keep], column[keep]
     rarity = np.log1p(len(rows) / np.maximum(1, np.bincount(column, minlength=len(terms))))
     matrix = csr_matrix((rarity[column], (at, column)), shape=(len(rows), len(terms)))
-    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    length = np.sqrt(squares(matrix))
     matrix = csr_matrix(matrix.multiply(1.0 / np.maximum(length, 1e-12)[:, None]))
     ordered = np.split(terms[column], np.cumsum(np.bincount(at, minlength=len(rows)))[:-1]) if len(rows) else []
     return Slots(rows, in_core, matrix, size, [tuple(sorted(part.tolist())[:4]) for part in ordered])
+
+
+def squares(matrix: csr_matrix) -> Floats:
+    """The sum of squares of every row."""
+    return np.asarray(matrix.power(2).sum(axis=1), np.float64).ravel()
