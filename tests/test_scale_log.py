@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from conftest import KEY
-from scale import bench, make
+from scale import bench, make, people, wording
+from scale.columns import ids
 from scale.people import Size
+from scale.questions import Questions
 from stillwatch import flow
 
 CALLS = 20_000
@@ -63,6 +67,35 @@ def test_texts_and_campaign_are_as_they_should_be(log: Path) -> None:
     assert truth.num_rows == len(calls["account"].unique()) == 400
     counted = calls.group_by("account").aggregate([("ts", "count")])
     assert dict(zip(*counted.to_pydict().values(), strict=True)) == dict(zip(*truth.select(["account", "calls"]).to_pydict().values(), strict=True))
+
+
+def test_a_suite_is_asked_word_by_word_and_every_list_holds_other_questions_of_it(tmp_path: Path) -> None:
+    small = make.Maker(16_000, 0.0, 1, None, answers=False)
+    runs_suites = np.array([label == "evaluation suite" for label in small.pattern.label], np.bool_)[small.pattern.account]
+    suites = sorted(set(small.pattern.calls["prompt"].filter(runs_suites).to_pylist()))
+    small.pattern = replace(small.pattern, suites=suites)
+    small.texts = wording.read(small.pattern, ("prompt", "system"))
+    made = Size(16_000, 4 * len(small.pattern.owner), 0.0, 2, make.START, 2, 1)
+    small.make(tmp_path / "log", made, processes=1)
+    accounts = people.settle(small.pattern, made)
+    named = dict(zip(ids("acct_", accounts.key, 16).to_pylist(), zip(accounts.pattern.tolist(), accounts.district.tolist(), strict=True), strict=True))
+    asked: dict[tuple[int, int], set[str]] = {}
+    for row in _calls(tmp_path / "log", "account", "prompt").to_pylist():
+        pattern, district = named[row["account"]]
+        if small.pattern.label[pattern] == "evaluation suite":
+            asked.setdefault((pattern, district), set()).add(row["prompt"])
+    assert len(asked) >= 16 and all(mine <= {text.strip() for text in suites} for mine in asked.values())
+    between = [(one, other) for one in asked for other in asked if one[0] == other[0] and one[1] < other[1]]
+    alike = [len(asked[one] & asked[other]) / min(len(asked[one]), len(asked[other])) for one, other in between]
+    assert len(alike) > 10 and np.median(alike) < 0.5, alike
+
+
+def test_a_question_is_found_after_other_words_and_the_longest_one() -> None:
+    found = Questions(["Why is it so?\nA: yes\nB: no", "B: no", "另一个问题是什么"])
+    text = "For school: Why is it so?\nA: yes\nB: no\nThanks"
+    assert found.find(text) == (0, 12, 38) and text[12:38].endswith("B: no")
+    assert found.find("请看。另一个问题是什么") == (2, 3, 11)
+    assert found.find("Tell me why it is so") is None
 
 
 def test_text_and_ids_have_no_dictionary(log: Path) -> None:

@@ -152,7 +152,8 @@ def test_worlds_of_several_runs_count_together(tmp_path: Path) -> None:
     both = kept.with_kept([_row(**world, key="b", calls=7)], file)
     assert [(row["key"], row["calls"]) for row in both] == [("b", 7), ("a", 900)], "what is kept stays; a run's own row goes before"
     kept.keep([_row(**world, key="c", method="older")], file)
-    assert {row["key"] for row in kept.worlds(file)} == {"a", "b"}
+    kept.keep([_row(**world, key="d", scale=100, method=kept.METHOD), _row(**world, key="e", scale=100)], file)
+    assert {row["key"] for row in kept.worlds(file)} == {"a", "b", "e"}, "multiplied worlds have a method of their own"
 
 
 def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from planted import grounds
 from planted.examined import examined, reference_of
 from planted.grounds import Ground, Store
 from planted.judged import Labels, judged, languages, said
-from planted.kept import METHOD, worlds
+from planted.kept import method, worlds
 from planted.plan import DRILLED, Cell
 from scale import make
 from stillwatch import flow
@@ -134,7 +134,7 @@ def _one(job: tuple[Cell, Store]) -> dict[str, Any]:
     return {
         "key": cell.key,
         **asdict(cell),
-        "method": METHOD,
+        "method": method(cell.scale),
         "texts": _texts(store),
         "size": store.calls,
         "took": round(time.perf_counter() - began, 1),

@@ -12,9 +12,10 @@ from numba.extending import intrinsic
 Array = Any
 _jit = njit(cache=True, nogil=True)
 
-PUBLIC, ITEM, CIRCLE, HOUSE, LESSON, FRESH = range(6)
+PUBLIC, ITEM, CIRCLE, HOUSE, LESSON, FRESH, LISTED, SHEET = range(8)
 """Whose a segment of text is: everybody's (kept word by word), an item of a list that a circle of strangers works through for some days, such a
-circle's, one organisation's, an item of a list of its own, or said once."""
+circle's, one organisation's, an item of a list of its own, or said once. LISTED and SHEET stand for a whole question of a public suite, in a circle's list and in one's own: every list
+holds other questions of the suite, and each stands in the words in which it was published."""
 
 LONGEST = 16_000
 "Bytes of one text from which on no further segment is added."
@@ -41,6 +42,9 @@ class Book(NamedTuple):
     separator_start: Array
     separator_bytes: Array
     segment_start: Array
+    question_start: Array
+    question_segment: Array
+    "The segments of each question of the public suites."
     segment_scope: Array
     pool_start: Array
     "By account of the pattern world: its fresh segments, among which they are recombined."
@@ -146,6 +150,16 @@ def _segment(book: Book, segment: int, scope: int, key: np.uint64, vocabulary: n
 
 
 @_jit
+def _question(book: Book, question: int, key: np.uint64, out: Array, at: int) -> int:
+    """The question that stands in this place of a list with that key: as far on in the suite for all of the list."""
+    count = len(book.question_start) - 1
+    question = (question + np.int64(mix(key) % np.uint64(count))) % count
+    for place in range(book.question_start[question], book.question_start[question + 1]):
+        at = _segment(book, book.question_segment[place], PUBLIC, key, key, out, at)
+    return at
+
+
+@_jit
 def write_texts(
     book: Book, starts: Array, segments: Array, pattern: Array, account: Array, keys: Array, call: Array, vocabulary: Array, job: Array, stretch: float, out: Array, offsets: Array, row: int
 ) -> int:  # fmt: skip
@@ -170,6 +184,9 @@ def write_texts(
                 break
             segment = segments[place]
             scope = book.segment_scope[segment]
+            if scope >= LISTED:
+                at = _question(book, (segment - (len(book.segment_start) - 1)) >> 1, keys[i, 0 if scope == LISTED else 3], out, at)
+                continue
             if scope != FRESH:
                 at = _segment(book, segment, scope, keys[i, max(scope - 1, 0)], vocabulary[i], out, at)
                 continue

@@ -57,6 +57,8 @@ class Pattern:
     "Whether the account is the campaign's."
     planted: NDArray[np.bool_]
     "Whether the call is the campaign's (and not its account's cover)."
+    suites: list[str]
+    "The questions of all public suites, some of which the world's lists hold."
 
     @property
     def account(self) -> Ints:
@@ -84,10 +86,10 @@ def compose(calls: int, campaign_calls: int, seed: int, corpora: Path | None) ->
         finish(world, planted)
         rows += world.rows
         truth += [(*each[:3], CAMPAIGN, each[4]) for each in world.truth]
-    return _flat(rows, truth, scenario.start)
+    return _flat(rows, truth, scenario.start, texts.suites())
 
 
-def _flat(rows: list[dict[str, Any]], truth: list[tuple[str, str, str, str | None, str]], start: int) -> Pattern:
+def _flat(rows: list[dict[str, Any]], truth: list[tuple[str, str, str, str | None, str]], start: int, suites: list[str]) -> Pattern:
     begins: dict[tuple[str, str], int] = {}
     for row in rows:
         talk = row["account"], row["conversation"]
@@ -117,6 +119,7 @@ def _flat(rows: list[dict[str, Any]], truth: list[tuple[str, str, str, str | Non
         label=["campaign" if told[account][3] else told[account][4] for account in accounts],
         campaign=np.array([told[account][3] is not None for account in accounts], np.bool_),
         planted=np.array([each[3] is not None and each[4] == "campaign" for each in truth], np.bool_),
+        suites=suites,
     )
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, LESSON, PUBLIC, SLOT, Book
+from scale.kernels import CIRCLE, FRESH, HOUSE, ITEM, LESSON, LISTED, PUBLIC, SHEET, SLOT, Book
 from scale.pattern import Pattern
+from scale.questions import Questions
 from stillwatch.sketch import lexicon
 
 Ints = NDArray[np.int64]
@@ -69,21 +71,35 @@ def read(pattern: Pattern, columns: tuple[str, ...]) -> Texts:
     numbers: dict[str, int] = {}
     starts: dict[str, Ints] = {}
     segments: dict[str, Ints] = {}
+    suites = Questions(pattern.suites)
+    own = np.array([label in LESSONS for label in pattern.label], np.bool_)[pattern.account]
     for column in columns:
-        seen: dict[str | None, list[int]] = {None: []}
+        seen: dict[tuple[str | None, bool], list[int]] = {(None, False): [], (None, True): []}
         parts = []
-        for text in pattern.calls[column].to_pylist():
+        for text in zip(pattern.calls[column].to_pylist(), own.tolist(), strict=True):
             if text not in seen:
-                seen[text] = [numbers.setdefault(each, len(numbers)) for each in _split(text)]
+                seen[text] = _numbered(*text, suites if column == "prompt" else None, numbers)
             parts.append(seen[text])
         starts[column] = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
         segments[column] = np.fromiter(chain.from_iterable(parts), np.int64)
     popular = _framework(pattern)
     framework = np.array([numbers.setdefault(each, len(numbers)) for each in [*_split(popular), "\n\n"]], np.int64)
-    scope = _scopes(pattern, starts, segments, len(numbers))
+    said = len(numbers)
+    questions = [[numbers.setdefault(each, len(numbers)) for each in _split(text)] for text in pattern.suites]
+    segments["prompt"] = np.where(segments["prompt"] < 0, len(numbers) - 1 - segments["prompt"], segments["prompt"])
+    scope = _scopes(pattern, starts, segments, len(numbers) + 2 * len(questions))
     scope[framework] = PUBLIC
+    scope[len(numbers) :: 2], scope[len(numbers) + 1 :: 2] = LISTED, SHEET
     pool_start, pool = _pools(pattern, starts["prompt"], segments["prompt"], scope)
-    return Texts(_book(list(numbers), scope, pool_start, pool), starts, segments, framework)
+    return Texts(_book(list(numbers), said, questions, scope, pool_start, pool), starts, segments, framework)
+
+
+def _numbered(text: str, own: bool, suites: Questions | None, numbers: dict[str, int]) -> list[int]:
+    """The segments of a text; a question of a public suite is one, -1 - 2q, or -2 - 2q where the list is its account's own."""
+    found = suites.find(text) if suites else None
+    number, start, end = found or (-1, len(text), len(text))
+    before, after = ([numbers.setdefault(each, len(numbers)) for each in _split(part)] for part in (text[:start], text[end:]))
+    return [*before, *([-1 - 2 * number - own] if found else []), *after]
 
 
 def _framework(pattern: Pattern) -> str:
@@ -170,7 +186,7 @@ def _classes(counts: Counter[str]) -> dict[str, tuple[str, str, int]]:
                 lower[word.lower()] += count
         kept |= {word for word, _ in lower.most_common(most)}
     kept |= _lexicon()
-    free = [word for word in counts if word and word.lower() not in kept]
+    free = [word for word, count in counts.items() if count and word and word.lower() not in kept]
     classes = {word: (_script(word), _shape(word), int(math.log2(counts[word]))) for word in free}
     sizes = Counter(classes.values())
     classes = {word: of if sizes[of] >= LEAST else (of[0], of[1], -1) for word, of in classes.items()}
@@ -178,7 +194,8 @@ def _classes(counts: Counter[str]) -> dict[str, tuple[str, str, int]]:
     return {word: of for word, of in classes.items() if sizes[of] >= LEAST}
 
 
-def _book(segments: list[str], scope: NDArray[np.int8], pool_start: Ints, pool: Ints) -> Book:
+def _book(segments: list[str], said: int, questions: list[list[int]], scope: NDArray[np.int8], pool_start: Ints, pool: Ints) -> Book:
+    """`said`: segments that the pattern world says, by which words are frequent; those after them stand in `questions` only."""
     words: dict[str, int] = {"": 0}
     separators: dict[str, int] = {" ": 0, "": 1}
     word_of: list[int] = []
@@ -190,7 +207,7 @@ def _book(segments: list[str], scope: NDArray[np.int8], pool_start: Ints, pool: 
             separator_of.append(separators.setdefault(separator, len(separators)))
         limits.append(len(word_of))
     spoken = list(words)
-    frequency = np.bincount(np.array(word_of, np.int64), minlength=len(words))
+    frequency = np.bincount(np.array(word_of[: limits[said]], np.int64), minlength=len(words))
     classes = _classes(Counter(dict(zip(spoken[1:], frequency[1:].tolist(), strict=True))))
     named = {of: i for i, of in enumerate(sorted(set(classes.values())))}
     code = np.array([named[classes[word]] if word in classes else -1 for word in spoken], np.int32)
@@ -206,11 +223,12 @@ def _book(segments: list[str], scope: NDArray[np.int8], pool_start: Ints, pool: 
     return Book(
         word=_slots([spoken[i] for i in order]), class_start=class_start, class_size=class_size,
         token=token, separator_start=_limits(parts),
-        separator_bytes=np.frombuffer(b"".join(parts), np.uint8), segment_start=np.array(limits, np.int64), segment_scope=scope, pool_start=pool_start, pool_segment=pool,
+        separator_bytes=np.frombuffer(b"".join(parts), np.uint8), segment_start=np.array(limits, np.int64), question_start=_limits(questions),
+        question_segment=np.fromiter(chain.from_iterable(questions), np.int64), segment_scope=scope, pool_start=pool_start, pool_segment=pool,
     )  # fmt: skip
 
 
-def _limits(parts: list[bytes]) -> Ints:
+def _limits(parts: Sequence[Sized]) -> Ints:
     return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
 
 

@@ -153,10 +153,14 @@ class Texts:
         ]
         return "\n".join(parts), kind if rng.random() < 0.75 else "reason"
 
+    def suites(self) -> list[str]:
+        """All questions of the public suites in the corpora; none without them."""
+        return [" ".join(item) for item in self._pool("suites").every()] if self._folder else []
+
     def suite(self, rng: Random, size: int, language: str) -> list[str]:
         """The questions of a public suite, the same for everybody who runs it."""
         if self._folder:
-            return [" ".join(item) for item in rng.sample(self._pool("suites").every(), size)]
+            return rng.sample(self.suites(), size)
         return [self.line(rng, language, rng.choice(self.topics()), "problems", "patterns") for _ in range(size)]
 
     def job(self, use: str, language: str = "en") -> str:
