@@ -112,6 +112,19 @@ def test_a_wording_alone_takes_fifty_strangers_or_a_dealt_job_to_be_more_than_a_
     assert any("vendor" in reason for reason in judge(untied(_weighed()), DEALT, PURPOSE, SPEAKING).reasons)
 
 
+@pytest.mark.parametrize(("organisations", "least"), [(0, 50), (300, 10), (900, 15), (4_000, 32), (10_000, 50), (90_000, 50)])
+def test_a_dealt_list_under_one_wording_is_an_alert_from_fewer_strangers_the_smaller_the_log(organisations: int, least: int) -> None:
+    dealt = replace(PURPOSE[0], name="dealt job")
+
+    def said(strangers: int, *evidence: Evidence) -> str:
+        (weighed,) = weigh([cluster(strangers=strangers)], 1.0, organisations)
+        return judge(replace(untied(weighed), q=0.005), DEALT, list(evidence), SPEAKING).verdict
+
+    assert said(least, *PURPOSE, dealt) == "alert" and said(least - 1, *PURPOSE, dealt) == "review"
+    assert said(49, *PURPOSE) == "review", "a vendor's customers each do business of their own"
+    assert said(49, replace(PURPOSE[0], fires=False), dealt) == "review", "nothing says what the answers are for"
+
+
 @pytest.mark.parametrize(("organisations", "least"), [(0, 5), (800, 8), (8_000, 10), (80_000, 12)])
 def test_a_review_of_a_wording_alone_takes_more_strangers_the_larger_the_log(organisations: int, least: int) -> None:
     dealt = [*PURPOSE, replace(PURPOSE[0], name="dealt job")]
