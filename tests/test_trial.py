@@ -162,6 +162,16 @@ def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:
     assert lines.read(results) == [{"key": "a"}]
 
 
+def test_a_large_log_has_a_history_as_long_as_itself(tmp_path: Path) -> None:
+    assert [cell.history for scale in (100, 1000) for cell in plan.worlds(1, scale, 5)] == ["whole", "as long"]
+    store = grounds.Store(tmp_path, None, calls=20, history_calls=500)
+    *whole, longest = store.reference("as long", scale=1000)
+    assert [Path(each).name for each in whole] == [f"broad-{at}" for at in range(grounds.PARTS)]
+    told = json.loads((Path(longest) / "summary.json").read_text())
+    assert told["calls_read"] == 20_000 and not (Path(longest) / "states" / "calls").exists()
+    assert list((tmp_path / "grounds").iterdir()) == [], "the log itself is not kept"
+
+
 def test_planted_campaign_and_its_prefix() -> None:
     chosen = grounds.replace(grounds.scenario.load("broad"), seed=5, calls=3_000)
     texts = Texts("5/a", None, "a")

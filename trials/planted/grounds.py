@@ -34,6 +34,9 @@ PARTS = 8
 REFERENCE_SEED = 2001
 "Seed of the first of them."
 
+MULTIPLIED_SEED = REFERENCE_SEED + 200
+"Seed of a history that is as long as a large log."
+
 OTHER_MIX = {
     "ordinary chat": 0.15,
     "bulk application": 0.3,
@@ -81,8 +84,20 @@ class Store:
         chosen = replace(chosen, calls=self.history_calls, benign={**chosen.benign, **mix})
         return [replace(chosen, seed=first + at) for at in range(1 if name == "one" else PARTS)]
 
-    def reference(self, name: str, campaign: str | None = None, seed: int = 0) -> list[str]:
-        """Folders of a reference: whole, one (of its histories), none, other mix, or older (whole, and a history in which the campaign stands)."""
+    def multiplied_history(self, calls: int) -> Path:
+        """The scan of a history of so many calls: a world of the sources of all histories, multiplied (trials/scale)."""
+        out = self.work / "reference" / f"multiplied-{calls}"
+        if not (out / "summary.json").exists():
+            log = self.work / "grounds" / f"history-{calls}"
+            size = make.past(people.Size(calls, 0, 0.0, 2, make.START, 2 * MULTIPLIED_SEED, MULTIPLIED_SEED), calls)
+            make.Maker(calls, 0.0, MULTIPLIED_SEED, self.corpora, answers=False, split="b").make(log, size)
+            flow.watch([str(log)], out, key=self.key)
+            shutil.rmtree(log)
+            shutil.rmtree(out / "states" / "calls", ignore_errors=True)
+        return out
+
+    def reference(self, name: str, campaign: str | None = None, seed: int = 0, scale: float = 0.0) -> list[str]:
+        """Folders of a reference: whole, one (of its histories), none, other mix, older (whole, and a history in which the campaign stands), or as long (whole, and one as long as a log of that scale)."""
         if name == "none":
             return []
         parts = [self.scanned(f"{'other-mix' if name == 'other mix' else 'broad'}-{at}", each) for at, each in enumerate(self.histories(name))]
@@ -92,6 +107,8 @@ class Store:
                 self.histories("one")[0], calls=round(2 * self.calls * OLDER), seed=REFERENCE_SEED + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0
             )
             parts.append(self.scanned(f"older-{campaign}-{seed}", older))
+        if name == "as long":
+            parts.append(self.multiplied_history(round(scale * self.calls)))
         return [str(part) for part in parts]
 
 

@@ -96,8 +96,8 @@ def scales(seeds: list[int], names: list[str]) -> Iterator[Cell]:
         for name in names:
             yield Cell("scale", "100, alone", name, seed, 100, options={"infrastructure": False})
         yield Cell("scale", "100, together", "all", seed, 100, options={"infrastructure": False})
-    yield Cell("scale", "1000, together", "all", seeds[0], 1000, options={"infrastructure": False})
-    yield Cell("scale", "1000, alone", "A-JUN", seeds[0], 1000, options={"infrastructure": False})
+    yield Cell("scale", "1000, together", "all", seeds[0], LONG, history="as long", options={"infrastructure": False})
+    yield Cell("scale", "1000, alone", "A-JUN", seeds[0], LONG, history="as long", options={"infrastructure": False})
 
 
 PREVALENCE = (0.05, 0.25, 0.4, 0.6)
@@ -120,6 +120,9 @@ def besides(seeds: list[int], names: list[str]) -> Iterator[Cell]:
 DRILLED = 25
 "Largest scale that the drill itself makes; larger worlds are a drill's, multiplied."
 
+LONG = 1000
+"Scale from which a log's reference has a history as long as itself."
+
 WORLDS = {"mixed": 13, "drift": 2, "unseen class": 2, "built-in texts": 1}
 "Kinds of benign worlds, and how many of each in a round."
 
@@ -128,7 +131,7 @@ def worlds(count: int, scale: float, first: int) -> Iterator[Cell]:
     """Benign worlds of seeds from `first` on, kinds by turns; large ones are all multiplied from a pattern world of the declared mix."""
     kinds = [kind for kind, many in WORLDS.items() for _ in range(many)] if scale <= DRILLED else ["multiplied"]
     for at in range(count):
-        yield Cell("world", kinds[at % len(kinds)], "", first + at, scale)
+        yield Cell("world", kinds[at % len(kinds)], "", first + at, scale, "whole" if scale < LONG else "as long")
 
 
 def plan(tier: str, seeds: list[int]) -> list[Cell]:

@@ -103,7 +103,7 @@ def _scan(
     cell: Cell, store: Store, logs: list[Any], labels: Labels, drill: compose.Drill, spoken: Any, beside: Callable[[Path], list[dict[str, Any]]] | None = None
 ) -> dict[str, Any]:
     """Scan and compare; where nothing but the cases is told of a log, examine it for those alone. `beside`: what else is measured of the same log, from the scan's folder."""
-    history = store.reference(cell.history, cell.campaign, cell.seed)
+    history = store.reference(cell.history, cell.campaign, cell.seed, cell.scale)
     if cell.factor in WHOLE:
         with tempfile.TemporaryDirectory(dir=store.work) as scratch:
             out = Path(scratch) / "scan"
@@ -146,6 +146,12 @@ def _texts(store: Store) -> str:
     return "built-in" if store.corpora is None else "corpora"
 
 
+def _needed(cell: Cell) -> tuple[str, str, int, float]:
+    """What a cell's reference depends on."""
+    older = cell.history == "older"
+    return cell.history, cell.campaign if older else "", cell.seed if older else 0, cell.scale if cell.history == "as long" else 0.0
+
+
 def _ground(cell: Cell) -> tuple[bool, float, int]:
     """Which cells share their innocents: worlds none, so all worlds of a scale come together."""
     return cell.factor == "world", cell.scale, 0 if cell.factor == "world" else cell.seed
@@ -170,10 +176,8 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     store.work.mkdir(parents=True, exist_ok=True)
     done = {row["key"] for row in read(results)} | {row["key"] for row in worlds() if (row["size"], row["texts"]) == (store.calls, _texts(store))}
     wanted = sorted((cell for cell in cells if cell.key not in done), key=_ground)
-    for name, campaign, seed in sorted(
-        {(cell.history, cell.campaign if cell.history == "older" else "", cell.seed if cell.history == "older" else 0) for cell in wanted}
-    ):
-        folders = store.reference(name, campaign, seed)
+    for name, campaign, seed, scale in sorted({_needed(cell) for cell in wanted}):
+        folders = store.reference(name, campaign, seed, scale)
         if campaign == "":
             reference_of(folders, store.key)
     print(f"{len(wanted):,} of {len(cells):,} logs to scan", flush=True)

@@ -65,11 +65,11 @@ def default_days(calls: int) -> int:
 class Maker:
     """A world from which logs are made."""
 
-    def __init__(self, calls: int, share: float, seed: int, corpora: Path | None, answers: bool) -> None:
-        """`calls`: of the largest log that will be made; a small one needs a small pattern world."""
+    def __init__(self, calls: int, share: float, seed: int, corpora: Path | None, answers: bool, split: str = "a") -> None:
+        """`calls`: of the largest log that will be made; a small one needs a small pattern world. `split`: half of the sources."""
         innocent = int(np.clip(calls // 4, 4_000, 90_000))
         guilty = int(np.clip(calls * share / 2, 1_000, 16_000)) if share > 0 else 0
-        self.pattern = pattern.compose(innocent, guilty, seed, corpora)
+        self.pattern = pattern.compose(innocent, guilty, seed, corpora, split)
         self.texts = wording.read(self.pattern, ("prompt", "system", "response") if answers else ("prompt", "system"))
         self.names = tuple(name for name in SCHEMA.names if name not in NEVER and (answers or name != "response"))
 

@@ -66,9 +66,9 @@ class Pattern:
         return self.account_of[self.session_of]
 
 
-def compose(calls: int, campaign_calls: int, seed: int, corpora: Path | None) -> Pattern:
-    """Every benign class with its weight, and the campaign (its accounts cut as the drill cuts them), over DAYS days."""
-    scenario = Scenario("scale", calls=calls, seed=seed, days=DAYS)
+def compose(calls: int, campaign_calls: int, seed: int, corpora: Path | None, split: str = "a") -> Pattern:
+    """Every benign class with its weight, and the campaign (its accounts cut as the drill cuts them), over DAYS days. `split`: half of the sources."""
+    scenario = Scenario("scale", calls=calls, seed=seed, days=DAYS, split=split)
     texts = Texts(f"{seed}/{scenario.split}", corpora, scenario.split)
     weights = {name: each.weight for name, each in sorted(every_class().items())}
     rows: list[dict[str, Any]] = []
