@@ -125,6 +125,14 @@ def test_history_of_another_key_is_refused(logs: Logs, tmp_path: Path) -> None:
     assert not (tmp_path / "scan").exists()
 
 
+def test_a_mistyped_key_beside_an_earlier_scan_leaves_no_new_one(logs: Logs, tmp_path: Path) -> None:
+    flow.watch([str(logs.history)], tmp_path / "history", key=logs.key)
+    for more in ({"history": [str(tmp_path / "history")]}, {"onto": tmp_path / "history"}):
+        with pytest.raises(UserError, match="no hashing key lies there"):
+            flow.watch([str(logs.log)], tmp_path / "scan", key=tmp_path / "mistyped.key", **more)  # type: ignore[arg-type]
+    assert not (tmp_path / "mistyped.key").exists() and not (tmp_path / "scan").exists()
+
+
 def test_history_of_another_unit_is_refused(tmp_path: Path) -> None:
     put_units(tmp_path / "log.jsonl")
     for unit in ("account", "key"):

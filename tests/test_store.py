@@ -257,3 +257,12 @@ def test_killed_at_any_moment_nothing_is_half(exchange: bool, tmp_path: Path) ->
         fill(stage, "end")
     assert held(out) == WHOLE and os.listdir(tmp_path) == ["out"]
     assert True in seen
+
+
+def test_no_key_is_made_where_an_earlier_scan_needs_its_own(tmp_path: Path) -> None:
+    scan = tmp_path / "before"
+    with pytest.raises(UserError, match="no hashing key lies there, and .*before can be read"):
+        keys.load_or_create(tmp_path / "mistyped.key", scan)
+    assert list(tmp_path.iterdir()) == []
+    made = keys.load_or_create(tmp_path / "right.key")
+    assert keys.load_or_create(tmp_path / "right.key", scan) == made

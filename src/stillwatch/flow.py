@@ -82,7 +82,7 @@ def watch(
     priced = price_list.load(prices)
     with scans.publish(Path(out), "scan") as staging, _engine(engine, work, staging) as cluster:
         passing = fleeting and key is None and not keys.default_path().exists()
-        secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key)
+        secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key, _earlier_scan(history, onto))
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
         beforehand = NOTHING_KNOWN if known is None else knowledge.load(known, secret, datetime.now(UTC).date().isoformat())
@@ -177,7 +177,7 @@ def follow(
     wants it to end; `heard` is told of each alert when it is in its place. Returns: the object of summary.json.
     """
     step = progress or (lambda name, count: None)
-    how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
+    how = Reading(keys.load_or_create(key, _earlier_scan(history)), key, None if mapping is None else maps.load(mapping), unit)
     priced = price_list.load(None)
     reference = _reference(history, how, step, NO_CONTEXT, lambda rejected: None)
     at = following.opened(out, how, reference.history)
@@ -235,6 +235,12 @@ def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractCon
     return contextlib.nullcontext()
 
 
+def _earlier_scan(history: Sequence[Log], onto: Path | None = None) -> Path | None:
+    """The first earlier scan among these, which only its own key can read."""
+    several = [Path(each) for each in (onto, *history) if isinstance(each, str | Path)]
+    return next((each for each in several if scans.is_scan(each)), None)
+
+
 def _reference(logs: Sequence[Log], how: Reading, step: Progress, context: Context, notice: Reject, cluster: spark.OnCluster | None = None) -> Reference:
     """Earlier scans by their kept states, earlier logs by reading them now."""
     kept, sources = list[states.States](), list[Path | None]()
@@ -281,7 +287,7 @@ def limits(
     wanted = limit.wanted(tradecrafts, rates, power=power, held=held, fresh=plantings, seed=seed)
     if out is not None:
         scans.check(out, kept_plantings.KIND)
-    how = Reading(keys.load_or_create(key), key, None if mapping is None else maps.load(mapping), unit)
+    how = Reading(keys.load_or_create(key, _earlier_scan(history)), key, None if mapping is None else maps.load(mapping), unit)
     rejected: list[Rejected] = []
     reference = _reference(history, how, step, NO_CONTEXT, lambda each: None)
     with tempfile.TemporaryDirectory(prefix="stillwatch-") as folder:

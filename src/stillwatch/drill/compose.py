@@ -197,8 +197,12 @@ def _truth(truth: Truth) -> pa.Table:
 
 def truth_path(log: Path) -> Path:
     """Where the truth of a log lies: LOG.truth.parquet, LOG without its suffix."""
-    stem = next((log.name[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len, reverse=True) if log.name.endswith(suffix)), log.name)
-    return log.with_name(stem + BESIDE_TRUTH)
+    return log.with_name(_stem(log) + BESIDE_TRUTH)
+
+
+def _stem(log: Path) -> str:
+    """The name of a log without its suffix."""
+    return next((log.name[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len, reverse=True) if log.name.endswith(suffix)), log.name)
 
 
 def writable(log: Path | None) -> None:
@@ -211,6 +215,9 @@ def writable(log: Path | None) -> None:
         raise UserError(
             "is there already and is no log of an earlier drill: no truth lies beside it", str(log), "name another file, or delete this one yourself"
         )
+    others = [each for suffix in SUFFIXES if (each := log.with_name(_stem(log) + suffix)) != log and each.exists()]
+    if others and truth_path(log).exists():
+        raise UserError(f"its truth would take the place of that of {others[0].name}", str(log), "give the log a name of its own, or delete the other yourself")
 
 
 def write(drill: Drill, log: Path) -> dict[str, Any]:

@@ -29,14 +29,19 @@ def default_path() -> Path:
     return Path(room) / "stillwatch" / "hashing.key"
 
 
-def load_or_create(path: Path | None) -> bytes:
+def load_or_create(path: Path | None, scan: Path | None = None) -> bytes:
     """The key in a file (64 hex digits, or 32 raw bytes), made there when nothing lies there yet.
 
-    Raises UserError when the file is no key, others may read it, or it can neither be read nor made.
+    `scan`: an earlier scan that is to be read with it: then it must be there, for a new key reads no earlier scan.
+    Raises UserError when the file is no key, others may read it, it can neither be read nor made, or is missing beside a scan.
     """
     path = path if path is not None else default_path()
     try:
         if not path.exists():
+            if scan is not None:
+                raise UserError(
+                    f"no hashing key lies there, and {scan} can be read with the key it was made with only", str(path), "name that key with --key FILE"
+                )
             _create(path)
         return _load(path)
     except OSError as error:
