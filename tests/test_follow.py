@@ -95,6 +95,31 @@ def test_the_end_is_what_one_scan_of_everything_gives(followed: Path, whole: Pat
     assert len(runs.found(followed / RUNS)) < 6, "small runs are put together"
 
 
+def test_what_is_known_stands_beside_the_cases_as_a_scan_tells_it_and_is_read_again(
+    logs: Logs, history: Path, pieces: Path, followed: Path, tmp_path: Path
+) -> None:
+    case = json.loads((followed / "campaigns.jsonl").read_text().splitlines()[0])
+    named = json.dumps(case["accounts"][:5])
+    known, growing_log = tmp_path / "known.toml", tmp_path / "logs"
+    known.write_text(f'[[programme]]\nname = "a round"\nreason = "agreed"\nexpires = 2999-12-31\naccounts = {named}\n')
+    growing_log.mkdir()
+    files = sorted(pieces.iterdir())
+    for file in files[:3]:
+        (growing_log / file.name).write_bytes(file.read_bytes())
+    _follow(logs, history, tmp_path / "out", growing_log, known=known)
+    known.write_text(known.read_text() + known.read_text().replace("a round", "a second").replace("agreed", "agreed since"))
+    for file in files[3:]:
+        (growing_log / file.name).write_bytes(file.read_bytes())
+    summary = _follow(logs, history, tmp_path / "out", growing_log, known=known)
+    flow.watch([str(growing_log)], tmp_path / "scan", history=[str(history)], key=logs.key, known=known, render=page.render)
+    assert _told(tmp_path / "out") == _told(tmp_path / "scan")
+    assert [each["entry"] for each in json.loads((tmp_path / "out" / "campaigns.jsonl").read_text().splitlines()[0])["known"]] == ["a round", "a second"]
+    assert summary["parameters"]["known"] == str(known) and flow.verify(tmp_path / "out", key=logs.key)["verified"]
+    known.write_text("[[programme]]\n")
+    with pytest.raises(UserError, match="known"):
+        _follow(logs, history, tmp_path / "out", growing_log, known=known)
+
+
 def test_alerts_are_told_once_and_are_alerts_of_the_scan(followed: Path) -> None:
     alerts = following.rows(followed / "alerts.jsonl")
     assert alerts, "the log has a replay that nobody misses"

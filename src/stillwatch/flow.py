@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch import earlier, following, limit, packing, pooling, results
-from stillwatch.campaigns.known import NOTHING_KNOWN
+from stillwatch.campaigns.known import NOTHING_KNOWN, Known
 from stillwatch.drill import compose, scenario
 from stillwatch.earlier import RUNS
 from stillwatch.engines.disk import AWAY
@@ -85,7 +85,7 @@ def watch(
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key, _earlier_scan(history, onto))
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
-        beforehand = NOTHING_KNOWN if known is None else knowledge.load(known, secret, datetime.now(UTC).date().isoformat())
+        beforehand = _beforehand(known, secret)
         pool = pooling.heard(calibration, trust, roots, datetime.now(UTC).date().isoformat())
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
@@ -95,7 +95,7 @@ def watch(
         if log is None:
             raise unusable(rejected.first, rejected.count, logs, mapped is not None)
         log.names = {**before.names, **log.names}
-        found = examine(log, reference, step, priced, events, beforehand)
+        found = examine(log, reference, step, priced, events, beforehand or NOTHING_KNOWN)
         scan = results.scan_id(found, unit, secret)
         accounts = found.parts.owners.accounts
         if not fleeting:
@@ -114,10 +114,10 @@ def watch(
         }
         summary["calibration"] = innocents_of(reference).told() if calibration else None
         summary["context"] = None if context is None else results.told(events, accounts)
-        summary["known"] = None if known is None else results.known(beforehand, found)
+        summary["known"] = None if beforehand is None else results.known(beforehand, found)
         summary["packs"] = None if packs is None else packing.in_shadow(packs, found.looks)
         summary["scan"] = None if fleeting else scan
-        asked = Asked(unit, pseudonymous, priced, None if context is None else events, None if known is None else beforehand, pool if calibration else None)
+        asked = Asked(unit, pseudonymous, priced, None if context is None else events, beforehand, pool if calibration else None)
         _leave(staging, found, log.names, reference, asked, summary, how, render, step)
     return summary
 
@@ -162,6 +162,7 @@ def follow(
     mapping: Path | None = None,
     key: Path | None = None,
     unit: str = "account",
+    known: Path | None = None,
     pseudonymous: bool = False,
     every: float = 10.0,
     until_idle: float | None = None,
@@ -173,12 +174,13 @@ def follow(
 ) -> dict[str, Any]:
     """Scan logs as they come: `out` is at every moment the result of a scan, of what was read until its last examination, with alerts as they were raised.
 
-    Args: as `watch`; seconds between two looks at the files; end after so many seconds without anything new; or after what is there now; `stopped`: whether the user
+    Args: as `watch` (what is known beforehand is read again for each examination); seconds between two looks at the files; end after so many seconds without anything new; or after what is there now; `stopped`: whether the user
     wants it to end; `heard` is told of each alert when it is in its place. Returns: the object of summary.json.
     """
     step = progress or (lambda name, count: None)
     how = Reading(keys.load_or_create(key, _earlier_scan(history)), key, None if mapping is None else maps.load(mapping), unit)
     priced = price_list.load(None)
+    beforehand = _beforehand(known, how.secret)
     reference = _reference(history, how, step, NO_CONTEXT, lambda rejected: None)
     at = following.opened(out, how, reference.history)
 
@@ -199,7 +201,8 @@ def follow(
                 if portions and not at.due:
                     raise following.Stopped
                 log = at.log(staging)
-                found = examine(log, reference, going_on, priced)
+                beforehand = _beforehand(known, how.secret)
+                found = examine(log, reference, going_on, priced, NO_CONTEXT, beforehand or NOTHING_KNOWN)
             except following.Stopped:
                 at.keep(staging)
             else:
@@ -212,16 +215,22 @@ def follow(
                     "unit": unit,
                     "pseudonymous": pseudonymous,
                     "context": None,
-                    "known": None,
+                    "known": None if known is None else str(known),
                     "packs": None,
                     "calibration": [],
                 }
-                summary |= {"context": None, "known": None, "packs": None, "calibration": None, "scan": at.point.scan, "stream": at.told()}
-                _leave(staging, found, log.names, reference, Asked(unit, pseudonymous, priced), summary, how, render, step)
+                told_known = None if beforehand is None else results.known(beforehand, found)
+                summary |= {"context": None, "known": told_known, "packs": None, "calibration": None, "scan": at.point.scan, "stream": at.told()}
+                _leave(staging, found, log.names, reference, Asked(unit, pseudonymous, priced, None, beforehand), summary, how, render, step)
             at.save(staging, how)
         for line in at.point.told[told:]:
             heard(line)
     return following.ended(at, logs, once)
+
+
+def _beforehand(known: Path | None, secret: bytes) -> Known | None:
+    """What is known today by a file, None without one."""
+    return None if known is None else knowledge.load(known, secret, datetime.now(UTC).date().isoformat())
 
 
 def _engine(name: str, work: str | None, beside: Path) -> contextlib.AbstractContextManager[spark.OnCluster | None]:

@@ -24,11 +24,18 @@ from stillwatch.errors import StillwatchError, UserError
 # numba and pyarrow take half a second to import: what needs them is imported inside the commands, so that help is quick.
 
 with_key = click.option(
-    "--key", type=click.Path(path_type=Path), metavar="FILE", help="Hashing key; made on first use. Default: in the user's configuration folder."
+    "--key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Hashing key; made on first use, but where earlier scans are named. Default: in the user's configuration folder.",
 )
 with_unit = click.option(
     "--unit", type=click.Choice(["account", "key", "end_user"]), default="account", show_default=True,
     help="What is linked. end_user: those behind a reseller's or gateway's accounts.",
+)  # fmt: skip
+with_known = click.option(
+    "--known", type=click.Path(path_type=Path), metavar="FILE",
+    help="Declared programmes, benign infrastructure and earlier verdicts (TOML), each with a reason and a last day: cases are annotated, no verdict changes.",
 )  # fmt: skip
 as_json = click.option("--json", "json_", is_flag=True, help="Print one JSON object instead of words.")
 
@@ -125,10 +132,7 @@ for command in (packs.pack, pooled.calibration, traced.inquire, traced.trace):
 @click.option(
     "--context", type=click.Path(path_type=Path), metavar="FILE", help="Dated releases, bans and payment changes (TOML), to look for what answers them."
 )
-@click.option(
-    "--known", type=click.Path(path_type=Path), metavar="FILE",
-    help="Declared programmes, benign infrastructure and earlier verdicts (TOML), each with a reason and a last day: cases are annotated, no verdict changes.",
-)  # fmt: skip
+@with_known
 @with_unit
 @with_key
 @click.option(
@@ -179,6 +183,7 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
 @click.option("--every", type=click.FloatRange(0.1), default=10.0, show_default=True, metavar="SECONDS", help="Look for something new so often.")
 @click.option("--until-idle", type=click.FloatRange(0), metavar="SECONDS", help="End when nothing new has come for so long.")
 @click.option("--once", is_flag=True, help="End when what is there now is read.")
+@with_known
 @with_unit
 @with_key
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
