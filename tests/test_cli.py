@@ -162,7 +162,7 @@ def test_drill_prints_factors_and_assumptions(place: Path) -> None:
     done = run("drill", "A-JUN", "--out", "log.parquet", "--calls", "2000", "--seed", "5", cwd=place)
     assert done.returncode == 0 and "days x" in done.stdout and "assumed:" in done.stdout
     assert (place / "log.parquet").exists() and (place / "log.truth.parquet").exists()
-    told = json.loads(run("drill", "A-JUN", "--out", "log.jsonl", "--calls", "2000", "--json", cwd=place).stdout)
+    told = json.loads(run("drill", "A-JUN", "--out", "again.jsonl", "--calls", "2000", "--json", cwd=place).stdout)
     assert set(told["campaigns"][0]["factors"]) == {"days", "accounts", "calls_per_account"}
 
 

@@ -14,7 +14,7 @@ import lines
 import trial
 from planted import grounds, kept, plan, run, tables
 from planted.examined import examined, reference_of
-from planted.judged import Labels, judged, language_of, said
+from planted.judged import NAMED, Labels, judged, language_of, said
 from stillwatch import flow
 from stillwatch.drill import compose
 from stillwatch.drill.scenario import Planted
@@ -105,7 +105,7 @@ def _said(verdict: str) -> dict[str, Any]:
     return {"X": {**_row()["found"]["X"], "verdict": verdict}}
 
 
-def test_first_named_is_where_it_stays_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_first_named_and_where_it_stays_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "PREFIXES", (0.05, 0.1, 0.2))
     prefix = {"factor": "prefix"}
     rows = [
@@ -114,8 +114,11 @@ def test_first_named_is_where_it_stays_named(monkeypatch: pytest.MonkeyPatch) ->
         _row(**prefix, until=0.1, found=_said("watch")),
         _row(**prefix, until=0.2, found=_said("alert")),
     ]
-    assert tables._first(rows, "X", 1) == 0.2 and tables._first([*rows[:3], _row(**prefix, until=0.2, found=_said("review"))], "X", 1, ["alert"]) == 1
-    assert tables._first([_row(found=_said("watch")), *rows[1:]], "X", 1) == 2.0
+    assert tables._first(rows, "X", 1, NAMED, good=False) == 0.05 and tables._first(rows, "X", 1, NAMED, good=True) == 0.2
+    assert tables._first([*rows[:3], _row(**prefix, until=0.2, found=_said("review"))], "X", 1, ["alert"], good=False) == 1
+    lost = [_row(found=_said("watch")), *rows[1:]]
+    assert tables._first(lost, "X", 1, NAMED, good=False) == 0.05 and tables._first(lost, "X", 1, NAMED, good=True) == 2.0
+    assert tables._first(rows[:3], "X", 1, NAMED, good=False) is None, "not every prefix was scanned"
 
 
 def test_a_page_of_hand_made_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

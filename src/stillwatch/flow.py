@@ -1,4 +1,7 @@
-"""The story: a log goes in, campaigns come out. The only place that knows the order of the rooms."""
+"""The story: a log goes in, campaigns come out. The only place that knows the order of the rooms.
+
+Longer than most files because a scan, a stream, its limits and a drill are told side by side, each of the same few steps.
+"""
 
 from __future__ import annotations
 

@@ -68,21 +68,22 @@ def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list
 def _centre(rows: list[Row]) -> list[str]:
     mine = _of(rows, "centre")
     out = [
-        "| campaign | calls, accounts | days, accounts and calls an account, of those disclosed | verdict, by seed | accounts named | in alerts | precision | named from | alert from |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| campaign | calls, accounts | days, accounts and calls an account, of those disclosed | verdict, by seed | accounts named | in alerts | precision | first named | first alert | alert for good |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    early: list[tuple[float, float]] = []
+    early: list[tuple[float, float, float]] = []
     for name in sorted({name for row in mine for name, _ in found(row)}):
         each = [row for row in sorted(mine, key=lambda row: row["seed"]) if name in row["found"]]
         told = [row["found"][name] for row in each]
         cut = each[0]["planted"][0]
-        firsts, alerts = ([_first(rows, name, row["seed"], verdicts) for row in each] for verdicts in (NAMED, NAMED[:1]))
-        early += [pair for pair in zip(firsts, alerts, strict=True) if None not in pair]
+        asked = ((NAMED, False), (NAMED[:1], False), (NAMED[:1], True))
+        firsts = [[_first(rows, name, row["seed"], verdicts, good) for row in each] for verdicts, good in asked]
+        early += [(first, alert, good) for first, alert, good in zip(*firsts, strict=True) if None not in (first, alert, good)]
         precision = [one["precision"] for one in told if one["precision"] is not None]
         factors = " ".join(f"{cut['factors'][part]:.2g}" for part in ("days", "accounts", "calls_per_account"))
         out.append(
             f"| {name} | {cut['calls']:,}, {cut['accounts']:,} | {factors} | {', '.join(one['verdict'] for one in told)} | {_mean(one['recall'] for one in told)} |"
-            f" {_mean(one['recall_alert'] for one in told)} | {_mean(precision)} | {_several(firsts)} | {_several(alerts)} |"
+            f" {_mean(one['recall_alert'] for one in told)} | {_mean(precision)} | {' | '.join(map(_several, firsts))} |"
         )
     every = [one for row in mine for _, one in found(row)]
     out += [
@@ -91,13 +92,13 @@ def _centre(rows: list[Row]) -> list[str]:
     ]
     if early:
         out.append(
-            f"{len(early)} of these logs were scanned again as they were after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls; the median of the first from which on it is named is {_share(statistics.median(first for first, _ in early))}, as an alert {_share(statistics.median(first for _, first in early))} (never: counted as more than all)."
+            f"{len(early)} of these logs were scanned again as they were after {', '.join(_share(share) for share in PREFIXES)} of the campaign's calls. The median of the first at which it is named is {_share(statistics.median(each[0] for each in early))}, of the first alert {_share(statistics.median(each[1] for each in early))}, of the first after which it is an alert every time (for good) {_share(statistics.median(each[2] for each in early))} (never: counted as more than all). `follow` raises an alert once, and what was one stays told; here each prefix is a scan of its own."
         )
     return out
 
 
-def _first(rows: list[Row], campaign: str, seed: int, verdicts: Sequence[str] = NAMED) -> float | None:
-    """Share of the campaign's calls after which every scan has one of these verdicts; 2 where none has, None where not every prefix was scanned."""
+def _first(rows: list[Row], campaign: str, seed: int, verdicts: Sequence[str], good: bool) -> float | None:
+    """Share of the campaign's calls after which a scan first has one of these verdicts, or, for good, every later scan has; 2 where none has, None where not every prefix was scanned."""
     measured = {row["until"] for row in rows if row["factor"] == "prefix" and row["seed"] == seed and campaign in row["found"]}
     if not measured >= set(PREFIXES):
         return None
@@ -106,12 +107,10 @@ def _first(rows: list[Row], campaign: str, seed: int, verdicts: Sequence[str] = 
         for row in rows
         if row["factor"] in ("prefix", "centre") and row["seed"] == seed and campaign in row["found"]
     )
-    first = 2.0
-    for share, named in reversed(mine):
-        if not named:
-            break
-        first = share
-    return first
+    if not good:
+        return next((share for share, named in mine if named), 2.0)
+    last_without = max((share for share, named in mine if not named), default=0.0)
+    return next((share for share, _ in mine if share > last_without), 2.0)
 
 
 def _several(shares: Sequence[float | None]) -> str:
