@@ -24,6 +24,7 @@ from stillwatch.facts import every_fact, rounds
 from stillwatch.parts import Besides, One
 from stillwatch.records import MARKS, Context, PaymentChange, Release
 from stillwatch.standing import FEW, numbers, standing
+from stillwatch.store import keys
 from stillwatch.traffic import Ints, Traffic, from_rows
 
 RESULTS = ("campaigns.jsonl", "rejected.jsonl")
@@ -112,6 +113,8 @@ def test_what_cannot_be_gone_on_with_is_refused(logs: Logs, tmp_path: Path) -> N
         return str(error.value).replace(str(tmp_path), "")
 
     assert refused(onto=tmp_path) == ": is no folder that a scan wrote; name the DIR that was given to `stillwatch scan --out`"
+    assert "no hashing key lies there" in refused(key=tmp_path / "other.key")
+    keys.load_or_create(tmp_path / "other.key")
     assert "was made with another hashing key" in refused(key=tmp_path / "other.key")
     assert "was made with --unit account" in refused(unit="key")
     held = tmp_path / "scan" / RUNS / "000000.arrow"

@@ -215,15 +215,15 @@ def writable(log: Path | None) -> None:
         raise UserError(
             "is there already and is no log of an earlier drill: no truth lies beside it", str(log), "name another file, or delete this one yourself"
         )
-    others = [each for suffix in SUFFIXES if (each := log.with_name(_stem(log) + suffix)) != log and each.exists()]
-    if others and truth_path(log).exists():
-        raise UserError(f"its truth would take the place of that of {others[0].name}", str(log), "give the log a name of its own, or delete the other yourself")
 
 
 def write(drill: Drill, log: Path) -> dict[str, Any]:
     """Write the log by its suffix, and the truth; each appears whole, and never a truth beside another log. Returns what was made."""
     writable(log)
     truth = truth_path(log)
+    others = [each for suffix in SUFFIXES if (each := log.with_name(_stem(log) + suffix)) != log and each.exists()]
+    if others and truth.exists() and not pq.read_table(truth).equals(drill.truth):  # the same drill in two formats has one truth
+        raise UserError(f"its truth would take the place of that of {others[0].name}", str(log), "give the log a name of its own, or delete the other yourself")
     # The log is in its place before its truth, and what tells of an earlier one goes before both.
     with publish(truth) as beside, publish(log, outdated=(truth, rejected_path(log))) as part:
         _write(drill.truth, beside, truth.name)
