@@ -183,7 +183,7 @@ def follow(
     step = progress or (lambda name, count: None)
     how = Reading(keys.load_or_create(key, _earlier_scan(history)), key, None if mapping is None else maps.load(mapping), unit)
     priced = price_list.load(None)
-    beforehand = _beforehand(known, how.secret)
+    _beforehand(known, how.secret)  # a mistake in it is told before anything is read
     reference = _reference(history, how, step, NO_CONTEXT, lambda rejected: None)
     at = following.opened(out, how, reference.history)
 

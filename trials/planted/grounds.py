@@ -7,8 +7,9 @@ that are new by nature. Together they have more than 5,000 organisations with 60
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,11 +70,11 @@ class Store:
         """The hashing key's file."""
         return self.work / "key"
 
-    def scanned(self, name: str, history: Scenario) -> Path:
+    def scanned(self, name: str, history: Callable[[], pa.Table | str]) -> Path:
         """The scan of a history, made where it is not there yet."""
         out = self.work / "reference" / name
         if not (out / "summary.json").exists():
-            flow.watch([compose.compose(history, self.corpora).calls], out, key=self.key)
+            flow.watch([history()], out, key=self.key)
             shutil.rmtree(out / "states" / "calls", ignore_errors=True)  # a reference needs organisations and wordings only
         return out
 
@@ -84,29 +85,36 @@ class Store:
         chosen = replace(chosen, calls=self.history_calls, benign={**chosen.benign, **mix})
         return [replace(chosen, seed=first + at) for at in range(1 if name == "one" else PARTS)]
 
+    def drilled(self, history: Scenario) -> pa.Table:
+        """The calls of a history that the drill makes."""
+        return compose.compose(history, self.corpora).calls
+
     def multiplied_history(self, calls: int) -> Path:
         """The scan of a history of so many calls: a world of the sources of all histories, multiplied (trials/scale)."""
-        out = self.work / "reference" / f"multiplied-{calls}"
-        if not (out / "summary.json").exists():
-            log = self.work / "grounds" / f"history-{calls}"
+        log = self.work / "grounds" / f"history-{calls}"
+
+        def made() -> str:
             size = make.past(people.Size(calls, 0, 0.0, 2, make.START, 2 * MULTIPLIED_SEED, MULTIPLIED_SEED), calls)
             make.Maker(calls, 0.0, MULTIPLIED_SEED, self.corpora, answers=False, split="b").make(log, size)
-            flow.watch([str(log)], out, key=self.key)
-            shutil.rmtree(log)
-            shutil.rmtree(out / "states" / "calls", ignore_errors=True)
+            return str(log)
+
+        out = self.scanned(f"multiplied-{calls}", made)
+        shutil.rmtree(log, ignore_errors=True)
         return out
 
     def reference(self, name: str, campaign: str | None = None, seed: int = 0, scale: float = 0.0) -> list[str]:
         """Folders of a reference: whole, one (of its histories), none, other mix, older (whole, and a history in which the campaign stands), or as long (whole, and one as long as a log of that scale)."""
         if name == "none":
             return []
-        parts = [self.scanned(f"{'other-mix' if name == 'other mix' else 'broad'}-{at}", each) for at, each in enumerate(self.histories(name))]
+        parts = [
+            self.scanned(f"{'other-mix' if name == 'other mix' else 'broad'}-{at}", partial(self.drilled, each)) for at, each in enumerate(self.histories(name))
+        ]
         if name == "older":
             planted = Planted(str(campaign), share=0.5, infrastructure=False, before_history=True)
             older = replace(
                 self.histories("one")[0], calls=round(2 * self.calls * OLDER), seed=REFERENCE_SEED + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0
             )
-            parts.append(self.scanned(f"older-{campaign}-{seed}", older))
+            parts.append(self.scanned(f"older-{campaign}-{seed}", partial(self.drilled, older)))
         if name == "as long":
             parts.append(self.multiplied_history(round(scale * self.calls)))
         return [str(part) for part in parts]

@@ -160,7 +160,7 @@ class Texts:
     def suite(self, rng: Random, size: int, language: str) -> list[str]:
         """The questions of a public suite, the same for everybody who runs it."""
         if self._folder:
-            return rng.sample(self.suites(), size)
+            return [" ".join(item) for item in rng.sample(self._pool("suites").every(), size)]
         return [self.line(rng, language, rng.choice(self.topics()), "problems", "patterns") for _ in range(size)]
 
     def job(self, use: str, language: str = "en") -> str:
