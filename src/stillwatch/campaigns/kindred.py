@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.sparse import csr_matrix
 
 from stillwatch.codes import Bools, Ints
 from stillwatch.records import Cluster
@@ -17,16 +16,31 @@ SAME_CASE = 0.5
 "Share of the smaller cluster's accounts from which two clusters are one case."
 
 
-def kindred(clusters: Sequence[Cluster]) -> Bools:
-    """(clusters, clusters): of each cluster, itself and those that share at least SAME_CASE of the smaller one's accounts."""
-    sizes = np.array([len(each.accounts) for each in clusters], np.int64)
-    if not len(clusters):
-        return np.zeros((0, 0), np.bool_)
-    ends = np.concatenate([[0], np.cumsum(sizes)])
-    accounts = np.concatenate([each.accounts for each in clusters])
-    holds = csr_matrix((np.ones(len(accounts), np.int64), accounts, ends), shape=(len(clusters), int(accounts.max(initial=-1)) + 1))
-    common = (holds @ holds.T).toarray()
-    return np.asarray(common >= SAME_CASE * np.minimum(sizes[:, None], sizes[None, :]))
+@njit(cache=True, nogil=True)
+def _kin(accounts: Any, starts: Any, held: Any, sizes: Any, least: float) -> Any:
+    """Of each cluster, whether it shares at least `least` of the smaller one's accounts with these. `held[starts[a]:starts[a + 1]]`: clusters of account `a`."""
+    common = np.zeros(len(sizes), np.int64)
+    for account in accounts:
+        for at in range(starts[account], starts[account + 1]):
+            common[held[at]] += 1
+    return common >= least * np.minimum(sizes, len(accounts))
+
+
+class Kindred:
+    """Which clusters share accounts, of one cluster at a time: of all pairs there may be billions."""
+
+    def __init__(self, clusters: Sequence[Cluster]) -> None:
+        self._accounts = [each.accounts for each in clusters]
+        self._sizes = np.array([len(mine) for mine in self._accounts], np.int64)
+        account = np.concatenate([np.zeros(0, np.int64), *self._accounts])
+        order = np.argsort(account, kind="stable")
+        self._held = np.repeat(np.arange(len(clusters)), self._sizes)[order]
+        self._starts = np.searchsorted(account[order], np.arange(int(account.max(initial=-1)) + 2))
+
+    def __call__(self, number: int) -> Bools:
+        """(clusters,): a cluster, and those that share at least SAME_CASE of the smaller one's accounts with it."""
+        found: Bools = _kin(self._accounts[number], self._starts, self._held, self._sizes, SAME_CASE)
+        return found
 
 
 @njit(cache=True, nogil=True)
@@ -51,7 +65,7 @@ class Together:
 
     def __init__(self, traffic: Traffic, clusters: Sequence[Cluster]) -> None:
         """`clusters`: with their calls."""
-        self._clusters, self._kin = clusters, kindred(clusters)
+        self._clusters, self._kindred = clusters, Kindred(clusters)
         call = np.concatenate([np.zeros(0, np.int64), *(each.calls for each in clusters)])
         order = np.argsort(call, kind="stable")
         self._call = call[order]
@@ -60,5 +74,5 @@ class Together:
 
     def __call__(self, number: int) -> Ints:
         """Core calls of the members of a cluster, in it and in its kindred, ascending."""
-        found: Ints = _said(self._call, self._cluster, self._starts, self._clusters[number].accounts, self._kin[number])
+        found: Ints = _said(self._call, self._cluster, self._starts, self._clusters[number].accounts, self._kindred(number))
         return found

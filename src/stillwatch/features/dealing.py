@@ -239,13 +239,13 @@ def all_traffic(groups: Groups) -> Floats:
     In a thinned log only those are members of whom two core calls happen to be kept, so those two are left out and the rest is pooled.
     """
     out = np.full(groups.count, np.nan)
-    size = np.diff(groups.traffic.starts)
+    starts = groups.traffic.starts
     sparse = thinned(groups)
     for group, core, accounts in _each(groups):
-        inside = np.bincount(groups.traffic.account[core], minlength=len(size))[accounts]
+        inside, size = np.bincount(np.searchsorted(accounts, groups.traffic.account[core])), starts[accounts + 1] - starts[accounts]
         if not sparse[group]:
-            out[group] = float(np.median(inside / size[accounts]))
-        elif (rest := int((size[accounts] - 2).clip(0).sum())) >= LEAST_CALLS:
+            out[group] = float(np.median(inside / size))
+        elif (rest := int((size - 2).clip(0).sum())) >= LEAST_CALLS:
             out[group] = float((inside - 2).clip(0).sum()) / rest
     return out
 

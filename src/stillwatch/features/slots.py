@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from stillwatch.codes import stands_in
 from stillwatch.features.declare import Floats
 from stillwatch.traffic import Bools, Ints, Traffic, codes, distinct_rows
 
@@ -118,17 +119,16 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints,
 
 
 def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
-    """Slot terms of a sample of the accounts' core calls and of their other calls."""
-    is_core = np.zeros(traffic.calls, np.bool_)
-    is_core[core] = True
+    """Slot terms of a sample of the accounts' core calls (ascending) and of their other calls."""
     starts = traffic.starts
     mine = np.concatenate([np.arange(starts[a], starts[a + 1]) for a in accounts]) if len(accounts) else np.zeros(0, np.int64)
-    rows = np.concatenate([_sample(traffic, mine[is_core[mine]]), _sample(traffic, mine[~is_core[mine]])])
+    is_core = stands_in(mine, core)
+    inside, outside = _sample(traffic, mine[is_core]), _sample(traffic, mine[~is_core])
+    rows, in_core = np.concatenate([inside, outside]), np.repeat([True, False], [len(inside), len(outside)])
     offsets, values = traffic.terms
     at, position = _listed(offsets, rows)
     terms, column = np.unique(values[position], return_inverse=True)
     unit = traffic.unit[traffic.account[rows]]
-    in_core = is_core[rows]
     carried, _ = distinct_rows(column[in_core[at]], unit[at][in_core[at]])
     spread = np.bincount(carried[0], minlength=len(terms)) / max(1, len(np.unique(unit[in_core])))
     # Not "in most calls": where each unit has a business of its own, only what all units say is the template's.
