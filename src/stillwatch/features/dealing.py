@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix, diags
 from scipy.stats import chi2
 
 from stillwatch.features.declare import Feature, Floats, Groups
+from stillwatch.features.nearness import LEAST_CALLS, LEAST_UNITS, Nearness
 from stillwatch.features.rows import kept, thinned
-from stillwatch.features.slots import Slots, conversations, slots, squares
+from stillwatch.features.slots import Slots, conversations, slots
 from stillwatch.traffic import NONE, Ints, Traffic, distinct_rows
-
-OTHERS = 8
-"Members that each call is compared with."
-
-EVERYDAY = 100
-"The slot terms that most members use: everyday words of the languages that they write."
-
-NEAREST = 1 / 3
-"Share of the members, the most alike, among whom those are taken, evenly by rank."
 
 MOST_ACCOUNTS = 200
 "Members that are looked at, evenly spaced by keyed hash."
-
-LEAST_CALLS, LEAST_UNITS = 8, 3
-"Fewest calls and units from which members can be compared."
 
 BY_NAME = 2
 "Times as many organisations by name as units from which members are compared by name."
@@ -105,74 +92,6 @@ def _shared_prompts(traffic: Traffic, core: Ints) -> float:
     return float(shared.mean()) if len(shared) else 0.0
 
 
-@dataclass(frozen=True)
-class _Members:
-    """What calls of a group are compared with, whichever calls they are."""
-
-    owner: Ints
-    "The account of each row of the slots, counted from 0."
-    talk: Ints
-    "Its conversation, counted from 0."
-    unit: Ints
-    "Who each account belongs to."
-    profile: csr_matrix
-    "Accounts x terms."
-    spoken: csr_matrix
-    "Conversations x terms."
-    usable: Ints
-    "Accounts with anything said in other conversations than their first."
-    others: csr_matrix
-    "What those said there: usable accounts x terms, each of length 1."
-    everyday: Ints
-    "The slot terms that most of them use."
-
-    @classmethod
-    def of(cls, traffic: Traffic, found: Slots, talk: Ints) -> _Members:
-        account = traffic.account[found.call]
-        who, owner = np.unique(account, return_inverse=True)
-        conversation, row_talk = np.unique(talk[found.call], return_inverse=True)
-        rows = len(account)
-        one = np.ones(rows)
-        profile = csr_matrix((one, (owner, np.arange(rows))), shape=(len(who), rows)) @ found.weights
-        spoken = csr_matrix((one, (row_talk, np.arange(rows))), shape=(len(conversation), rows)) @ found.weights
-        # One conversation of every account is left out of its profile, as the call's own is: equal footing.
-        first = np.full(len(who), rows)
-        np.minimum.at(first, owner, np.arange(rows))
-        others = profile - spoken[row_talk[first]]
-        length = squares(others)
-        usable = np.flatnonzero(length > 1e-9)
-        others = diags(1.0 / np.sqrt(length[usable])) @ others[usable]
-        # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
-        spread = np.bincount(profile[usable].indices, minlength=profile.shape[1])
-        return cls(owner, row_talk, _owner(traffic, who), profile, spoken, usable, others, np.argsort(-spread, kind="stable")[:EVERYDAY])
-
-
-def _nearer(members: _Members, found: Slots, core: bool) -> float:
-    """Probability that a core (or another) call is nearer to its account's other conversations than to a stranger's."""
-    usable, unit = members.usable, members.unit
-    chosen = np.flatnonzero((found.core == core) & (np.diff(found.weights.indptr) >= 2))
-    rest = members.profile[members.owner[chosen]] - members.spoken[members.talk[chosen]]
-    size = squares(rest)
-    some = size > 1e-9
-    chosen, rest, size = chosen[some], rest[some], size[some]
-    if len(chosen) < LEAST_CALLS or len(usable) < LEAST_UNITS:
-        return float("nan")
-    calls, owner = found.weights[chosen], members.owner[chosen]
-    own = np.asarray(calls.multiply(rest).sum(axis=1)).ravel() / np.sqrt(size)
-    strange = unit[usable][None, :] != unit[owner][:, None]
-    alike = np.where(strange, _cosine(rest[:, members.everyday], members.others[:, members.everyday]), -1.0)
-    ranks = np.unique(np.arange(OTHERS) * max(OTHERS, int(NEAREST * len(usable))) // OTHERS)
-    pick = np.argsort(-alike, axis=1, kind="stable")[:, ranks[ranks < len(usable)]]
-    at = np.arange(len(chosen))[:, None]
-    theirs, real = (calls @ members.others.T).toarray()[at, pick], strange[at, pick]
-    nearer = (real * ((own[:, None] > theirs + 1e-12) + 0.5 * (np.abs(own[:, None] - theirs) <= 1e-12))).sum(axis=1)
-    tried = real.sum(axis=1)
-    scored = tried > 0
-    owners, index = np.unique(unit[owner[scored]], return_inverse=True)
-    score = np.bincount(index, weights=nearer[scored] / tried[scored]) / np.bincount(index)
-    return float(np.median(score)) if len(owners) >= LEAST_UNITS else float("nan")
-
-
 def _owner(traffic: Traffic, accounts: Ints) -> Ints:
     """Who each account belongs to: its unit; its organisation by name where most organisations share cards with others.
 
@@ -181,12 +100,6 @@ def _owner(traffic: Traffic, accounts: Ints) -> Ints:
     """
     unit, org = traffic.unit[accounts], traffic.org[accounts]
     return org if len(np.unique(org)) > BY_NAME * len(np.unique(unit)) else unit
-
-
-def _cosine(left: csr_matrix, right: csr_matrix) -> Floats:
-    """Cosine of every row of one with every row of the other; 0 where one has nothing."""
-    sizes = [np.sqrt(squares(part)) for part in (left, right)]
-    return np.asarray((left @ right.T).toarray() / np.maximum(np.outer(*sizes), 1e-12), np.float64)
 
 
 def own_business(groups: Groups) -> Floats:
@@ -203,12 +116,13 @@ def own_business(groups: Groups) -> Floats:
     whole = kept(groups) >= NEARLY_ALL
     for group, core, accounts in _each(groups):
         found = _slots(groups, group, core, accounts)
-        members = _Members.of(groups.traffic, found, talk)
-        usual = _nearer(members, found, core=False)
+        account = groups.traffic.account[found.call]
+        nearness = Nearness(found, account, talk[found.call], _owner(groups.traffic, account))
+        usual = nearness(core=False)
         if not whole[group] and not usual >= LEAST_USUAL:
             continue
         scale = USUAL if np.isnan(usual) else min(usual, USUAL) if usual >= LEAST_USUAL else UNCLEAR
-        out[group] = np.minimum(1.0, (_nearer(members, found, core=True) - 0.5) / (scale - 0.5))
+        out[group] = np.minimum(1.0, (nearness(core=True) - 0.5) / (scale - 0.5))
     return out
 
 

@@ -38,8 +38,14 @@ class Slots:
     "The call of each row."
     core: np.ndarray[tuple[int], np.dtype[np.bool_]]
     "Whether it is a core call of the group."
-    weights: csr_matrix
-    "Rows x terms, weighted by rarity, each row of length 1 (or empty)."
+    starts: Ints
+    "Where each row's slot terms begin, and the last one's end."
+    terms: Ints
+    "Slot terms of the rows, one after the other: numbers below `count`."
+    weights: Floats
+    "Weight of each by its rarity; those of a row have length 1."
+    count: int
+    "How many terms there are."
     size: Ints
     "Terms of each row that are not common to the members, whether or not a wording explains them."
     smallest: list[tuple[int, ...]]
@@ -120,8 +126,7 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints,
 
 def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     """Slot terms of a sample of the accounts' core calls (ascending) and of their other calls."""
-    starts = traffic.starts
-    mine = np.concatenate([np.arange(starts[a], starts[a + 1]) for a in accounts]) if len(accounts) else np.zeros(0, np.int64)
+    mine = np.concatenate([np.arange(traffic.starts[a], traffic.starts[a + 1]) for a in accounts]) if len(accounts) else np.zeros(0, np.int64)
     is_core = stands_in(mine, core)
     inside, outside = _sample(traffic, mine[is_core]), _sample(traffic, mine[~is_core])
     rows, in_core = np.concatenate([inside, outside]), np.repeat([True, False], [len(inside), len(outside)])
@@ -139,13 +144,8 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     keep = ~template[column]
     at, column = at[keep], column[keep]
     rarity = np.log1p(len(rows) / np.maximum(1, np.bincount(column, minlength=len(terms))))
-    matrix = csr_matrix((rarity[column], (at, column)), shape=(len(rows), len(terms)))
-    length = np.sqrt(squares(matrix))
-    matrix = csr_matrix(matrix.multiply(1.0 / np.maximum(length, 1e-12)[:, None]))
-    ordered = np.split(terms[column], np.cumsum(np.bincount(at, minlength=len(rows)))[:-1]) if len(rows) else []
-    return Slots(rows, in_core, matrix, size, [tuple(sorted(part.tolist())[:4]) for part in ordered])
-
-
-def squares(matrix: csr_matrix) -> Floats:
-    """The sum of squares of every row."""
-    return np.asarray(matrix.power(2).sum(axis=1), np.float64).ravel()
+    weights = rarity[column]
+    length = np.sqrt(np.bincount(at, weights=weights**2, minlength=len(rows)))
+    starts = np.concatenate([[0], np.cumsum(np.bincount(at, minlength=len(rows)))]).astype(np.int64)
+    ordered = np.split(terms[column], starts[1:-1]) if len(rows) else []
+    return Slots(rows, in_core, starts, column, weights / length[at], len(terms), size, [tuple(sorted(part.tolist())[:4]) for part in ordered])
