@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stillwatch.campaigns import weigh
-from stillwatch.campaigns.judge import judge
+from stillwatch.campaigns.judge import CROWD, CROWD_GROWS, FEW, MANY, MANY_OF, judge
 from stillwatch.codes import Ints, merged
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.evidence import joint
@@ -42,7 +42,7 @@ MOST_VALUE = 1e12
 def method() -> str:
     """Digest of what must be the same at all members: features, detectors and ties by their declarations, and the numbers that verdicts hang on."""
     said = [f"{each.name} {each.unit}" for each in every_feature().values()] + sorted(every_detector()) + sorted(every_tie())
-    said += [str(each) for each in (weigh.ALERT, weigh.REVIEW, weigh.LONG, weigh.STRANGERS_LEAST, joint.HELD_BY, ALIKE)]
+    said += [str(each) for each in (weigh.ALERT, weigh.REVIEW, weigh.LONG, weigh.STRANGERS_LEAST, joint.HELD_BY, ALIKE, FEW, MANY, MANY_OF, CROWD, CROWD_GROWS)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
@@ -66,7 +66,7 @@ class Together:
         self._names = list(parts)
         self._parts = [parts[name] for name in self._names]
         place, organisation = self._places([points[name] for name in self._names])
-        rows, alphabet = self._rows(place, organisation)
+        rows, alphabet, self._organisations = self._rows(place, organisation)
         told = np.array([each.shares for each in self._parts])
         self._told, self._alphabet, self._rows_ = told, alphabet, rows
         self._count = joint.counted(rows, len(alphabet), alphabet, told)
@@ -90,8 +90,8 @@ class Together:
         token = np.concatenate([owners[i][part.owned[:, 1]] for i, part in enumerate(self._parts)])
         return words, joint.organisations(int(first[-1]), unit.astype(np.int64), token.astype(np.int64))
 
-    def _rows(self, place: Sequence[Ints], organisation: Ints) -> tuple[joint.Carriers, Ints]:
-        """Carriers of the wordings that enough members hold, and the alphabets of all wordings."""
+    def _rows(self, place: Sequence[Ints], organisation: Ints) -> tuple[joint.Carriers, Ints, int]:
+        """Carriers of the wordings that enough members hold, the alphabets of all wordings, and how many organisations call today (hardly any uses no wording that others use)."""
         total = max((int(each.max(initial=-1)) for each in place), default=-1) + 1
         alphabet, held, first = np.zeros(total, np.int64), np.zeros(total, np.int64), 0
         made = []
@@ -103,7 +103,7 @@ class Together:
             first += part.units
         word, who, member_, today = np.concatenate(made, axis=1)
         keep = held[word] >= joint.HELD_BY
-        return joint.Carriers(word[keep], who[keep], member_[keep], today[keep].astype(np.bool_)), alphabet
+        return joint.Carriers(word[keep], who[keep], member_[keep], today[keep].astype(np.bool_)), alphabet, len(np.unique(who[today == 1]))
 
     def _grouped(self, place: Sequence[Ints]) -> list[_Hypothesis]:
         """Members' clusters by their paired wordings; those that are mostly the same are one."""
@@ -226,7 +226,7 @@ class Together:
             carriers=now + before, share=share, named=now, share_named=share, replaying=0, carried=np.zeros((0, 0), np.bool_), ties=told.ties, wordings=each.wordings,
         )  # fmt: skip
         q = found.q if found.step == 0 else max(found.q, weigh.ALERT * 1.01)
-        weighed = weigh.Weighed(cluster, self._strangers[i], (), None, found.log10_e, q, 1.0, 0.0)
+        weighed = weigh.Weighed(cluster, self._strangers[i], (), None, found.log10_e, q, 1.0, 0.0, organisations=self._organisations)
         detectors = every_detector()
         said = [one for detector in detectors.values() if (one := evidence(detector, told.values, ranges)) is not None]
         speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)

@@ -18,6 +18,8 @@ for package in ("rbcl", "voprf"):
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: E402
 
 from stillwatch import joining  # noqa: E402
+from stillwatch.campaigns.judge import Judged  # noqa: E402
+from stillwatch.campaigns.weigh import Weighed  # noqa: E402
 from stillwatch.detectors.declare import Fires, every_detector  # noqa: E402
 from stillwatch.exchange.joint import brought, convening, lists, wire  # noqa: E402
 from stillwatch.exchange.joint.brought import Brought, Group  # noqa: E402
@@ -143,6 +145,18 @@ def test_a_campaign_that_is_split_is_found_and_a_common_customer_is_not() -> Non
 def test_what_speaks_for_innocence_counts_together() -> None:
     assert Table(own_business=0.9).play(*NAMES) == dict.fromkeys(NAMES, [])
     assert Table(shared_slots=None).play(*NAMES)["north"][0].verdict == "review", "what could not be examined is for a person"
+
+
+def test_a_case_is_judged_by_the_organisations_of_all_members_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, judge = set[int](), joining.judge
+
+    def looked(weighed: Weighed, *rest: Any) -> Judged:
+        seen.add(weighed.organisations)
+        return judge(weighed, *rest)
+
+    monkeypatch.setattr(joining, "judge", looked)
+    Table().play(*NAMES)
+    assert seen == {3 * 8 + 1 + 3 * 3}, "the firm that all have is one, and who calls in the history alone is none"
 
 
 def test_what_rests_on_one_member_is_a_review_that_says_so() -> None:
