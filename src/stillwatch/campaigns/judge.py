@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
-from stillwatch.codes import Ints, stands_in
 from stillwatch.records import Cluster, Evidence
 
 LADDER = ("alert", "review", "watch")
@@ -178,25 +176,25 @@ def cases(judged: list[Judged]) -> list[list[Judged]]:
     """Clusters of one case together: same verdict, and most of the smaller one's accounts in common. Strongest first."""
     order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.q, -each.log10_e, each.weighed.cluster.name))
     made: list[list[Judged]] = []
-    accounts: list[Ints] = []
-    standing: dict[int, list[int]] = {}  # account -> cases that it stands in, so that nobody is compared with cases without an account in common
+    sizes: list[int] = []
+    standing: dict[int, list[int]] = {}  # account -> cases that it stands in
     for each in order:
-        mine = each.weighed.cluster.accounts
-        for at in sorted({case for account in mine.tolist() for case in standing.get(account, ())}):
-            case, theirs = made[at], accounts[at]
-            common = int(stands_in(mine, theirs).sum())
-            if case[0].verdict == each.verdict and common >= SAME_CASE * min(len(mine), len(theirs)):
+        mine = each.weighed.cluster.accounts.tolist()
+        common = Counter(case for account in mine for case in standing.get(account, ()))
+        for at in sorted(common):
+            case = made[at]
+            if case[0].verdict == each.verdict and common[at] >= SAME_CASE * min(len(mine), sizes[at]):
                 case.append(each)
-                accounts[at] = np.union1d(theirs, mine)
-                new = mine[~stands_in(mine, theirs)]
+                new = [account for account in mine if at not in standing.get(account, ())]
                 break
-            if case[0].verdict != each.verdict and common >= PART_OF * len(mine):
-                new = mine[:0]  # a weaker view of accounts that already stand in a stronger case
+            if case[0].verdict != each.verdict and common[at] >= PART_OF * len(mine):
+                new = []  # a weaker view of accounts that already stand in a stronger case
                 break
         else:
             at, new = len(made), mine
             made.append([each])
-            accounts.append(mine)
-        for account in new.tolist():
+            sizes.append(0)
+        sizes[at] += len(new)
+        for account in new:
             standing.setdefault(account, []).append(at)
     return made
