@@ -86,9 +86,9 @@ def test_no_log_is_planned_twice(tier: str) -> None:
 
 def test_the_full_plan_varies_one_factor_at_a_time() -> None:
     for cell in plan.plan("full", [1]):
-        history = cell.history != ("as long" if cell.scale >= plan.LONG else "whole")  # that of a large log grows with it
+        history = cell.history != plan.history_of(cell.scale)  # that of a large log grows with it
         differs = [cell.scale != 10, history, cell.options not in ({}, {"infrastructure": False}), cell.until < 1]
-        assert sum(differs) <= 1 or (cell.history == "older" and cell.options["before_history"]), cell
+        assert sum(differs) <= 1 or (cell.history == "older" and cell.options["before_history"]) or "short history" in cell.value, cell
 
 
 def _row(**rest: Any) -> dict[str, Any]:
@@ -166,10 +166,11 @@ def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:
     assert lines.read(results) == [{"key": "a"}]
 
 
-def test_a_large_log_has_a_history_as_long_as_itself(tmp_path: Path) -> None:
-    assert [cell.history for scale in (100, 1000) for cell in plan.worlds(1, scale, 5)] == ["whole", "as long"]
+@pytest.mark.parametrize(("name", "scale"), [("as long", 1000), ("ten times", 100)])
+def test_the_history_of_a_large_log_grows_with_it(name: str, scale: int, tmp_path: Path) -> None:
+    assert [each.history for each in plan.worlds(1, scale, 5)] == [name]
     store = grounds.Store(tmp_path, None, calls=20, history_calls=500)
-    *whole, longest = store.reference("as long", scale=1000)
+    *whole, longest = store.reference(name, scale=scale)
     assert [Path(each).name for each in whole] == [f"broad-{at}" for at in range(grounds.PARTS)]
     told = json.loads((Path(longest) / "summary.json").read_text())
     assert told["calls_read"] == 20_000 and not (Path(longest) / "states" / "calls").exists()

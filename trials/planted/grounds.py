@@ -38,6 +38,9 @@ REFERENCE_SEED = 2001
 MULTIPLIED_SEED = REFERENCE_SEED + 200
 "Seed of a history that is as long as a large log."
 
+TIMES = {"as long": 1, "ten times": 10}
+"References with a history that grows with the log, and how many times as long it is."
+
 OTHER_MIX = {
     "ordinary chat": 0.15,
     "bulk application": 0.3,
@@ -103,7 +106,7 @@ class Store:
         return out
 
     def reference(self, name: str, campaign: str | None = None, seed: int = 0, scale: float = 0.0) -> list[str]:
-        """Folders of a reference: whole, one (of its histories), none, other mix, older (whole, and a history in which the campaign stands), or as long (whole, and one as long as a log of that scale)."""
+        """Folders of a reference: whole, one (of its histories), none, other mix, older (whole, and a history in which the campaign stands), as long or ten times (whole, and one so long beside a log of that scale)."""
         if name == "none":
             return []
         parts = [
@@ -115,8 +118,8 @@ class Store:
                 self.histories("one")[0], calls=round(2 * self.calls * OLDER), seed=REFERENCE_SEED + 50, campaigns=(planted,), campaign_seed=seed, least_calls=0
             )
             parts.append(self.scanned(f"older-{campaign}-{seed}", partial(self.drilled, older)))
-        if name == "as long":
-            parts.append(self.multiplied_history(round(scale * self.calls)))
+        if name in TIMES:
+            parts.append(self.multiplied_history(round(TIMES[name] * scale * self.calls)))
         return [str(part) for part in parts]
 
 

@@ -94,10 +94,11 @@ def scales(seeds: list[int], names: list[str]) -> Iterator[Cell]:
     """A hundred and a thousand times the campaign, alone and in company. Alone at a thousand only for the largest campaign: one scan of it reads 16 million calls."""
     for seed in seeds:
         for name in names:
-            yield Cell("scale", "100, alone", name, seed, 100, options={"infrastructure": False})
-        yield Cell("scale", "100, together", "all", seed, 100, options={"infrastructure": False})
-    yield Cell("scale", "1000, together", "all", seeds[0], LONG, history="as long", options={"infrastructure": False})
-    yield Cell("scale", "1000, alone", "A-JUN", seeds[0], LONG, history="as long", options={"infrastructure": False})
+            yield Cell("scale", "100, alone", name, seed, 100, history_of(100), options={"infrastructure": False})
+        yield Cell("scale", "100, together", "all", seed, 100, history_of(100), options={"infrastructure": False})
+        yield Cell("scale", "100, together, short history", "all", seed, 100, options={"infrastructure": False})
+    yield Cell("scale", "1000, together", "all", seeds[0], LONG, history_of(LONG), options={"infrastructure": False})
+    yield Cell("scale", "1000, alone", "A-JUN", seeds[0], LONG, history_of(LONG), options={"infrastructure": False})
 
 
 PREVALENCE = (0.05, 0.25, 0.4, 0.6)
@@ -121,17 +122,22 @@ DRILLED = 25
 "Largest scale that the drill itself makes; larger worlds are a drill's, multiplied."
 
 LONG = 1000
-"Scale from which a log's reference has a history as long as itself."
+"Scale from which a log's reference has a history as long as itself, and not ten times as long: that would be a history of 160 million calls."
 
 WORLDS = {"mixed": 13, "drift": 2, "unseen class": 2, "built-in texts": 1}
 "Kinds of benign worlds, and how many of each in a round."
+
+
+def history_of(scale: float) -> str:
+    """The reference of a log of a scale: at ten times the campaign it has twelve times the log's calls, and it grows with the log (decision 039)."""
+    return "whole" if scale <= DRILLED else "ten times" if scale < LONG else "as long"
 
 
 def worlds(count: int, scale: float, first: int) -> Iterator[Cell]:
     """Benign worlds of seeds from `first` on, kinds by turns; large ones are all multiplied from a pattern world of the declared mix."""
     kinds = [kind for kind, many in WORLDS.items() for _ in range(many)] if scale <= DRILLED else ["multiplied"]
     for at in range(count):
-        yield Cell("world", kinds[at % len(kinds)], "", first + at, scale, "whole" if scale < LONG else "as long")
+        yield Cell("world", kinds[at % len(kinds)], "", first + at, scale, history_of(scale))
 
 
 def plan(tier: str, seeds: list[int]) -> list[Cell]:

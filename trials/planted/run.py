@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from lines import read
 from planted import grounds
 from planted.examined import examined, reference_of
-from planted.grounds import Ground, Store
+from planted.grounds import TIMES, Ground, Store
 from planted.judged import Labels, judged, languages, said
 from planted.kept import method, worlds
 from planted.plan import DRILLED, Cell
@@ -152,7 +152,7 @@ def _texts(store: Store) -> str:
 def _needed(cell: Cell) -> tuple[str, str, int, float]:
     """What a cell's reference depends on."""
     older = cell.history == "older"
-    return cell.history, cell.campaign if older else "", cell.seed if older else 0, cell.scale if cell.history == "as long" else 0.0
+    return cell.history, cell.campaign if older else "", cell.seed if older else 0, cell.scale if cell.history in TIMES else 0.0
 
 
 def _ground(cell: Cell) -> tuple[bool, float, int]:
