@@ -251,7 +251,7 @@ def worlds(rows: list[Row]) -> str:
         "## Innocents alone: is the error rate real?", "",
         "Printed by `python trials/trial.py run --corpora DIR --work WORK --tier worlds`, `keep --work WORK` and `tell --work WORK --kept`; each run has a hashing key of its own.", "",
         f"{len(rows):,} worlds of innocents alone (seeds {min(seeds):,} to {max(seeds):,}), each of a mix of classes of its own that nothing was tuned on (the declared weights times a log-normal factor of sigma 1, one class in six missing), beside"
-        " the whole reference. drift: the second day has another mix; unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form); built-in texts: the project's own small corpus in place of"
+        " the whole reference, which grows with the log (twelve times its calls for the smallest, ten times at a hundred times the campaign, as many at a thousand). drift: the second day has another mix; unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form); built-in texts: the project's own small corpus in place of"
         " the corpora, while the reference has the corpora's. An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
         *_worlds(rows), "",
         "Cases (verdict, class of most accounts): " + (", ".join(f"{verdict} of {main} x{count}" for (verdict, main), count in sorted(false.items())) or "none") + ".", "",
@@ -266,7 +266,7 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
         raise SystemExit(f"results mix sizes {sizes} or texts {texts}: give each its own --work")
     size = sizes.pop()
     history = [(value, _of(rows, "history", value)) for value in ("none", "one", "other mix", "older")]
-    scales = [(value, _of(rows, "scale", value)) for value in ("100, alone", "100, together", "1000, together", "1000, alone")]
+    scales = [(value, _of(rows, "scale", value)) for value in ("100, alone", "100, together", "100, together, short history", "1000, together", "1000, alone")]
     prevalence = [(f"{100 * share:g} %", _of(rows, "prevalence", f"{100 * share:g} %")) for share in PREVALENCE]
     small = [row for row in rows if row["scale"] == 10 and row["until"] == 1 and row["history"] == "whole"]
     false = Counter((row["scale"], each["verdict"], each["main"]) for row in rows if row["history"] != "none" for each in row["false"])
@@ -275,7 +275,7 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
     centre = _of(rows, "centre")
     parts: list[tuple[str, str, str, Callable[[], list[str]], list[Row]]] = [
         ("alone", "Every documented campaign, alone", "Three factors of the cut are printed: the drill cuts days first (to 2), then accounts (to 20), then calls an account (to 4). Precision: of the accounts in cases that are mostly the campaign's, those that are.", lambda: _centre(rows), centre),
-        ("scales", "More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The reference stays as large as it is up to a hundred times; beside a thousand, where it would be an eighth of the log and strangers hardly evidence, it has a history as long as the log besides (multiplied, as the log is).", lambda: _grid(rows, [("10, alone", centre), *scales]), _of_factor(rows, "scale")),
+        ("scales", "More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The history grows with the log: twelve times its calls at ten times the campaign, ten times at a hundred (short: little more than the log's), as many at a thousand, where a longer one is too long to make (multiplied, as the log is; decision 039).", lambda: _grid(rows, [("10, alone", centre), *scales]), _of_factor(rows, "scale")),
         ("infrastructure", "Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _grid(rows, [("nothing shared", centre), ("shared", _of(rows, "infrastructure", "shared"))]), _of_factor(rows, "infrastructure")),
         ("reference", "The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _grid(rows, [("whole", centre), *history]), _of_factor(rows, "history")),
         ("prevalence", "As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", centre), *prevalence]), _of_factor(rows, "prevalence")),
