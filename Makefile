@@ -31,6 +31,7 @@ check: $(DEV)
 	$(BIN)/ruff check src tests trials
 	$(BIN)/ruff format --check src tests trials
 	$(BIN)/mypy
+	MYPYPATH=trials $(BIN)/mypy --implicit-reexport --no-warn-return-any trials
 
 docs: $(DEV)
 	$(BIN)/python -m stillwatch.doors.manual docs/reference

@@ -191,7 +191,7 @@ def told(log: pa.Table, truth: pa.Table, start: int, why: bool = False, rounds: 
                 score[test] = model.predict_proba(data[test])[:, 1]
                 if why and k == 0:
                     lost = _importance(model, data[test], y[test])
-        best = np.argsort(-lost)[:12] if why else []
+        best = np.argsort(-lost)[: 12 if why else 0]
         columns_told = [(list(columns)[i], float(lost[i])) for i in best]
         single = {name: abs(float(roc_auc_score(y, data[:, i])) - 0.5) + 0.5 for i, name in enumerate(columns)}
         alone = sorted(single.items(), key=lambda pair: -pair[1])[:8]

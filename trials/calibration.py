@@ -111,10 +111,10 @@ def measured(work: Path) -> list[dict[str, Any]]:
                 if len(rest[name]) < 100 or len(own[name]) < SMALL or any(name not in each.tails for each in said):
                     continue
                 ranks = [(alone.rank(name, float(value)), pool.rank(name, float(value))) for value in rest[name]]
-                ps = [np.array([each[at].p for each in ranks if each[at] is not None]) for at in (0, 1)]
+                ps = [np.array([rank.p for each in ranks if (rank := each[at]) is not None]) for at in (0, 1)]
                 rows.append({
                     "size": size, "small": small, "lie": lie, "statistic": name, "of": len(ps[1]),
-                    "floors": [ranks[0][at].p_floor if ranks[0][at] is not None else 1.0 for at in (0, 1)],
+                    "floors": [1.0 if rank is None else rank.p_floor for rank in ranks[0]],
                     "below": [[int((each <= level).sum()) for level in LEVELS] for each in ps],
                     "named": [seed for seed in others if (seed, name) in unlike], "liar": others[0],
                 })  # fmt: skip
@@ -161,8 +161,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
             mine = [row for row in rows if row["size"] == size and row["lie"] == lie]
             liars = interval(sum(row["liar"] in row["named"] for row in mine), len(mine)) if lie != "none" else "-"
             honest = [len(set(row["named"]) - ({row["liar"]} if lie != "none" else set())) for row in mine]
-            of = sum(size - 1 - (lie != "none") for _ in mine)
-            lines.append(f"| {size} | {lie} | {liars} | {interval(sum(honest), of)} |")
+            truthful = sum(size - 1 - (lie != "none") for _ in mine)
+            lines.append(f"| {size} | {lie} | {liars} | {interval(sum(honest), truthful)} |")
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ def capture(prefix: Path) -> None:
             got.write(f"{status}\n".encode() + answer + b"\n")
         return status, headers, answer
 
-    Connection._send = kept  # type: ignore[method-assign]
+    Connection._send = kept  # type: ignore[method-assign, assignment]
 
 
 if __name__ == "__main__":

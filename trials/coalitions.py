@@ -65,7 +65,7 @@ def world(seed: int, kind: str) -> World:
     members, organisations = int(r.integers(2, 6)), int(r.integers(150, 500))
     today = r.random(organisations) < r.uniform(0.2, 0.6)
     home = r.integers(0, members, organisations)
-    several = r.random(organisations) < {"apart": 0.0, "drifting": np.where(today, 0.7, 0.2)}.get(kind, 0.5)
+    several = r.random(organisations) < (np.where(today, 0.7, 0.2) if kind == "drifting" else 0.0 if kind == "apart" else 0.5)
     customer = np.arange(members)[:, None] == home
     customer |= several & (r.random((members, organisations)) < 0.7)
     if kind == "uneven":  # some members have hardly any history
@@ -79,7 +79,7 @@ def world(seed: int, kind: str) -> World:
     keen = popular * r.lognormal(0, 1.2, (organisations, WORDINGS)) * (r.random((organisations, WORDINGS)) < 0.6)
     if kind == "everywhere":
         customer[:], calls = True, np.maximum(calls, 20)
-        keen = 0.9 * (r.random(keen.shape) < popular)
+        keen = np.where(r.random(keen.shape) < popular, 0.9, 0.0)
     chance = np.minimum(0.9, keen) * own[:, None, :]
     # Again in another prompt: one minus never and once.
     n = calls[:, :, None]

@@ -75,7 +75,7 @@ def carried(path: Path, calls: Sequence[Call], writer: Writer) -> dict[str, str]
     """Of each column whether it came back as it was, in the format's own words, or not at all: from the file itself, not from what the writer declares."""
     rejected: list[object] = []
     back = pa.Table.from_batches(read([str(path)], None, rejected.append), SCHEMA).to_pylist()
-    own = writer.own.get("call_id", lambda call: call["call_id"])
+    own: Callable[[Call], Any] = writer.own.get("call_id", lambda call: call["call_id"])
     held = {row["call_id"]: row for row in back}
     assert not rejected and len(held) == len(back) == len(calls), (writer.name, rejected[:1])
     made = {}
@@ -172,7 +172,7 @@ def side_by_side(trial: Trial) -> list[str]:
                     field = SCHEMA.field(name)
                     table = table.set_column(table.schema.get_field_index(name), field, pa.nulls(table.num_rows, field.type))
                 pq.write_table(table, path)
-        _, summary, scan = trial.scan(*paths, title)
+        _, summary, scan = trial.scan(paths[0], paths[1], title)
         lines.append(row(title, *trial.found(scan), off(summary)))
     return lines
 
@@ -181,11 +181,10 @@ def put(page: Path, tables: dict[str, list[str]]) -> None:
     """The tables between the marks of a page."""
     text = page.read_text(encoding="utf-8")
     for name, lines in tables.items():
-        text, count = re.subn(
-            rf"(<!-- {name} -->\n).*?(<!-- end -->)", lambda found, lines=lines: found[1] + "\n".join(lines) + "\n" + found[2], text, flags=re.DOTALL
-        )
-        if count != 1:
+        parts = re.split(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end -->)", text, flags=re.DOTALL)
+        if len(parts) != 2:
             raise SystemExit(f"{page} has no place for the table {name}")
+        text = parts[0] + "\n".join(lines) + "\n" + parts[1]
     page.write_text(text, encoding="utf-8")
 
 

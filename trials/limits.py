@@ -98,7 +98,7 @@ def fresh_log(seed: int, args: argparse.Namespace, reference: Reference, how: Re
     innocents = compose._made(chosen, *compose._innocents(chosen, drawn, 1.0), [])
     with tempfile.TemporaryDirectory() as folder:
         log = gather([innocents.calls], how, quiet, Path(folder))
-        assert log is not None
+        assert log is not None and isinstance(log.parts, One)
         bench = limit.Bench(limit.Ground(log, how, 0, 0, log.parts.traffic.marks), reference, 0)
         limit.examined_alone(bench)
     return Fresh(chosen, {"corpora": drawn, "built-in": Texts(f"{seed}/campaigns", None, chosen.split)}, log, how, reference, bench.accused, bench.standing)

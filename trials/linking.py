@@ -31,9 +31,10 @@ from stillwatch.parts import with_facts
 from stillwatch.records import NO_CONTEXT
 from stillwatch.store import keys, states
 from stillwatch.survey import survey
+from stillwatch.traffic import Ints
 
 
-def leiden(nodes: int, left: object, right: object) -> int:
+def leiden(nodes: int, left: Ints, right: Ints) -> int:
     """Communities of networkit's Leiden on one thread."""
     graph = nk.GraphFromCoo((np.ones(len(left)), (left, right)), n=nodes, weighted=True)
     nk.setNumberOfThreads(1)

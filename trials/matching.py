@@ -76,7 +76,8 @@ def session(work: Callable[[], Work], ours: list[bytes], theirs: list[bytes]) ->
         return Session(own, policy=policy, book=Book(), work=does, chance=secrets.token_bytes, clock=lambda: time.time_ns() // 1000)
 
     north, south = side("north", "south", ours, work()), side("south", "north", theirs, work())
-    total, message, turn = 0, north.open(), south
+    total, turn = 0, south
+    message: bytes | None = north.open()
     while message is not None:
         total += len(message)
         answer = turn.receive(message)
@@ -113,8 +114,8 @@ def main() -> None:
     ours, theirs = ([each.encode() for each in some] for some in (words, other))
     runs: dict[str, list[dict[str, Any]]] = {}
     with Processes(args.processes) as first, Processes(args.processes) as second:
-        for each in (first, second):  # the processes begin with their first question
-            direction(each, ours[:4096], theirs[:4096])
+        for some in (first, second):  # the processes begin with their first question
+            direction(some, ours[:4096], theirs[:4096])
         contestants: dict[str, Callable[[], tuple[int, int]]] = {
             "openmined-psi": lambda: openmined(words, other),
             "one direction": lambda: direction(first, ours, theirs),

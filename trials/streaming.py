@@ -157,7 +157,7 @@ def cost(args: argparse.Namespace) -> None:
             file.write(json.dumps({"read": stream.point.calls_read, "runs": len(stream.runs), **spent}) + "\n")
             spent.clear()
 
-        following.Stream.save = noted  # type: ignore[method-assign]
+        following.Stream.save = noted  # type: ignore[method-assign, assignment]
         following.Stream.take = timed(following.Stream.take, "take")  # type: ignore[method-assign]
         flow.examine = timed(flow.examine, "examine")
         growing.PORTION = 1

@@ -162,7 +162,7 @@ def opentaxii(folder: Path, programs: Path, objects: int) -> dict[str, float]:
     token = made("opentaxii-create-account", "-u", "admin", "-p", "Password0", "-a").split("token:")[1].strip()
     made("opentaxii-add-api-root", "-t", "r", "-d", "r", "-i", root, "--default")
     made("opentaxii-add-collection", "-r", root, "-t", "c", "-d", "c", "-a", "shared")
-    command = [programs / "gunicorn", "opentaxii.http:app", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--timeout", "3600", "--log-level", "error"]
+    command = [str(programs / "gunicorn"), "opentaxii.http:app", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--timeout", "3600", "--log-level", "error"]
     process = subprocess.Popen([*command, "--config", "python:opentaxii.http"], env=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     headers = {"Authorization": f"Bearer {token}", "Accept": TAXII, "Content-Type": TAXII}
     try:

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def of_texts(log: Log, history: Log | None) -> dict[str, Callable[[], Floats]]:
 
     made = {f"{name}, an account": score(name, texts.single) for name in texts.NUMBER}
     for kind, called in SHARED.items():
-        made |= {f"{name}, all of {called}": score(name, lambda each, kind=kind: texts.shared(each, kind)) for name in ("Mahalanobis", "MMD")}
+        made |= {f"{name}, all of {called}": score(name, partial(texts.shared, kind=kind)) for name in ("Mahalanobis", "MMD")}
     return made
 
 

@@ -54,7 +54,7 @@ def entropy(accounts: int, who: Ints, what: Ints) -> Floats:
     has = what >= 0
     pairs, count = np.unique(np.stack([who[has], what[has]]), axis=1, return_counts=True)
     share = count / np.bincount(who[has], minlength=accounts)[pairs[0]]
-    return np.bincount(pairs[0], weights=-share * np.log2(share), minlength=accounts)
+    return np.bincount(pairs[0], weights=-share * np.log2(share), minlength=accounts).astype(np.float64)
 
 
 def _different(log: Log, kind: str) -> Floats:

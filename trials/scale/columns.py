@@ -76,7 +76,8 @@ def ids(prefix: str, keys: Hashes, digits: int, valid: NDArray[np.bool_] | None 
     """A column of ids."""
     valid = np.ones(len(keys), np.bool_) if valid is None else valid
     around = [np.frombuffer(part.encode(), np.uint8) for part in (prefix, suffix)]
-    return _strings(*kernels.write_ids(around[0], keys, digits, valid, around[1]), valid)
+    offsets, data = kernels.write_ids(around[0], keys, digits, valid, around[1])
+    return _strings(offsets, data, valid)
 
 
 class Columns:
@@ -205,7 +206,8 @@ class Columns:
         nat = people.nat[rows.account] & (unit(mixed(rows.session, 57)) < BEHIND_NAT)
         key[nat] = mixed(np.zeros(1, np.int64), self.size.world + 58)[0]
         valid = (code >= 0) | nat
-        return _strings(*kernels.write_addresses(key, valid), valid)
+        offsets, data = kernels.write_addresses(key, valid)
+        return _strings(offsets, data, valid)
 
     def _own_or_shared(self, name: str, rows: Rows) -> pa.Array:
         values, people = self._values[name], self.people
@@ -223,7 +225,8 @@ class Columns:
             return own
         _, offsets, data = own.buffers()
         held = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
-        return _strings(*kernels.choose(code, shared, np.frombuffer(offsets, np.int32), held, values.starts, values.data), code >= 0)
+        chosen = kernels.choose(code, shared, np.frombuffer(offsets, np.int32), held, values.starts, values.data)
+        return _strings(chosen[0], chosen[1], code >= 0)
 
     def _replayed(self, rows: Rows) -> pa.Array:
         """Digests of reasoning that the same conversation was issued before; those of an earlier one are left out."""

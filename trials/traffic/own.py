@@ -278,4 +278,4 @@ def together(four: Floats, inside: int) -> Floats:
 
     The four lean on one another, so the sum has no table: it is compared with the sums of the windows out of the reference.
     """
-    return sum(np.minimum(surprise(four[:, each], four[:inside, each]), LOUDEST) for each in range(four.shape[1]))
+    return np.sum([np.minimum(surprise(four[:, each], four[:inside, each]), LOUDEST) for each in range(four.shape[1])], axis=0)

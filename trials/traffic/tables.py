@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,10 @@ def _own_rule(rows: Rows, name: str) -> Callable[[dict[str, Any]], float]:
 Rule = Callable[[Rows, str], Callable[[dict[str, Any]], float]]
 
 
+def _given(cut: Callable[[dict[str, Any]], float], rows: Rows, name: str) -> Callable[[dict[str, Any]], float]:
+    return cut
+
+
 def measured(rows: Rows, name: str, rule: Rule) -> tuple[int, int, list[float]]:
     """Benign windows called attacked, benign windows, and per cent of attacked windows found by share, pairs and seeds weighing the same."""
     cut = rule(rows, name)
@@ -95,7 +100,7 @@ def _each_pair(rows: Rows, names: tuple[str, ...]) -> list[str]:
             sized = [row for row in rows if row["size"] == size and row["developed"] == pair.developed]
             for name in names:
                 cut = _equal(sized, name)
-                wrong, count, found = measured([row for row in mine if row["size"] == size], name, lambda rows, name, cut=cut: cut)
+                wrong, count, found = measured([row for row in mine if row["size"] == size], name, partial(_given, cut))
                 cells.append(f"{found[0]:.0f} / {balanced(wrong, count, found):.1f}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines

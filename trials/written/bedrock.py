@@ -74,7 +74,9 @@ def _invoked(call: Call) -> dict[str, Any]:
 
 def _converse(call: Call) -> dict[str, Any]:
     picture = {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/a.png"}}}}
-    turns = [{"role": ("user", "assistant")[at % 2], "content": [{"text": (bodies.EARLIER, bodies.ANSWERED)[at % 2]}]} for at in range(call["turns"] - 1)]
+    turns: list[dict[str, Any]] = [
+        {"role": ("user", "assistant")[at % 2], "content": [{"text": (bodies.EARLIER, bodies.ANSWERED)[at % 2]}]} for at in range(call["turns"] - 1)
+    ]
     if call["sealed_in"]:
         turns[-1]["content"][:0] = [{"reasoningContent": {"reasoningText": {"text": "", "signature": each}}} for each in call["sealed_in"]]
     turns.append({"role": "user", "content": [{"text": call["prompt"]}, *[picture] * (call["images"] or 0)]})

@@ -174,6 +174,6 @@ _TODAY = {
 
 WRITERS = (
     Writer("otel", "OpenTelemetry GenAI spans, OTLP JSON", ".json", write, (*_CARRIES, "turns", "tools", "tool_names"), _OWN | _TODAY),
-    Writer("otel-old", "OpenTelemetry GenAI spans, OTLP JSON", ".json", write_old, _CARRIES, _OWN | {"turns": bodies.with_system}),
+    Writer("otel-old", "OpenTelemetry GenAI spans, OTLP JSON", ".json", write_old, _CARRIES, {**_OWN, "turns": bodies.with_system}),
     Writer("otel-protobuf", "OpenTelemetry GenAI spans, binary OTLP", ".binpb", write_binary, (*_CARRIES, "turns", "tools", "tool_names"), _OWN | _TODAY),
 )

@@ -51,7 +51,7 @@ def _row(call: Call) -> dict[str, Any]:
 
 
 def _asked(call: Call) -> dict[str, Any]:
-    turns = [
+    turns: list[dict[str, Any]] = [
         {"role": ("user", "model")[at % 2], "parts": [{"text": (bodies.EARLIER, bodies.ANSWERED)[at % 2]}]} for at in range(call["turns"] - 1)
     ]  # fmt: skip
     if call["sealed_in"]:
