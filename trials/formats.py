@@ -24,7 +24,7 @@ from stillwatch.calls import SCHEMA
 from stillwatch.doors import demo
 from stillwatch.drill import compose, scenario
 from stillwatch.intake.read import read
-from written.declare import Call, Writer, canonical, found, prepared, reduced, split
+from written.declare import Call, Told, Writer, canonical, found, prepared, reduced, split
 
 TEXTS = ("system", "prompt", "response")
 CARRIED, OWN, MISSING = "yes", "own", ""
@@ -75,7 +75,7 @@ def carried(path: Path, calls: Sequence[Call], writer: Writer) -> dict[str, str]
     """Of each column whether it came back as it was, in the format's own words, or not at all: from the file itself, not from what the writer declares."""
     rejected: list[object] = []
     back = pa.Table.from_batches(read([str(path)], None, rejected.append), SCHEMA).to_pylist()
-    own: Callable[[Call], Any] = writer.own.get("call_id", lambda call: call["call_id"])
+    own: Told = writer.own.get("call_id", lambda call: call["call_id"])
     held = {row["call_id"]: row for row in back}
     assert not rejected and len(held) == len(back) == len(calls), (writer.name, rejected[:1])
     made = {}
