@@ -156,8 +156,7 @@ def test_worlds_of_several_runs_count_together(tmp_path: Path) -> None:
     both = kept.with_kept([_row(**world, key="b", calls=7)], file)
     assert [(row["key"], row["calls"]) for row in both] == [("b", 7), ("a", 900)], "what is kept stays; a run's own row goes before"
     kept.keep([_row(**world, key="c", method="older")], file)
-    kept.keep([_row(**world, key="d", scale=100, method=kept.METHOD), _row(**world, key="e", scale=100)], file)
-    assert {row["key"] for row in kept.worlds(file)} == {"a", "b", "e"}, "multiplied worlds have a method of their own"
+    assert {row["key"] for row in kept.worlds(file)} == {"a", "b"}
 
 
 def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:
@@ -197,15 +196,19 @@ def test_worlds_differ_in_mix_and_the_unseen_class_is_in_its_own(tmp_path: Path)
     assert grounds._mix(1) != grounds._mix(2)
 
 
-def test_a_multiplied_world_with_a_campaign_and_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cells of the large scales, made small: each in a process of its own, which makes its world with children of its own."""
+def test_large_logs_with_a_campaign_and_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells of the large scales, made small: innocents multiplied, of one drill, and of several side by side."""
     monkeypatch.setattr(run, "DRILLED", 20)
+    monkeypatch.setattr(run, "ONE_DRILL", 40)
     monkeypatch.setattr(grounds, "PARTS", 1)
     store = grounds.Store(tmp_path, None, calls=200, history_calls=3_000)
     alone = {"infrastructure": False}
-    run.run([plan.Cell("scale", "40, alone", "O-SEP", 1, 40, options=alone), plan.Cell("world", "mixed", "", 7, 40)], store, 2)
-    campaign, world = sorted(lines.read(tmp_path / "results.jsonl"), key=lambda row: row["factor"])
-    assert set(campaign["found"]) == {"O-SEP"} and world["found"] == {} and world["calls"] > 7_000 and sum(world["people"].values()) > 50
+    worlds = [plan.Cell("world", "mixed", "", 7, 40), plan.Cell("world", plan.SIDE_BY_SIDE, "", 7, 100)]
+    run.run([plan.Cell("scale", "40, alone", "O-SEP", 1, 40, options=alone), *worlds], store, 2)
+    campaign, one, several = sorted(lines.read(tmp_path / "results.jsonl"), key=lambda row: (row["factor"], row["scale"]))
+    assert set(campaign["found"]) == {"O-SEP"} and one["found"] == several["found"] == {}
+    for world, calls in ((one, 8_000), (several, 20_000)):
+        assert 0.85 * calls < world["calls"] < 1.15 * calls and sum(world["people"].values()) > calls / 100
     assert [each.name for each in (tmp_path / "grounds").iterdir()] == ["40-1-200"], "a benign world goes when it was scanned"
 
 

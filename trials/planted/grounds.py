@@ -6,17 +6,21 @@ that are new by nature. Together they have more than 5,000 organisations with 60
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from planted import unseen
 from planted.judged import languages
+from planted.plan import ROUND
 from scale import make, people
 from stillwatch import flow
 from stillwatch.drill import compose, scenario
@@ -52,6 +56,9 @@ OTHER_MIX = {
     "LLM-as-judge": 0.01,
 }
 "Weights of classes in the reference of another mix; those that are not named keep theirs."
+
+SIDE, APART = 50, 1_000_000
+"Innocent calls, in campaigns, of each of the worlds side by side (5 GB while it is made), and how far apart their seeds are."
 
 OLDER = 0.02
 "Share of the campaign's calls in the one history that it stands in, where it is older than the history."
@@ -168,6 +175,24 @@ def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Dril
             rows, truth = rows + world.rows, truth + world.truth
         drills.append(compose._made(each, rows, truth, []))
     return compose.Drill(pa.concat_tables([each.calls for each in drills]), pa.concat_tables([each.truth for each in drills]), [])
+
+
+def side_by_side(store: Store, scale: float, seed: int) -> Path:
+    """Folder of a benign world that is too large for one drill: worlds of SIDE campaigns each, kinds by turns, over the same days. Without answers."""
+    out = multiplied_at(store, scale, seed)
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
+        told = list(pool.map(partial(_side, store, seed, out), range(round(scale / SIDE))))
+    pq.write_table(pa.concat_tables(told), out / make.TRUTH)
+    return out
+
+
+def _side(store: Store, seed: int, out: Path, part: int) -> pa.Table:
+    """One of the worlds, written. Returns whose class is what: account, class."""
+    made = benign_world(store, ROUND[part % len(ROUND)], SIDE, seed + APART * (part + 1))
+    pq.write_table(made.calls.drop_columns(["response"]), out / f"part-{part:02d}.parquet", compression="lz4")
+    return made.truth.select(["account", "class"]).group_by("account", use_threads=False).aggregate([("class", "first")]).rename_columns(["account", "class"])
 
 
 def _mix(seed: int) -> dict[str, float]:

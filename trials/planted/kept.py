@@ -8,18 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from planted.plan import DRILLED
-
-METHOD, MULTIPLIED = "036", "036, 037"
-"The decision that last changed what a scan may say, or the drill makes: results of another method do not count with these. The second is of multiplied worlds."
+METHOD = "036"
+"The decision that last changed what a scan may say, or the drill makes: results of another method do not count with these."
 
 WORLDS = Path(__file__).parents[1] / "results" / "worlds.jsonl.gz"
 "Benign worlds: each line a row of WORK/results.jsonl. Each run has a hashing key of its own."
-
-
-def method(scale: float) -> str:
-    """The method of today for a world of a scale."""
-    return METHOD if scale <= DRILLED else MULTIPLIED
 
 
 def worlds(path: Path = WORLDS) -> list[dict[str, Any]]:
@@ -27,7 +20,7 @@ def worlds(path: Path = WORLDS) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
-    return [row for row in rows if row["method"] == method(row["scale"])]
+    return [row for row in rows if row["method"] == METHOD]
 
 
 def keep(rows: Sequence[dict[str, Any]], path: Path = WORLDS) -> int:
@@ -48,4 +41,4 @@ def with_kept(rows: Sequence[dict[str, Any]], path: Path = WORLDS) -> list[dict[
 
 
 def _named(row: dict[str, Any]) -> dict[str, Any]:
-    return {"method": method(row["scale"]), **row}
+    return {"method": METHOD, **row}

@@ -119,13 +119,21 @@ def besides(seeds: list[int], names: list[str]) -> Iterator[Cell]:
 
 
 DRILLED = 25
-"Largest scale that the drill itself makes; larger worlds are a drill's, multiplied."
+"Largest scale of a log with a campaign whose innocents the drill itself makes; those of larger ones are a drill's, multiplied."
+
+ONE_DRILL = 100
+"Largest benign world that is one drill's; larger ones are worlds side by side (decision 040)."
 
 LONG = 1000
 "Scale from which a log's reference has a history as long as itself, and not ten times as long: that would be a history of 160 million calls."
 
 WORLDS = {"mixed": 13, "drift": 2, "unseen class": 2, "built-in texts": 1}
 "Kinds of benign worlds, and how many of each in a round."
+
+ROUND = tuple(kind for kind, many in WORLDS.items() for _ in range(many))
+
+SIDE_BY_SIDE = "side by side"
+"Kind of the largest worlds."
 
 
 def history_of(scale: float) -> str:
@@ -134,10 +142,9 @@ def history_of(scale: float) -> str:
 
 
 def worlds(count: int, scale: float, first: int) -> Iterator[Cell]:
-    """Benign worlds of seeds from `first` on, kinds by turns; large ones are all multiplied from a pattern world of the declared mix."""
-    kinds = [kind for kind, many in WORLDS.items() for _ in range(many)] if scale <= DRILLED else ["multiplied"]
+    """Benign worlds of seeds from `first` on, kinds by turns."""
     for at in range(count):
-        yield Cell("world", kinds[at % len(kinds)], "", first + at, scale, history_of(scale))
+        yield Cell("world", ROUND[at % len(ROUND)] if scale <= ONE_DRILL else SIDE_BY_SIDE, "", first + at, scale, history_of(scale))
 
 
 def plan(tier: str, seeds: list[int]) -> list[Cell]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import multiprocessing
@@ -23,8 +24,8 @@ from planted import grounds
 from planted.examined import examined, reference_of
 from planted.grounds import TIMES, Ground, Store
 from planted.judged import Labels, judged, languages, said
-from planted.kept import method, worlds
-from planted.plan import DRILLED, Cell
+from planted.kept import METHOD, worlds
+from planted.plan import DRILLED, ONE_DRILL, SIDE_BY_SIDE, WORLDS, Cell
 from scale import make
 from stillwatch import flow
 from stillwatch.drill import compose, scenario
@@ -76,13 +77,20 @@ def _small(cell: Cell, store: Store) -> dict[str, Any]:
 
 def _world(cell: Cell, store: Store) -> dict[str, Any]:
     """A benign world: its innocents are of this cell alone."""
-    if cell.scale > DRILLED:
-        try:
-            return _large(cell, store)
-        finally:
-            shutil.rmtree(grounds.multiplied_at(store, cell.scale, cell.seed), ignore_errors=True)
-    drill = grounds.benign_world(store, cell.value, round(cell.scale), cell.seed)
-    return _scan(cell, store, [drill.calls], Labels.of_truth(drill.truth), drill, languages(drill.calls))
+    with (store.work / "making").open("w") as turn:
+        if cell.scale > DRILLED:  # one at a time: 1.6 million calls take 11 GB while they are made, and half of that while they are scanned
+            fcntl.flock(turn, fcntl.LOCK_EX)
+        if cell.value == SIDE_BY_SIDE:
+            folder = grounds.side_by_side(store, cell.scale, cell.seed)
+        else:
+            drill = grounds.benign_world(store, cell.value, round(cell.scale), cell.seed)
+    gc.enable()
+    if cell.value != SIDE_BY_SIDE:
+        return _scan(cell, store, [drill.calls], Labels.of_truth(drill.truth), drill, languages(drill.calls))
+    try:
+        return _scan(cell, store, [str(folder)], Labels(_classes(folder), frozenset(), {}), compose.Drill(pa.table({}), pa.table({}), []), {})
+    finally:
+        shutil.rmtree(folder)
 
 
 def _large(cell: Cell, store: Store) -> dict[str, Any]:
@@ -94,9 +102,13 @@ def _large(cell: Cell, store: Store) -> dict[str, Any]:
     drill = grounds.planted_rows(empty, _planted(cell, store))
     calls = drill.calls if answers else drill.calls.drop_columns(["response"])
     told = Labels.of_truth(drill.truth)
+    return _scan(cell, store, [str(folder), calls], Labels(_classes(folder) | dict(told.of), told.campaigns, told.calls), drill, {})
+
+
+def _classes(folder: Path) -> dict[str, str]:
+    """Account -> class, of a log that is a folder."""
     there = pq.read_table(folder / make.TRUTH, columns=["account", "class"])
-    labels = Labels(dict(zip(there["account"].to_pylist(), there["class"].to_pylist(), strict=True)) | dict(told.of), told.campaigns, told.calls)
-    return _scan(cell, store, [str(folder), *([calls] if cell.campaign else [])], labels, drill, {})
+    return dict(zip(there["account"].to_pylist(), there["class"].to_pylist(), strict=True))
 
 
 def _scan(
@@ -128,7 +140,7 @@ def _count(names: Iterable[str]) -> dict[str, int]:
 def _one(job: tuple[Cell, Store]) -> dict[str, Any]:
     cell, store = job
     gc.collect()
-    if cell.scale <= DRILLED:
+    if cell.scale <= DRILLED or cell.factor == "world":
         gc.disable()  # a drill makes millions of small things that refer to nothing of their own: looking for circles takes a seventh of its time
     else:
         gc.enable()
@@ -137,7 +149,7 @@ def _one(job: tuple[Cell, Store]) -> dict[str, Any]:
     return {
         "key": cell.key,
         **asdict(cell),
-        "method": method(cell.scale),
+        "method": METHOD,
         "texts": _texts(store),
         "size": store.calls,
         "took": round(time.perf_counter() - began, 1),
@@ -165,7 +177,7 @@ def _each(asked: list[tuple[Cell, Store]], jobs: int) -> Iterator[dict[str, Any]
     context = multiprocessing.get_context("fork")
     if jobs:
         # A campaign goes on where the innocents' texts stopped: a second one in the same process would find them further on, and a log would depend on what was made before it.
-        with context.Pool(jobs, maxtasksperchild=8 if all(cell.factor == "world" for cell, _ in asked) else 1) as pool:
+        with context.Pool(jobs, maxtasksperchild=8 if all(cell.factor == "world" and cell.scale <= DRILLED for cell, _ in asked) else 1) as pool:
             yield from pool.imap_unordered(_one, asked)
     for one in asked if not jobs else ():
         with ProcessPoolExecutor(1, context) as alone:
@@ -191,11 +203,11 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     count = 0
     for (own, scale, seed), several in groupby(wanted, _ground):
         GROUND = None if own or scale > DRILLED else grounds.ground(store, scale, seed)
-        if own and scale <= DRILLED:  # children share the texts that are read here
-            for kind in sorted({cell.value for cell in cells if cell.factor == "world"}):
+        if own:  # children share the texts that are read here
+            for kind in sorted(WORLDS):
                 grounds.benign_world(replace(store, calls=WARM), kind, 1, seed)
         with results.open("a") as file:
-            for told in _each([(cell, store) for cell in several], jobs if scale <= DRILLED else 0):
+            for told in _each([(cell, store) for cell in several], jobs if scale <= (ONE_DRILL if own else DRILLED) else 0):
                 count += 1
                 file.write(json.dumps(told) + "\n")
                 file.flush()
