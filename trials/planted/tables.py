@@ -252,7 +252,7 @@ def worlds(rows: list[Row]) -> str:
         "Printed by `python trials/trial.py run --corpora DIR --work WORK --tier worlds`, `keep --work WORK` and `tell --work WORK --kept`; each run has a hashing key of its own.", "",
         f"{len(rows):,} worlds of innocents alone (seeds {min(seeds):,} to {max(seeds):,}), each of a mix of classes of its own that nothing was tuned on (the declared weights times a log-normal factor of sigma 1, one class in six missing), beside"
         " the whole reference, which grows with the log (twelve times its calls for the smallest, ten times at a hundred times the campaign, as many at a thousand). drift: the second day has another mix; unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form); built-in texts: the project's own small corpus in place of"
-        " the corpora, while the reference has the corpora's. An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
+        " the corpora, while the reference has the corpora's; side by side: twenty worlds of fifty times the campaign in one log (decision 040). An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
         *_worlds(rows), "",
         "Cases (verdict, class of most accounts): " + (", ".join(f"{verdict} of {main} x{count}" for (verdict, main), count in sorted(false.items())) or "none") + ".", "",
         "By class:", "", *_rates(rows, "innocent", "people"), "", "By language of the prompts:", "", *_rates(rows, "innocent_by_language", "people_by_language"),
