@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from planted import unseen
 from planted.judged import languages
-from planted.plan import ROUND
+from planted.plan import ROUND, SIDE_BY_SIDE
 from scale import make, people
 from stillwatch import flow
 from stillwatch.drill import compose, scenario
@@ -177,22 +177,30 @@ def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Dril
     return compose.Drill(pa.concat_tables([each.calls for each in drills]), pa.concat_tables([each.truth for each in drills]), [])
 
 
-def side_by_side(store: Store, scale: float, seed: int) -> Path:
-    """Folder of a benign world that is too large for one drill: worlds of SIDE campaigns each, kinds by turns, over the same days. Without answers."""
+def benign_log(store: Store, kind: str, scale: float, seed: int) -> tuple[Path, dict[str, str]]:
+    """Folder of a large benign world, and the language of each account. The drill's memory goes with the processes that it works in.
+
+    `kind`: as `benign_world`, or side by side: worlds of SIDE campaigns each, kinds by turns, over the same days; without answers.
+    """
     out = multiplied_at(store, scale, seed)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
+    parts = [(kind, round(scale), seed)]
+    if kind == SIDE_BY_SIDE:
+        parts = [(ROUND[at % len(ROUND)], SIDE, seed + APART * (at + 1)) for at in range(round(scale / SIDE))]
     with ProcessPoolExecutor(2, multiprocessing.get_context("fork")) as pool:
-        told = list(pool.map(partial(_side, store, seed, out), range(round(scale / SIDE))))
-    pq.write_table(pa.concat_tables(told), out / make.TRUTH)
-    return out
+        told = list(pool.map(partial(_part, store, out, kind != SIDE_BY_SIDE), *zip(*parts, strict=True)))
+    pq.write_table(pa.concat_tables([classes for classes, _ in told]), out / make.TRUTH)
+    return out, {account: language for _, spoken in told for account, language in spoken.items()}
 
 
-def _side(store: Store, seed: int, out: Path, part: int) -> pa.Table:
-    """One of the worlds, written. Returns whose class is what: account, class."""
-    made = benign_world(store, ROUND[part % len(ROUND)], SIDE, seed + APART * (part + 1))
-    pq.write_table(made.calls.drop_columns(["response"]), out / f"part-{part:02d}.parquet", compression="lz4")
-    return made.truth.select(["account", "class"]).group_by("account", use_threads=False).aggregate([("class", "first")]).rename_columns(["account", "class"])
+def _part(store: Store, out: Path, answers: bool, kind: str, scale: int, seed: int) -> tuple[pa.Table, dict[str, str]]:
+    """One world, written. Returns whose class is what (account, class) and who speaks what."""
+    made = benign_world(store, kind, scale, seed)
+    calls = made.calls if answers else made.calls.drop_columns(["response"])
+    pq.write_table(calls, out / f"{seed}.parquet", compression="lz4", row_group_size=1 << 16)
+    classes = dict(zip(made.truth["account"].to_pylist(), made.truth["class"].to_pylist(), strict=True))
+    return pa.table({"account": list(classes), "class": list(classes.values())}), languages(calls)
 
 
 def _mix(seed: int) -> dict[str, float]:

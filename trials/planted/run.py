@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, replace
 from itertools import groupby
 from pathlib import Path
@@ -25,7 +25,7 @@ from planted.examined import examined, reference_of
 from planted.grounds import TIMES, Ground, Store
 from planted.judged import Labels, judged, languages, said
 from planted.kept import METHOD, worlds
-from planted.plan import DRILLED, ONE_DRILL, SIDE_BY_SIDE, WORLDS, Cell
+from planted.plan import DRILLED, ONE_DRILL, WORLDS, Cell
 from scale import make
 from stillwatch import flow
 from stillwatch.drill import compose, scenario
@@ -44,6 +44,9 @@ WARM = 2_000
 
 GROUND: Ground | None = None
 "The innocents, shared by all children that are forked from here."
+
+NOBODY = compose.Drill(pa.table({}), pa.table({}), [])
+"No campaign."
 
 HISTORY: Any = None
 "The calls of one history, for baselines that need some; shared in the same way."
@@ -77,18 +80,15 @@ def _small(cell: Cell, store: Store) -> dict[str, Any]:
 
 def _world(cell: Cell, store: Store) -> dict[str, Any]:
     """A benign world: its innocents are of this cell alone."""
-    with (store.work / "making").open("w") as turn:
-        if cell.scale > DRILLED:  # one at a time: 1.6 million calls take 11 GB while they are made, and half of that while they are scanned
-            fcntl.flock(turn, fcntl.LOCK_EX)
-        if cell.value == SIDE_BY_SIDE:
-            folder = grounds.side_by_side(store, cell.scale, cell.seed)
-        else:
-            drill = grounds.benign_world(store, cell.value, round(cell.scale), cell.seed)
-    gc.enable()
-    if cell.value != SIDE_BY_SIDE:
+    if cell.scale <= DRILLED:
+        drill = grounds.benign_world(store, cell.value, round(cell.scale), cell.seed)
         return _scan(cell, store, [drill.calls], Labels.of_truth(drill.truth), drill, languages(drill.calls))
+    with (store.work / "making").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one at a time: 1.6 million calls take 11 GB while they are made, and half of that while they are scanned
+        folder, spoken = grounds.benign_log(store, cell.value, cell.scale, cell.seed)
+    gc.enable()
     try:
-        return _scan(cell, store, [str(folder)], Labels(_classes(folder), frozenset(), {}), compose.Drill(pa.table({}), pa.table({}), []), {})
+        return _scan(cell, store, [str(folder)], Labels(_classes(folder), frozenset(), {}), NOBODY, spoken)
     finally:
         shutil.rmtree(folder)
 
@@ -172,16 +172,21 @@ def _ground(cell: Cell) -> tuple[bool, float, int]:
     return cell.factor == "world", cell.scale, 0 if cell.factor == "world" else cell.seed
 
 
-def _each(asked: list[tuple[Cell, Store]], jobs: int) -> Iterator[dict[str, Any]]:
-    """What each cell gave, so many at once. 0: one after the other, each in a process of its own, which goes with its memory and may have children."""
+def _each(asked: list[tuple[Cell, Store]], jobs: int, large: bool) -> Iterator[dict[str, Any]]:
+    """What each cell gave, so many at once. Large ones each in a process of its own, which goes with its memory and may have children."""
     context = multiprocessing.get_context("fork")
-    if jobs:
+    if large:
+        with ThreadPoolExecutor(jobs) as pool:
+            yield from (each.result() for each in as_completed([pool.submit(_alone, context, one) for one in asked]))
+    else:
         # A campaign goes on where the innocents' texts stopped: a second one in the same process would find them further on, and a log would depend on what was made before it.
-        with context.Pool(jobs, maxtasksperchild=8 if all(cell.factor == "world" and cell.scale <= DRILLED for cell, _ in asked) else 1) as pool:
+        with context.Pool(jobs, maxtasksperchild=8 if all(cell.factor == "world" for cell, _ in asked) else 1) as pool:
             yield from pool.imap_unordered(_one, asked)
-    for one in asked if not jobs else ():
-        with ProcessPoolExecutor(1, context) as alone:
-            yield alone.submit(_one, one).result()
+
+
+def _alone(context: Any, one: tuple[Cell, Store]) -> dict[str, Any]:
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(_one, one).result()
 
 
 def run(cells: list[Cell], store: Store, jobs: int) -> None:
@@ -207,7 +212,7 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
             for kind in sorted(WORLDS):
                 grounds.benign_world(replace(store, calls=WARM), kind, 1, seed)
         with results.open("a") as file:
-            for told in _each([(cell, store) for cell in several], jobs if scale <= (ONE_DRILL if own else DRILLED) else 0):
+            for told in _each([(cell, store) for cell in several], jobs if scale <= (ONE_DRILL if own else DRILLED) else 1, scale > DRILLED):
                 count += 1
                 file.write(json.dumps(told) + "\n")
                 file.flush()
