@@ -98,13 +98,15 @@ def _nearer(chosen: Any, rows: Any, owner: Any, talk: Any, unit: Any, profile: A
     """
     starts, terms, weights = profile
     width = everyday.max() + 1
-    common = np.zeros((len(usable), width))
-    lengths = np.zeros(len(usable))
+    common = np.zeros((width, len(usable)))
     for j in range(len(usable)):
         for at in range(starts[usable[j]], starts[usable[j] + 1]):
             if everyday[terms[at]] >= 0:
-                common[j, everyday[terms[at]]] = others[at]
-        lengths[j] = np.sqrt((common[j] * common[j]).sum())
+                common[everyday[terms[at]], j] = others[at]
+    squares = np.zeros(len(usable))
+    for k in range(width):
+        squares += common[k] * common[k]
+    lengths = np.sqrt(squares)
     nearer, tried, known = np.zeros(len(chosen)), np.zeros(len(chosen)), np.zeros(len(chosen), np.bool_)
     last, size = -1, 0.0
     rest, mine_terms, picked = weights[:0], terms[:0], ranks[:0]
@@ -123,11 +125,13 @@ def _nearer(chosen: Any, rows: Any, owner: Any, talk: Any, unit: Any, profile: A
                     if everyday[mine_terms[at]] >= 0:
                         said[everyday[mine_terms[at]]] = rest[at]
                 length = np.sqrt((said * said).sum())
-                alike = np.empty(len(usable))
+                alike = np.zeros(len(usable))
+                for k in range(width):
+                    if said[k] != 0.0:
+                        for j in range(len(usable)):  # beside one another: the processor does several at a time
+                            alike[j] += common[k, j] * said[k]
                 for j in range(len(usable)):
-                    alike[j] = 1.0
-                    if unit[usable[j]] != unit[account]:
-                        alike[j] = -(common[j] * said).sum() / max(length * lengths[j], SAME)
+                    alike[j] = 1.0 if unit[usable[j]] == unit[account] else -alike[j] / max(length * lengths[j], SAME)
                 picked = np.argsort(alike, kind="mergesort")[ranks]
         if size <= SOMETHING:
             continue

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from stillwatch.codes import stands_in
+from stillwatch.features import kernels
 from stillwatch.features.declare import Floats
 from stillwatch.traffic import Bools, Ints, Traffic, codes, distinct_rows
 
@@ -73,16 +74,16 @@ def _conversations(traffic: Traffic) -> Ints:
     return np.asarray(np.unique(account * (int(run[-1]) + len(values) + 1) + label, return_inverse=True)[1], np.int64)
 
 
+def _names(traffic: Traffic) -> Ints:
+    return np.asarray(traffic.column("call").to_numpy(), np.int64)
+
+
 def _sample(traffic: Traffic, calls: Ints) -> Ints:
-    """At most MOST_CALLS of each account's calls, those with the smallest prompt hashes.
+    """At most MOST_CALLS of each account's calls (ascending), those with the smallest prompt hashes.
 
     Chosen by what is asked, not by the call: two accounts that work through one list keep the same prompts.
     """
-    name = traffic.column("call").to_numpy()[calls]
-    order = np.lexsort((name, traffic.prompt[calls], traffic.account[calls]))
-    owner = traffic.account[calls][order]
-    first = np.searchsorted(owner, owner, "left")
-    return np.sort(calls[order[np.arange(len(owner)) - first < MOST_CALLS]])
+    return np.sort(calls[kernels.smallest(traffic.account[calls], traffic.prompt[calls], traffic.once(_names)[calls], MOST_CALLS)])
 
 
 def _listed(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:
@@ -99,16 +100,14 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints,
     each asks once, explains nothing.
     """
     offsets, values = traffic.wordings
-    who, position = _listed(offsets, core)
-    wordings, index = np.unique(values[position], return_inverse=True)
-    used, _ = distinct_rows(index, traffic.unit[traffic.account[core]][who], traffic.prompt[core][who])
-    pairs, prompts = distinct_rows(*used[:2])
-    again = np.bincount(pairs[0][prompts >= 2], minlength=len(wordings)) >= AGAIN_UNITS
+    row, position = _listed(offsets, rows)
+    wordings, place = kernels.coded(values[position])
+    unit = traffic.unit[traffic.account[core]]
+    by_unit = np.argsort(unit, kind="stable")
+    again = kernels.users_again(core[by_unit], unit[by_unit], offsets, values, traffic.prompt, wordings) >= AGAIN_UNITS
     if not again.any() or not len(at):
         return np.zeros(terms, np.bool_)
-    row, position = _listed(offsets, rows)
-    place = np.minimum(np.searchsorted(wordings, values[position]), len(wordings) - 1)
-    real = (wordings[place] == values[position]) & again[place]
+    real = again[place]
     term_rows = csr_matrix((np.ones(len(at), np.float32), (column, at)), shape=(terms, len(rows)))
     row_wordings = csr_matrix((np.ones(int(real.sum()), np.float32), (row[real], place[real])), shape=(len(rows), len(wordings)))
     users, _ = distinct_rows(column, traffic.unit[traffic.account[rows]][at])
@@ -132,7 +131,7 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     rows, in_core = np.concatenate([inside, outside]), np.repeat([True, False], [len(inside), len(outside)])
     offsets, values = traffic.terms
     at, position = _listed(offsets, rows)
-    terms, column = np.unique(values[position], return_inverse=True)
+    terms, column = kernels.coded(values[position])
     unit = traffic.unit[traffic.account[rows]]
     carried, _ = distinct_rows(column[in_core[at]], unit[at][in_core[at]])
     spread = np.bincount(carried[0], minlength=len(terms)) / max(1, len(np.unique(unit[in_core])))
