@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,3 +97,73 @@ def smallest(account: Any, prompt: Any, name: Any, most: int) -> Any:
         used += count
         begin = end
     return out[:used]
+
+
+class Said(NamedTuple):
+    """Who says each term, and where."""
+
+    begins: Any
+    "Where the rows of each term begin, and those of the last end."
+    rows: Any
+    "Rows in which it stands, ascending."
+    units: Any
+    "How many units say it."
+
+
+@jit
+def _said(ends: Any, terms: Any, unit: Any, by_unit: Any, count: int) -> Any:
+    begins, units, last = np.zeros(count + 1, np.int64), np.zeros(count, np.int64), np.full(count, -1, np.int64)
+    for row in by_unit:
+        for at in range(ends[row - 1] if row else 0, ends[row]):
+            begins[terms[at] + 1] += 1
+            if last[terms[at]] != unit[row]:
+                last[terms[at]] = unit[row]
+                units[terms[at]] += 1
+    begins = np.cumsum(begins)
+    free, rows = begins[:-1].copy(), np.empty(begins[-1], np.int64)
+    for row in range(len(ends)):
+        for at in range(ends[row - 1] if row else 0, ends[row]):
+            rows[free[terms[at]]] = row
+            free[terms[at]] += 1
+    return begins, rows, units
+
+
+def said(ends: Ints, terms: Ints, unit: Ints, count: int) -> Said:
+    """`terms`: those of row 0, then 1... (numbers below `count`); `ends`: where each row's end; `unit`: of each row."""
+    return Said(*_said(ends, terms, unit, np.argsort(unit, kind="stable"), count))
+
+
+@jit
+def goes_with(said: Any, wanted: Any, ends: Any, wordings: Any, carrying: Any, explained: float, often: float) -> Any:
+    """Which of the wanted terms stand with one wording: it is in `explained` of the term's rows, and the term in `often` of all rows that carry it.
+
+    `wordings`: those of row 0, then 1... (numbers); `ends`: where each row's end; `carrying`: rows that carry each.
+    """
+    begins, rows, _ = said
+    out, count, stamp = np.zeros(len(wanted), np.bool_), np.zeros(len(carrying), np.int64), np.full(len(carrying), -1, np.int64)
+    candidates = np.empty(len(carrying), np.int64)
+    for term in range(len(wanted)):
+        if not wanted[term]:
+            continue
+        many = begins[term + 1] - begins[term]
+        least = explained * many - 1e-6
+        used = 0
+        for nth in range(many):
+            row = rows[begins[term] + nth]
+            new = many - nth >= least  # a wording that comes later is not in enough of the rows
+            if not new and not used:
+                break
+            for at in range(ends[row - 1] if row else 0, ends[row]):
+                wording = wordings[at]
+                if stamp[wording] == term:
+                    count[wording] += 1
+                elif new:
+                    stamp[wording], count[wording] = term, 1
+                    candidates[used] = wording
+                    used += 1
+        for i in range(used):
+            together = count[candidates[i]]
+            if together >= least and together >= often * carrying[candidates[i]] - 1e-6:
+                out[term] = True
+                break
+    return out

@@ -76,6 +76,40 @@ def _product(terms: Any, weights: Any, other_terms: Any, other_weights: Any) -> 
 
 
 @njit(cache=True, nogil=True)
+def _inverted(usable: Any, profile: Any, others: Any, count: int) -> Any:
+    """(begins by term, places among `usable`, weights) of what the usable accounts say in other conversations."""
+    starts, terms, _ = profile
+    begins = np.zeros(count + 1, np.int64)
+    for j in range(len(usable)):
+        for at in range(starts[usable[j]], starts[usable[j] + 1]):
+            begins[terms[at] + 1] += 1
+    for term in range(count):
+        begins[term + 1] += begins[term]
+    ends, who, weights = begins[:-1].copy(), np.empty(begins[-1], np.int64), np.empty(begins[-1])
+    for j in range(len(usable)):
+        for at in range(starts[usable[j]], starts[usable[j] + 1]):
+            who[ends[terms[at]]], weights[ends[terms[at]]] = j, others[at]
+            ends[terms[at]] += 1
+    return begins, who, weights
+
+
+@njit(cache=True, nogil=True)
+def _smallest(values: Any, most: int) -> Any:
+    """Places of the `most` smallest values, the smallest first, of equal ones the first: as a stable sort of all would begin."""
+    out, used = np.empty(most, np.int64), 0
+    for i in range(len(values)):
+        if used == most and values[i] >= values[out[used - 1]]:
+            continue
+        at = used if used < most else used - 1
+        while at > 0 and values[i] < values[out[at - 1]]:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = i
+        used = min(most, used + 1)
+    return out[:used]
+
+
+@njit(cache=True, nogil=True)
 def _others(first: Any, talk: Any, profile: Any, spoken: Any) -> Any:
     """(weights by the terms of each account's profile, of length 1, whether there is anything) of what each account says in other conversations than that of its row `first`."""
     starts, terms, weights = profile
@@ -91,7 +125,9 @@ def _others(first: Any, talk: Any, profile: Any, spoken: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _nearer(chosen: Any, rows: Any, owner: Any, talk: Any, unit: Any, profile: Any, spoken: Any, others: Any, usable: Any, everyday: Any, ranks: Any) -> Any:
+def _nearer(
+    chosen: Any, rows: Any, owner: Any, talk: Any, unit: Any, profile: Any, spoken: Any, others: Any, inverted: Any, usable: Any, everyday: Any, ranks: Any
+) -> Any:
     """(how many strangers each chosen row is further from than from its own, how many it was compared with, whether its account said anything else).
 
     `chosen`: rows, those of a conversation one after the other; `everyday`: place of each term among those, or -1.
@@ -108,6 +144,8 @@ def _nearer(chosen: Any, rows: Any, owner: Any, talk: Any, unit: Any, profile: A
         squares += common[k] * common[k]
     lengths = np.sqrt(squares)
     nearer, tried, known = np.zeros(len(chosen)), np.zeros(len(chosen)), np.zeros(len(chosen), np.bool_)
+    begins, who, said_by = inverted
+    products = np.zeros(len(usable))
     last, size = -1, 0.0
     rest, mine_terms, picked = weights[:0], terms[:0], ranks[:0]
     for i in range(len(chosen)):
@@ -132,17 +170,20 @@ def _nearer(chosen: Any, rows: Any, owner: Any, talk: Any, unit: Any, profile: A
                             alike[j] += common[k, j] * said[k]
                 for j in range(len(usable)):
                     alike[j] = 1.0 if unit[usable[j]] == unit[account] else -alike[j] / max(length * lengths[j], SAME)
-                picked = np.argsort(alike, kind="mergesort")[ranks]
+                picked = _smallest(alike, ranks[-1] + 1)[ranks]
         if size <= SOMETHING:
             continue
         known[i] = True
         line = slice(rows[0][row], rows[0][row + 1])
         own = _product(rows[1][line], rows[2][line], mine_terms, rest) / np.sqrt(size)
+        products[:] = 0.0
+        for at in range(line.start, line.stop):
+            for place in range(begins[rows[1][at]], begins[rows[1][at] + 1]):
+                products[who[place]] += rows[2][at] * said_by[place]
         for j in picked:
             if unit[usable[j]] == unit[account]:
                 continue
-            other = slice(starts[usable[j]], starts[usable[j] + 1])
-            theirs = _product(rows[1][line], rows[2][line], terms[other], others[other])
+            theirs = products[j]
             tried[i] += 1
             if own > theirs + SAME:
                 nearer[i] += 1
@@ -171,6 +212,7 @@ class Nearness:
         # One conversation of every account is left out of its profile, as the call's own is: equal footing.
         self._others, usable = _others(first, self._talk, self._profile, self._spoken)
         self._usable = np.flatnonzero(usable)
+        self._inverted = _inverted(self._usable, self._profile, self._others, found.count)
         # Members alike in their everyday words: a language that a third of them share is no business of one's own, a topic is.
         kept = np.repeat(usable, np.diff(self._profile[0]))
         spread = np.bincount(self._profile[1][kept], minlength=found.count)
@@ -185,7 +227,7 @@ class Nearness:
             return float("nan")
         chosen = chosen[np.argsort(self._talk[chosen], kind="stable")]
         ranks = np.unique(np.arange(OTHERS) * max(OTHERS, int(NEAREST * len(usable))) // OTHERS)
-        given = (self._owner, self._talk, unit, self._profile, self._spoken, self._others, usable, self._everyday, ranks[ranks < len(usable)])
+        given = (self._owner, self._talk, unit, self._profile, self._spoken, self._others, self._inverted, usable, self._everyday, ranks[ranks < len(usable)])
         nearer, tried, known = _nearer(chosen, self._rows, *given)
         if known.sum() < LEAST_CALLS:
             return float("nan")

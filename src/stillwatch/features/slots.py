@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from stillwatch.codes import stands_in
 from stillwatch.features import kernels
 from stillwatch.features.declare import Floats
-from stillwatch.traffic import Bools, Ints, Traffic, codes, distinct_rows
+from stillwatch.traffic import Bools, Ints, Traffic, codes
 
 IN_TEMPLATE = 0.2
 "Share of the units in whose core calls a term stands from which it belongs to the template."
@@ -93,8 +92,8 @@ def _listed(offsets: Ints, rows: Ints) -> tuple[Ints, Ints]:
     return at, np.arange(len(at)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(offsets[rows], counts)
 
 
-def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints, terms: int) -> Bools:
-    """Terms that stand where one of the template's wordings stands: a campaign of many wordings uses each in few calls.
+def _explained(traffic: Traffic, core: Ints, rows: Ints, said: kernels.Said) -> Bools:
+    """Terms that stand where one of the template's wordings stands: a campaign of many wordings uses each in few calls. `said`: the terms of the core calls among the rows.
 
     A wording is the template's when several units use it again in other prompts, so the question of a public list, which
     each asks once, explains nothing.
@@ -105,22 +104,11 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, at: Ints, column: Ints,
     unit = traffic.unit[traffic.account[core]]
     by_unit = np.argsort(unit, kind="stable")
     again = kernels.users_again(core[by_unit], unit[by_unit], offsets, values, traffic.prompt, wordings) >= AGAIN_UNITS
-    if not again.any() or not len(at):
-        return np.zeros(terms, np.bool_)
     real = again[place]
-    term_rows = csr_matrix((np.ones(len(at), np.float32), (column, at)), shape=(terms, len(rows)))
-    row_wordings = csr_matrix((np.ones(int(real.sum()), np.float32), (row[real], place[real])), shape=(len(rows), len(wordings)))
-    users, _ = distinct_rows(column, traffic.unit[traffic.account[rows]][at])
-    common = np.bincount(users[0], minlength=terms) >= AGAIN_UNITS
-    together = (term_rows[common] @ row_wordings).tocsr()
-    calls = np.asarray(term_rows[common].sum(axis=1)).ravel()
-    carrying = np.maximum(1, np.asarray(row_wordings.sum(axis=0)).ravel())
-    term = np.repeat(np.arange(len(calls)), np.diff(together.indptr))
+    carrying = np.bincount(place[real], minlength=len(wordings))
+    ends = np.cumsum(np.bincount(row[real], minlength=len(rows)))
     # Both ways: where the term stands the wording stands, and where the wording stands the term often does.
-    close = (together.data >= EXPLAINED * calls[term]) & (together.data >= OFTEN * carrying[together.indices])
-    found = np.zeros(terms, np.bool_)
-    found[np.flatnonzero(common)[np.unique(term[close])]] = True
-    return found
+    return np.asarray(kernels.goes_with(said, said.units >= AGAIN_UNITS, ends, place[real], carrying, EXPLAINED, OFTEN))
 
 
 def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
@@ -133,13 +121,13 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     at, position = _listed(offsets, rows)
     terms, column = kernels.coded(values[position])
     unit = traffic.unit[traffic.account[rows]]
-    carried, _ = distinct_rows(column[in_core[at]], unit[at][in_core[at]])
-    spread = np.bincount(carried[0], minlength=len(terms)) / max(1, len(np.unique(unit[in_core])))
+    said = kernels.said(np.cumsum(np.bincount(at, minlength=len(rows)))[: len(inside)], column, unit[: len(inside)], len(terms))
+    spread = said.units / max(1, len(np.unique(unit[: len(inside)])))
     # Not "in most calls": where each unit has a business of its own, only what all units say is the template's.
-    calls_with = np.bincount(column[in_core[at]], minlength=len(terms)) / max(1, int(in_core.sum()))
+    calls_with = np.diff(said.begins) / max(1, len(inside))
     template = (spread >= IN_TEMPLATE) & (calls_with >= IN_TEMPLATE / 2)
     size = np.bincount(at[~template[column]], minlength=len(rows)).astype(np.int64)
-    template |= _explained(traffic, core, rows, at[in_core[at]], column[in_core[at]], len(terms))
+    template |= _explained(traffic, core, rows, said)
     keep = ~template[column]
     at, column = at[keep], column[keep]
     rarity = np.log1p(len(rows) / np.maximum(1, np.bincount(column, minlength=len(terms))))
