@@ -20,10 +20,12 @@ import pyarrow.parquet as pq
 
 from planted import unseen
 from planted.judged import languages
-from planted.plan import ROUND, SIDE_BY_SIDE
+from planted.plan import DRILLED, ROUND, SIDE_BY_SIDE
 from scale import make, people
+from scale.rewording import Reworded
 from stillwatch import flow
 from stillwatch.drill import compose, scenario
+from stillwatch.drill.corpora import Pool
 from stillwatch.drill.declare import every_class
 from stillwatch.drill.personas import DAY
 from stillwatch.drill.scenario import Planted, Scenario
@@ -59,6 +61,9 @@ OTHER_MIX = {
 
 SIDE, APART = 50, 1_000_000
 "Innocent calls, in campaigns, of each of the worlds side by side (5 GB while it is made), and how far apart their seeds are."
+
+DEALT = ("chat", "documents", "agents")
+"Pools that everybody draws on; of the others, suites are the same for all who run them, and jobs a campaign's."
 
 OLDER = 0.02
 "Share of the campaign's calls in the one history that it stands in, where it is older than the history."
@@ -152,6 +157,16 @@ def ground(store: Store, scale: float, seed: int, benign: Mapping[str, float] | 
     return Ground(chosen, texts, made.calls, made.truth, languages(made.calls))
 
 
+class Unending(Texts):
+    """Texts of a world that is larger than the corpora."""
+
+    def _pool(self, use: str) -> Pool:
+        if use not in self._pools:
+            pool = super()._pool(use)
+            self._pools[use] = Reworded(pool) if use in DEALT else pool
+        return self._pools[use]
+
+
 def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Drill:
     """Innocents alone, in a mix that nothing was tuned on: weights of the classes are those declared times a log-normal factor, one class in six is missing.
 
@@ -167,7 +182,7 @@ def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Dril
         ]
     drills = []
     for each in days:
-        texts = Texts(f"{each.seed}/{each.split}", corpora, each.split)
+        texts = (Unending if scale > DRILLED else Texts)(f"{each.seed}/{each.split}", corpora, each.split)
         rows, truth = compose._innocents(each, texts, 0.94 if kind == "unseen class" else 1.0)
         if kind == "unseen class":
             world = World(each, texts, unseen.NAME)

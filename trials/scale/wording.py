@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain
 
@@ -176,10 +176,10 @@ def _lexicon() -> set[str]:
     return {word.lower() for phrase in phrases for word in re.findall(r"\w+", phrase)}
 
 
-def _classes(counts: Counter[str]) -> dict[str, tuple[str, str, int]]:
+def _classes(counts: Counter[str], plain: Mapping[str, int]) -> dict[str, tuple[str, str, int]]:
     """Class of each word that may be replaced: its script, its shape, and how frequent it is."""
     kept = set()
-    for script, most in PLAIN.items():
+    for script, most in plain.items():
         lower: Counter[str] = Counter()
         for word, count in counts.items():
             if _script(word) == script and not word[0].isdigit():
@@ -194,8 +194,10 @@ def _classes(counts: Counter[str]) -> dict[str, tuple[str, str, int]]:
     return {word: of for word, of in classes.items() if sizes[of] >= LEAST}
 
 
-def _book(segments: list[str], said: int, questions: list[list[int]], scope: NDArray[np.int8], pool_start: Ints, pool: Ints) -> Book:
-    """`said`: segments that the pattern world says, by which words are frequent; those after them stand in `questions` only."""
+def _book(
+    segments: list[str], said: int, questions: list[list[int]], scope: NDArray[np.int8], pool_start: Ints, pool: Ints, plain: Mapping[str, int] = PLAIN
+) -> Book:
+    """`said`: segments that the pattern world says, by which words are frequent; those after them stand in `questions` only. `plain`: how many words of a script stay as they are."""
     words: dict[str, int] = {"": 0}
     separators: dict[str, int] = {" ": 0, "": 1}
     word_of: list[int] = []
@@ -208,7 +210,7 @@ def _book(segments: list[str], said: int, questions: list[list[int]], scope: NDA
         limits.append(len(word_of))
     spoken = list(words)
     frequency = np.bincount(np.array(word_of[: limits[said]], np.int64), minlength=len(words))
-    classes = _classes(Counter(dict(zip(spoken[1:], frequency[1:].tolist(), strict=True))))
+    classes = _classes(Counter(dict(zip(spoken[1:], frequency[1:].tolist(), strict=True))), plain)
     named = {of: i for i, of in enumerate(sorted(set(classes.values())))}
     code = np.array([named[classes[word]] if word in classes else -1 for word in spoken], np.int32)
     order = np.lexsort((np.arange(len(spoken)), code))
