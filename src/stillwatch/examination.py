@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns import discovered, judge, left_out, membership, picture, tell, weigh
+from stillwatch.campaigns import discovered, judge, left_out, membership, picture, tell, unexplained, weigh
 from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
 from stillwatch.campaigns.taken import Prices, counted_beside
@@ -126,8 +126,19 @@ def judged(
         said = [told for detector in detectors.values() if (told := evidence(detector, mine, ranges, innocents.rank)) is not None]
         asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
     settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks], others)
-    found = [ask(each) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
-    return Examined(parts, seen, links, linked, traffic, placed, found, field, kept, tie_off)
+    listed = [(each, ask) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
+    found, crowd = _counted(listed, others.crowd)
+    return Examined(parts, seen, links, linked, traffic, placed, found, replace(field, crowd=crowd), kept, tie_off)
+
+
+def _counted(
+    listed: Sequence[tuple[weigh.Weighed, Callable[[weigh.Weighed], judge.Judged]]], others: unexplained.Crowd
+) -> tuple[list[judge.Judged], unexplained.Crowd]:
+    """Clusters judged, each beside the groups of the log that are explained."""
+    alone = [ask(each) for each, ask in listed]
+    steps = [judge.steps(each.exculpations) for each in alone]
+    told, crowd = unexplained.counted([each for each, _ in listed], steps, [each.verdict for each in alone], others)
+    return [ask(each) for each, (_, ask) in zip(told, listed, strict=True)], crowd
 
 
 def _concerning(listed: list[weigh.Weighed], accounts: Ints, about: Ints) -> list[weigh.Weighed]:

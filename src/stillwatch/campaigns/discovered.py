@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stillwatch.campaigns.unexplained import NOBODY as NO_CROWD
+from stillwatch.campaigns.unexplained import Crowd
 from stillwatch.campaigns.weigh import REVIEW, Weighed
 from stillwatch.evidence.discoveries import q_values
 
@@ -31,6 +33,8 @@ class Field:
     "Those of them that are reviews at least, and what may be a review at most."
     by_name: Scores
     "What may be a review by organisations counted by name, with that evidence."
+    crowd: Crowd = NO_CROWD
+    "How many groups are explained, and of those that stand how many are to be expected that explanations miss."
 
     def placed(self, each: Weighed, verdict: Verdict) -> Weighed:
         """A cluster with its rates among these, whether it is one of them or not. `verdict`: judges it."""

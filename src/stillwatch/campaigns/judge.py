@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
+from stillwatch.campaigns.unexplained import JOINED, LIBRARY, carriers, to_be_expected
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
 from stillwatch.records import Cluster, Evidence
 
@@ -18,17 +19,11 @@ LADDER = ("alert", "review", "watch")
 PERMITTED = frozenset({"grading", "capability concentration"})
 "Signs of purpose that a judge of its own application's answers shows in full: where there are no others, they never make an alert."
 
-LIBRARY = frozenset({"template", "fingerprint"})
-"Ties that a common library of judges gives to strangers: its rubric and its client."
-
 DEALT = "dealt job"
 "The detector that says that the members are interchangeable."
 
 HANDED_OUT = frozenset({DEALT, "load balance"})
 "Detectors that say that work was given out. What others say (no telemetry, every item only once) judges of different applications show each by itself."
-
-JOINED = 0.2
-"Share of a cluster's accounts from which another tie joins the cluster, and not some of its accounts."
 
 FEW = 10
 """Unrelated organisations with one wording in common that an alert takes: beside a large history fewer are strong evidence that something is new, and innocents by the
@@ -116,7 +111,7 @@ def judge(
     if weighed.q > ALERT and weighed.q_named <= ALERT:
         reasons.append("by name these are many organisations, but on few cards or behind few addresses: one owner's, or a campaign's, a person has to look")
     # Partial explanations add up: a wording that is half a public list and half each member's own business is innocent enough.
-    step += round(sum(each.steps for each in tried if each.name not in uncounted))
+    step += round(steps(tried, uncounted))
     reasons += [f"{each.name}: {each.text}" for each in tried if each.found and each.name not in uncounted]
     if step == 0 and any(values.get(name) is None for name in ("shared_slots", "own_business")):
         step = 1
@@ -126,7 +121,7 @@ def judge(
         if step < least:
             step = least
             reasons.append(why)
-    dealt, many = any(each.fires and each.name == DEALT for each in evidence), _carriers(weighed.cluster)
+    dealt, many = any(each.fires and each.name == DEALT for each in evidence), carriers(weighed.cluster)
     if purpose == "open":
         # Nothing speaks of distillation: at most a review, and with an innocent explanation or weak evidence besides, a watch.
         step += 1 if dealt or many >= MANY else 2
@@ -143,17 +138,24 @@ def judge(
     if step == 0 and many < FEW:
         step = 1
         reasons.append(f"only {many} unrelated organisations have a wording in common: a person has to look")
+    expected = to_be_expected(weighed)
+    if step < 2 and (least := 0 if expected <= ALERT * weighed.beside_alerts else 1 if expected <= REVIEW * weighed.beside else 2) > step:
+        step = least
+        reasons.append(
+            f"{weighed.explained:,} groups of this log with as many organisations have something new in common too and are explained: as explanations miss some,"
+            f" {expected:.2g} that nobody could explain {'is' if expected <= 1 else 'are'} to be expected"
+        )
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
+
+
+def steps(exculpations: Sequence[Exculpation], uncounted: frozenset[str] = frozenset()) -> float:
+    """Steps by which explanations lower a verdict."""
+    return sum(each.steps for each in exculpations if each.name not in uncounted)
 
 
 def _enough(organisations: int) -> float:
     """Organisations with one wording and one list dealt out among them from which an alert needs no second tie; `organisations`: of the log, 0 where that is not asked."""
     return min(MANY, MANY_OF * math.sqrt(organisations)) if organisations else MANY
-
-
-def _carriers(cluster: Cluster) -> int:
-    """Most unrelated organisations of this log that have one of its wordings."""
-    return int(cluster.now.max(initial=0))
 
 
 def _joined(cluster: Cluster) -> bool:
@@ -167,7 +169,7 @@ def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: froze
     firing = {each.name for each in evidence if each.fires}
     if "grading" not in firing or not firing & speaking <= PERMITTED:
         return None
-    if not _joined(cluster) and (not firing & HANDED_OUT or _carriers(cluster) < MANY):
+    if not _joined(cluster) and (not firing & HANDED_OUT or carriers(cluster) < MANY):
         return 2, "strangers who grade, and have a wording and a client in common and nothing else, are judges on one library as likely"
     return 1, "grading is what judges of applications do as well: a person has to look"
 

@@ -66,6 +66,12 @@ class Weighed:
     "Hypotheses that pay for one another."
     organisations: int = 0
     "Organisations of the log; 0 where that is not asked."
+    explained: int = 0
+    "Groups of the log with as many organisations that something innocent explains, at least 1; 0 where that is not asked."
+    beside: int = 1
+    "Alerts and reviews among which it stands."
+    beside_alerts: int = 1
+    "Alerts among which it stands."
 
     @property
     def score(self) -> float:
