@@ -127,18 +127,10 @@ def judged(
         asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
     settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks], others)
     listed = [(each, ask) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
-    found, crowd = _counted(listed, others.crowd)
-    return Examined(parts, seen, links, linked, traffic, placed, found, replace(field, crowd=crowd), kept, tie_off)
-
-
-def _counted(
-    listed: Sequence[tuple[weigh.Weighed, Callable[[weigh.Weighed], judge.Judged]]], others: unexplained.Crowd
-) -> tuple[list[judge.Judged], unexplained.Crowd]:
-    """Clusters judged, each beside the groups of the log that are explained."""
-    alone = [ask(each) for each, ask in listed]
-    steps = [judge.steps(each.exculpations) for each in alone]
-    told, crowd = unexplained.counted([each for each, _ in listed], steps, [each.verdict for each in alone], others)
-    return [ask(each) for each, (_, ask) in zip(told, listed, strict=True)], crowd
+    steps = [judge.steps(ask(each).exculpations) for each, ask in listed]
+    explained = unexplained.sizes([each for each, _ in listed], steps, others.explained)
+    found = [ask(unexplained.beside(each, explained)) for each, ask in listed]
+    return Examined(parts, seen, links, linked, traffic, placed, found, replace(field, explained=explained), kept, tie_off)
 
 
 def _concerning(listed: list[weigh.Weighed], accounts: Ints, about: Ints) -> list[weigh.Weighed]:

@@ -9,11 +9,12 @@ and Ramdas 2022; filters: Katsevich, Sabatti and Bogomolov 2023).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from stillwatch.campaigns.unexplained import NOBODY as NO_CROWD
-from stillwatch.campaigns.unexplained import Crowd
+import numpy as np
+
 from stillwatch.campaigns.weigh import REVIEW, Weighed
+from stillwatch.codes import Ints
 from stillwatch.evidence.discoveries import q_values
 
 Verdict = Callable[[Weighed], str]
@@ -33,8 +34,8 @@ class Field:
     "Those of them that are reviews at least, and what may be a review at most."
     by_name: Scores
     "What may be a review by organisations counted by name, with that evidence."
-    crowd: Crowd = NO_CROWD
-    "How many groups are explained, and of those that stand how many are to be expected that explanations miss."
+    explained: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    "Unrelated organisations of each group that is explained, ascending."
 
     def placed(self, each: Weighed, verdict: Verdict) -> Weighed:
         """A cluster with its rates among these, whether it is one of them or not. `verdict`: judges it."""

@@ -139,11 +139,11 @@ def judge(
         step = 1
         reasons.append(f"only {many} unrelated organisations have a wording in common: a person has to look")
     expected = to_be_expected(weighed)
-    if step < 2 and (least := 0 if expected <= ALERT * weighed.beside_alerts else 1 if expected <= REVIEW * weighed.beside else 2) > step:
+    if step < (least := 0 if expected <= ALERT else 1 if expected <= REVIEW else 2):
         step = least
         reasons.append(
-            f"{weighed.explained:,} groups of this log with as many organisations have something new in common too and are explained: as explanations miss some,"
-            f" {expected:.2g} that nobody could explain {'is' if expected <= 1 else 'are'} to be expected"
+            f"{weighed.explained:,} groups of this log with as many organisations have something new in common too and are explained;"
+            f" of so many, {expected:.2g} like this one that nobody could explain are to be expected"
         )
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
 

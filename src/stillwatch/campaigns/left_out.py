@@ -41,15 +41,10 @@ def again(clusters: list[Cluster], tested: float, judged: Sequence[Judged], spea
     found = {}
     for signal in (STRANGERS, REPLAY):
         weighed = {each.cluster.name: each for each in weigh([_without(signal, cluster) for cluster in clusters], tested, organisations)}
-        mine = [_beside(weighed[one.weighed.cluster.name], one.weighed, _without(signal, one.weighed.cluster)) for one in judged]
+        mine = [replace(weighed[one.weighed.cluster.name], cluster=_without(signal, one.weighed.cluster), explained=one.weighed.explained) for one in judged]
         rated, _ = settled(mine, [_asked(one, speaking) for one in judged])
         found[signal] = weighed | {each.cluster.name: each for each in rated}
     return found
-
-
-def _beside(found: Weighed, before: Weighed, cluster: Cluster) -> Weighed:
-    """What a cluster weighs anew, beside what stood beside it."""
-    return replace(found, cluster=cluster, explained=before.explained, beside=before.beside, beside_alerts=before.beside_alerts)
 
 
 def _asked(one: Judged, speaking: frozenset[str], evidence: list[Evidence] | None = None, uncounted: frozenset[str] = frozenset()) -> Verdict:

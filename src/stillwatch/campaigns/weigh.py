@@ -68,10 +68,6 @@ class Weighed:
     "Organisations of the log; 0 where that is not asked."
     explained: int = 0
     "Groups of the log with as many organisations that something innocent explains, at least 1; 0 where that is not asked."
-    beside: int = 1
-    "Alerts and reviews among which it stands."
-    beside_alerts: int = 1
-    "Alerts among which it stands."
 
     @property
     def score(self) -> float:
