@@ -46,15 +46,21 @@ def _screened(candidates: Any, bits: int) -> Any:
 
 
 @jit
-def _tabled(candidates: Any, size: int) -> Any:
-    """Open addressing from a candidate's hash to its number; -1 where there is none."""
+def place(value: Any, candidates: Any, table: Any) -> Any:
+    """Where a hash stands in a table of the numbers of candidates (open addressing), or the place that is free for it, which holds -1."""
+    mask = np.uint64(len(table) - 1)
+    at = (scattered(value) >> np.uint64(20)) & mask
+    while table[at] >= 0 and candidates[table[at]] != value:
+        at = (at + np.uint64(1)) & mask
+    return at
+
+
+@jit
+def tabled(candidates: Any, size: int) -> Any:
+    """A table of `size` places, a power of two, from a candidate's hash to its number; -1 where there is none."""
     table = np.full(size, -1, np.int32)
-    mask = np.uint64(size - 1)
     for i in range(len(candidates)):
-        at = (scattered(candidates[i]) >> np.uint64(20)) & mask
-        while table[at] >= 0:
-            at = (at + np.uint64(1)) & mask
-        table[at] = i
+        table[place(candidates[i], candidates, table)] = i
     return table
 
 
@@ -62,19 +68,16 @@ def _tabled(candidates: Any, size: int) -> Any:
 def _standing(offsets: Any, values: Any, candidates: Any, table: Any, screen: Any, bits: int) -> Any:
     """(call, number of the candidate) of every occurrence of a candidate, in order of calls and of appearance. `table`: their numbers by hash."""
     out_call, out_index, used = np.zeros(1024, np.int64), np.zeros(1024, np.int64), 0
-    mask = np.uint64(len(table) - 1)
     for call in range(len(offsets) - 1):
         for j in range(offsets[call], offsets[call + 1]):
             at = scattered(values[j]) >> np.uint64(64 - bits)
             if (screen[at >> np.uint64(6)] >> (at & np.uint64(63))) & np.uint64(1) == 0:
                 continue
-            at = (scattered(values[j]) >> np.uint64(20)) & mask
-            while table[at] >= 0 and candidates[table[at]] != values[j]:
-                at = (at + np.uint64(1)) & mask
-            if table[at] >= 0:
+            known = table[place(values[j], candidates, table)]
+            if known >= 0:
                 if used == len(out_call):
                     out_call, out_index = grown(out_call), grown(out_index)
-                out_call[used], out_index[used] = call, table[at]
+                out_call[used], out_index[used] = call, known
                 used += 1
     return out_call[:used], out_index[:used]
 
@@ -88,7 +91,7 @@ def standing_in(offsets: Ints, values: Ints, candidates: Ints) -> tuple[Ints, In
     """The same of lists of wordings: call i has `values[offsets[i]:offsets[i + 1]]`."""
     enough = len(candidates).bit_length()
     bits = min(MOST_SCREEN, max(SCREEN_BITS, enough + 3))
-    found: tuple[Ints, Ints] = _standing(offsets, values, candidates, _tabled(candidates, 1 << (enough + 2)), _screened(candidates, bits), bits)
+    found: tuple[Ints, Ints] = _standing(offsets, values, candidates, tabled(candidates, 1 << (enough + 2)), _screened(candidates, bits), bits)
     return found
 
 

@@ -197,7 +197,7 @@ def benign_log(store: Store, kind: str, scale: float, seed: int) -> tuple[Path, 
 
     `kind`: as `benign_world`, or side by side: worlds of SIDE campaigns each, kinds by turns, over the same days; without answers.
     """
-    out = multiplied_at(store, scale, seed)
+    out = large_at(store, scale, seed)
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     parts = [(kind, round(scale), seed)]
@@ -225,14 +225,14 @@ def _mix(seed: int) -> dict[str, float]:
     return {name: weight for name, weight in drawn.items() if rng.random() > 1 / 6} or drawn
 
 
-def multiplied_at(store: Store, scale: float, seed: int) -> Path:
-    """Where a multiplied world is kept."""
+def large_at(store: Store, scale: float, seed: int) -> Path:
+    """Where the innocents of a large log are kept."""
     return store.work / "grounds" / f"{scale:g}-{seed}-{store.calls}"
 
 
 def multiplied(store: Store, scale: float, seed: int, answers: bool) -> Path:
     """Folder of a log of `scale` times as many innocent calls as a campaign has: a pattern world of the drill, multiplied (trials/scale)."""
-    out = multiplied_at(store, scale, seed)
+    out = large_at(store, scale, seed)
     if not (out / make.TRUTH).is_file():
         calls = round(scale * store.calls)
         maker = make.Maker(calls, 0.0, seed, store.corpora, answers)

@@ -131,6 +131,7 @@ WORLDS = {"mixed": 13, "drift": 2, "unseen class": 2, "built-in texts": 1}
 "Kinds of benign worlds, and how many of each in a round."
 
 ROUND = tuple(kind for kind, many in WORLDS.items() for _ in range(many))
+"One round of them."
 
 SIDE_BY_SIDE = "side by side"
 "Kind of the largest worlds."

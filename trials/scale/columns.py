@@ -81,7 +81,7 @@ def ids(prefix: str, keys: Hashes, digits: int, valid: NDArray[np.bool_] | None 
 
 
 class Columns:
-    """Writes batches of one log. Holds the pattern in arrays, and a buffer for text that grows as needed."""
+    """Writes batches of one log. Holds the pattern in arrays."""
 
     def __init__(self, pattern: Pattern, texts: Texts, people: People, size: Size, names: tuple[str, ...]) -> None:
         """`names`: columns of the log, in the schema's order."""
@@ -97,7 +97,7 @@ class Columns:
         self._bytes = np.diff(texts.starts["prompt"])
         self._replays = _replays(pattern)
         self._stretch = {name: 1.0 for name in texts.starts}
-        self._out = np.zeros(1 << 22, np.uint8)
+        self._write = kernels.Writer()
         both = [texts.segments["system"]]
         sizes = np.diff(texts.starts["system"])
         self._system_starts = np.concatenate([texts.starts["system"], texts.starts["system"][-1] + np.cumsum(sizes + len(texts.framework))]).astype(np.int64)
@@ -118,7 +118,7 @@ class Columns:
         self._stretch[column] = float(np.clip(1 + (target - means[0]) / max(1e-9, means[1] - means[0]), 0.2, 12.0))
 
     def _text(self, column: str, rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.bool_]]:
-        people, count = self.people, len(rows.call)
+        people = self.people
         pattern_account = people.pattern[rows.account]
         planted = self.pattern.planted[rows.call]
         district, organisation = people.district[rows.account], people.organisation[rows.account]
@@ -132,14 +132,8 @@ class Columns:
         if column == "system":
             framework = self._in_framework(rows)
             of, starts, segments, valid = rows.call + framework * self.pattern.calls.num_rows, self._system_starts, self._system, valid | framework
-        offsets, row = np.zeros(count + 1, np.int32), 0
-        while True:
-            row = kernels.write_texts(
-                self.texts.book, starts, segments, of, pool, keys, call, vocabulary, planted, self._stretch[column], self._out, offsets, row
-            )
-            if row == count:
-                return offsets, self._out[: offsets[-1]].copy(), valid
-            self._out = np.concatenate([self._out, np.zeros(len(self._out), np.uint8)])
+        offsets, data = self._write(self.texts.book, starts, segments, of, pool, keys, call, vocabulary, planted, self._stretch[column])
+        return offsets, data, valid
 
     def _in_framework(self, rows: Rows) -> NDArray[np.bool_]:
         return np.asarray(self.people.framework[rows.account] & (unit(mixed(rows.session, 46)) < IN_FRAMEWORK))

@@ -211,6 +211,24 @@ def write_texts(
     return len(pattern)
 
 
+class Writer:
+    """`write_texts` of all rows, into a buffer that grows as needed and serves again."""
+
+    def __init__(self) -> None:
+        self._out = np.zeros(1 << 22, np.uint8)
+
+    def __call__(
+        self, book: Book, starts: Array, segments: Array, pattern: Array, account: Array, keys: Array, call: Array, vocabulary: Array, job: Array, stretch: float
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """(where each text begins and the last ends, bytes)."""
+        offsets, row = np.zeros(len(pattern) + 1, np.int32), 0
+        while True:
+            row = write_texts(book, starts, segments, pattern, account, keys, call, vocabulary, job, stretch, self._out, offsets, row)
+            if row == len(pattern):
+                return offsets, self._out[: offsets[-1]].copy()
+            self._out = np.concatenate([self._out, np.zeros(len(self._out), np.uint8)])
+
+
 @_jit
 def write_ids(prefix: Array, keys: Array, digits: int, valid: Array, suffix: Array) -> Any:
     """Ids of a prefix, `digits` hexadecimal digits of each key, and a suffix: (offsets, bytes); nothing where not valid."""

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from scale import wording
-from scale.kernels import CIRCLE, mixed, write_texts
+from scale.kernels import CIRCLE, Writer, mixed
 from stillwatch.drill.corpora import Pool, Text
 
 PLAIN = {"Latin": 40, "ideograph": 40}
@@ -24,21 +24,15 @@ class Rewording:
         nothing = np.zeros(0, np.int64)
         self._book = wording._book(list(numbers), len(numbers), [], np.full(len(numbers), CIRCLE, np.int8), np.zeros(2, np.int64), nothing, PLAIN)
         self._starts, self._segments = wording._limits(parts), np.fromiter(chain.from_iterable(parts), np.int64)
-        self._out = np.zeros(1 << 22, np.uint8)
+        self._write = Writer()
 
     def __call__(self, key: int) -> list[str]:
         """All texts in the words of a key."""
         count = len(self._starts) - 1
         keys = np.repeat(mixed(np.array([key], np.int64), 71), 4 * count).reshape(count, 4)
-        every, none, offsets, row = np.arange(count), np.zeros(count, np.int64), np.zeros(count + 1, np.int32), 0
-        while True:
-            row = write_texts(
-                self._book, self._starts, self._segments, every, none, keys, keys[:, 0], keys[:, 0], np.zeros(count, np.bool_), 1.0, self._out, offsets, row
-            )
-            if row == count:
-                break
-            self._out = np.concatenate([self._out, np.zeros(len(self._out), np.uint8)])
-        written = self._out.tobytes()
+        every, none = np.arange(count), np.zeros(count, np.int64)
+        offsets, data = self._write(self._book, self._starts, self._segments, every, none, keys, keys[:, 0], keys[:, 0], np.zeros(count, np.bool_), 1.0)
+        written = data.tobytes()
         return [written[start:end].decode(errors="ignore") for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
-from stillwatch.campaigns.unexplained import JOINED, LIBRARY, carriers, to_be_expected
+from stillwatch.campaigns.unexplained import carriers, joining, to_be_expected
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
 from stillwatch.records import Cluster, Evidence
 
@@ -160,8 +160,7 @@ def _enough(organisations: int) -> float:
 
 def _joined(cluster: Cluster) -> bool:
     """Whether anything but what a common library gives joins the cluster, far above chance."""
-    others = [joined for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined > 2 * (expected or 0.0)]
-    return max(others, default=0) >= JOINED * len(cluster.accounts)
+    return any(joined > 2 * expected for joined, expected in joining(cluster))
 
 
 def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: frozenset[str]) -> tuple[int, str] | None:

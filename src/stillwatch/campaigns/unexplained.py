@@ -27,7 +27,7 @@ APART = 0.5
 "Share of a group's accounts that may stand in larger ones, for it to be a group of its own."
 
 LIBRARY = frozenset({"template", "fingerprint"})
-"Ties that a common library gives to strangers."
+"Ties that a common library gives to strangers, of judges say: its rubric and its client."
 
 JOINED = 0.2
 "Share of a group's accounts from which another tie joins the group, and not some of its accounts."
@@ -42,15 +42,17 @@ def carriers(cluster: Cluster) -> int:
     return int(cluster.now.max(initial=0))
 
 
+def joining(cluster: Cluster) -> list[tuple[int, float]]:
+    """(accounts joined, accounts expected of a random group) of the ties that join a cluster, besides those of a common library."""
+    return [(joined, expected or 0.0) for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined >= JOINED * len(cluster.accounts)]
+
+
 def tied(cluster: Cluster) -> float:
     """Share of innocent groups that another tie than a common library's joins as closely; 1 where none joins the group.
 
     Accounts of a random group that share a key meet by twos: a Poisson number of meetings, half of the accounts expected.
     """
-    least = 1.0
-    for name, _, joined, expected in cluster.ties:
-        if name not in LIBRARY and joined >= JOINED * len(cluster.accounts):
-            least = min(least, float(gammainc((joined + 1) // 2, expected / 2)) if expected else 0.0)
+    least = min((float(gammainc((joined + 1) // 2, expected / 2)) if expected else 0.0 for joined, expected in joining(cluster)), default=1.0)
     return TAIL * float(least**ROOT) if least <= BY_CHANCE else 1.0
 
 

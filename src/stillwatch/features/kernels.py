@@ -6,65 +6,47 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillwatch.standing import grown, jit, scattered
+from stillwatch.standing import grown, jit, place, tabled
 from stillwatch.traffic import Ints
 
 
-@jit
-def _place(value: Any, keys: Any, held: Any) -> Any:
-    """Where a value stands in a table of `held` (place of a key, or -1), or the empty place where it would."""
-    mask = np.uint64(len(held) - 1)
-    at = (scattered(value) >> np.uint64(20)) & mask
-    while held[at] >= 0 and keys[held[at]] != value:
-        at = (at + np.uint64(1)) & mask
-    return at
+def _size(count: int) -> int:
+    """Places of a table for so many keys."""
+    return 2 << count.bit_length()
 
 
 @jit
-def _table(most: int) -> Any:
-    """An empty table for so many keys."""
-    size = 16
-    while size < 2 * most:
-        size *= 2
-    return np.full(size, -1, np.int64)
-
-
-@jit
-def _first_seen(values: Any) -> Any:
-    """(distinct values as they come, place of each value among them)."""
-    held, keys, used = _table(len(values)), np.empty(1024, np.int64), 0
+def _first_seen(values: Any, table: Any) -> Any:
+    """(distinct values as they come, place of each value among them). `table`: empty."""
+    keys, used = np.empty(1024, np.int64), 0
     code = np.empty(len(values), np.int64)
     for i in range(len(values)):
-        at = _place(values[i], keys, held)
-        if held[at] < 0:
+        at = place(values[i], keys, table)
+        if table[at] < 0:
             if used == len(keys):
                 keys = grown(keys)
-            keys[used], held[at] = values[i], used
+            keys[used], table[at] = values[i], used
             used += 1
-        code[i] = held[at]
+        code[i] = table[at]
     return keys[:used], code
 
 
 def coded(values: Ints) -> tuple[Ints, Ints]:
     """The same as `np.unique(values, return_inverse=True)`, without sorting what occurs many times."""
-    keys, code = _first_seen(values)
+    keys, code = _first_seen(values, np.full(_size(len(values)), -1, np.int32))
     order = np.argsort(keys)
-    place = np.empty(len(keys), np.int64)
-    place[order] = np.arange(len(keys))
-    return keys[order], place[code]
+    rank = np.empty(len(keys), np.int64)
+    rank[order] = np.arange(len(keys))
+    return keys[order], rank[code]
 
 
 @jit
-def users_again(calls: Any, unit: Any, offsets: Any, values: Any, prompt: Any, wordings: Any) -> Any:
-    """How many units use each of some wordings (each once) in two different prompts. `calls`: those of one unit after the other; `unit`: of each of them."""
-    held = _table(len(wordings))
-    for i in range(len(wordings)):
-        held[_place(wordings[i], wordings, held)] = i
+def _users_again(calls: Any, unit: Any, offsets: Any, values: Any, prompt: Any, wordings: Any, table: Any) -> Any:
     first, stamp, users = np.zeros(len(wordings), np.int64), np.full(len(wordings), -1, np.int64), np.zeros(len(wordings), np.int64)
     for i in range(len(calls)):
         call, mine = calls[i], 2 * unit[i]
         for j in range(offsets[call], offsets[call + 1]):
-            known = held[_place(values[j], wordings, held)]
+            known = table[place(values[j], wordings, table)]
             if known < 0:
                 continue
             # A stamp tells the unit, and by one more that it was counted.
@@ -73,6 +55,12 @@ def users_again(calls: Any, unit: Any, offsets: Any, values: Any, prompt: Any, w
             elif stamp[known] == mine and first[known] != prompt[call]:
                 stamp[known] = mine + 1
                 users[known] += 1
+    return users
+
+
+def users_again(calls: Ints, unit: Ints, offsets: Ints, values: Ints, prompt: Ints, wordings: Ints) -> Ints:
+    """How many units use each of some wordings (each once) in two different prompts. `calls`: those of one unit after the other; `unit`: of each of them."""
+    users: Ints = _users_again(calls, unit, offsets, values, prompt, wordings, tabled(wordings, _size(len(wordings))))
     return users
 
 

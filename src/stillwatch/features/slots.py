@@ -120,9 +120,9 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     offsets, values = traffic.terms
     at, position = _listed(offsets, rows)
     terms, column = kernels.coded(values[position])
-    unit = traffic.unit[traffic.account[rows]]
-    said = kernels.said(np.cumsum(np.bincount(at, minlength=len(rows)))[: len(inside)], column, unit[: len(inside)], len(terms))
-    spread = said.units / max(1, len(np.unique(unit[: len(inside)])))
+    unit = traffic.unit[traffic.account[inside]]
+    said = kernels.said(np.cumsum(np.bincount(at, minlength=len(rows)))[: len(inside)], column, unit, len(terms))
+    spread = said.units / max(1, len(np.unique(unit)))
     # Not "in most calls": where each unit has a business of its own, only what all units say is the template's.
     calls_with = np.diff(said.begins) / max(1, len(inside))
     template = (spread >= IN_TEMPLATE) & (calls_with >= IN_TEMPLATE / 2)
