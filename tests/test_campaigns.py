@@ -82,10 +82,10 @@ def test_replay_is_an_e_value_under_the_tail_that_is_assumed() -> None:
     [
         ({"shared_slots": 0.35}, "review"),
         ({"shared_slots": 0.9}, "watch"),
-        ({"own_business": 0.5}, "review"),
+        ({"own_business": 0.4}, "review"),
         ({"own_business": 0.9}, "watch"),
         ({"conversations_continue": 0.8}, "review"),
-        ({"shared_slots": 0.35, "own_business": 0.5}, "watch"),
+        ({"shared_slots": 0.35, "own_business": 0.4}, "watch"),
         ({"own_business": None}, "review"),
     ],
 )
@@ -102,7 +102,7 @@ def test_purpose_open_is_at_most_a_review_and_without_dealing_or_many_a_watch() 
 
 
 def test_a_wording_alone_takes_fifty_strangers_or_a_dealt_job_to_be_more_than_a_vendors() -> None:
-    dealt, partly = replace(PURPOSE[0], name="dealt job"), {**DEALT, "own_business": 0.45}
+    dealt, partly = replace(PURPOSE[0], name="dealt job"), {**DEALT, "own_business": 0.37}
     for strangers, values, evidence, verdict in (
         (49, DEALT, PURPOSE, "review"), (50, DEALT, PURPOSE, "alert"), (49, partly, PURPOSE, "watch"), (50, partly, PURPOSE, "review"),
         (49, DEALT, [*PURPOSE, dealt], "review"), (49, {**DEALT, "shared_slots": 0.35}, [*PURPOSE, dealt], "review"),

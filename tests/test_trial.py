@@ -167,7 +167,7 @@ def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "scale"), [("as long", 1000), ("ten times", 100)])
 def test_the_history_of_a_large_log_grows_with_it(name: str, scale: int, tmp_path: Path) -> None:
-    assert [each.history for each in plan.worlds(1, scale, 5)] == [name]
+    assert [each.history for each in plan.worlds(1, scale)] == [name]
     store = grounds.Store(tmp_path, None, calls=20, history_calls=500)
     *whole, longest = store.reference(name, scale=scale)
     assert [Path(each).name for each in whole] == [f"broad-{at}" for at in range(grounds.PARTS)]

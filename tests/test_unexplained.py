@@ -7,17 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stillwatch.campaigns.judge import judge
-from stillwatch.campaigns.unexplained import MISSED, beside, sizes, tied, to_be_expected
+from stillwatch.campaigns.exculpations import _own_business
+from stillwatch.campaigns.judge import _by_chance, _joined, judge
+from stillwatch.campaigns.unexplained import RARER, beside, sizes, to_be_expected
 from stillwatch.campaigns.weigh import Weighed, weigh
 from test_campaigns import DEALT, PURPOSE, SPEAKING, cluster
 
 UNTIED = (("template", 8, 30, None), ("fingerprint", 2, 30, 1.0))
-NONE = np.zeros(0, np.int64)
+NONE = np.zeros((0, 2), np.int64)
 
 
-def _weighed(strangers: int, start: int = 0, ties: tuple[tuple[str, int, int, float | None], ...] = UNTIED) -> Weighed:
-    (found,) = weigh([replace(cluster(strangers=strangers, start=start), ties=ties)], 1.0)
+def _weighed(strangers: int, start: int = 0, calls: int = 500, ties: tuple[tuple[str, int, int, float | None], ...] = UNTIED) -> Weighed:
+    (found,) = weigh([replace(cluster(strangers=strangers, start=start), calls=np.arange(calls), ties=ties)], 1.0)
     return found
 
 
@@ -25,17 +26,21 @@ def _groups(count: int, strangers: int = 20) -> list[Weighed]:
     return [_weighed(strangers, strangers * at) for at in range(count)]
 
 
-def test_the_more_groups_are_explained_the_larger_one_must_be() -> None:
-    for explained, strangers, verdict in ((100, 15, "review"), (200, 15, "watch"), (200, 30, "review")):
-        told = beside(_weighed(strangers), np.full(explained, 30))
-        assert told.explained == explained and to_be_expected(told) == pytest.approx(explained / (MISSED * strangers))
+def _many(count: int, organisations: int, calls: int) -> np.ndarray:
+    return np.full((count, 2), (organisations, calls))
+
+
+def test_the_more_groups_are_explained_the_more_calls_one_must_have() -> None:
+    for explained, calls, verdict in ((10, 500, "alert"), (20, 500, "watch"), (20, 2000, "alert"), (200, 2000, "watch")):
+        told = beside(_weighed(50, calls=calls), _many(explained, 60, 10_000))
+        assert told.explained == explained and to_be_expected(told) == pytest.approx(explained / calls**RARER)
         assert judge(told, DEALT, PURPOSE, SPEAKING).verdict == verdict
-    assert any("200 groups" in reason for reason in judge(beside(_weighed(15), np.full(200, 30)), DEALT, PURPOSE, SPEAKING).reasons)
+    assert any("200 groups" in reason for reason in judge(beside(_weighed(50), _many(200, 60, 10_000)), DEALT, PURPOSE, SPEAKING).reasons)
 
 
-def test_an_alert_takes_a_tenth_of_what_a_review_does() -> None:
-    for explained, verdict in ((25, "alert"), (50, "review"), (500, "watch")):
-        assert judge(beside(_weighed(50), np.full(explained, 60)), DEALT, PURPOSE, SPEAKING).verdict == verdict
+def test_only_groups_as_large_in_both_count() -> None:
+    explained = np.array([[9, 900], [20, 400], [20, 600], [60, 100]])
+    assert [beside(_weighed(k, calls=c), explained).explained for k, c in ((5, 100), (10, 100), (20, 500), (60, 90), (61, 90))] == [4, 3, 1, 1, 1]
 
 
 def test_groups_are_counted_once_where_explanations_cover_them() -> None:
@@ -45,18 +50,25 @@ def test_groups_are_counted_once_where_explanations_cover_them() -> None:
         *_groups(5, 14),
         *(replace(each, cluster=replace(each.cluster, accounts=each.cluster.accounts + 10_000)) for each in _groups(2, 9)),
     ]
-    assert sizes(several, [2.0] * len(several), np.array([40, 3])).tolist() == [3, 9, 9, 20, 20, 20, 20, 20, 40], "those of fourteen stand in the larger ones"
+    found = sizes(several, [2.0] * len(several), np.array([[40, 7], [3, 9]]))
+    assert sorted(found[:, 0].tolist()) == [3, 9, 9, 20, 20, 20, 20, 20, 40], "those of fourteen stand in the larger ones"
+    assert found.tolist()[:3] == [[40, 7], [3, 9], [20, 500]]
     assert sizes(several, [1.9] * len(several), NONE).tolist() == [] == sizes([], [], NONE).tolist()
-    assert [beside(_weighed(k), np.array([9, 20, 20])).explained for k in (5, 10, 20, 21)] == [3, 2, 2, 1]
 
 
-def test_a_tie_beyond_chance_counts_for_much_and_one_by_chance_for_little() -> None:
-    assert tied(_weighed(20).cluster) == 1.0 and tied(_weighed(20, ties=(("synchrony", 3, 8, 8.0),)).cluster) == 1.0
-    shares = [tied(_weighed(20, ties=(("synchrony", 3, joined, 0.1),)).cluster) for joined in (3, 4, 8, 20)]
-    assert shares == sorted(shares, reverse=True) and shares[0] == 1.0 and 0.02 < shares[1] < 0.05 and shares[3] < 1e-3
-    assert tied(_weighed(20, ties=(("payment", 1, 20, None),)).cluster) == 0.0
-    for ties, verdict in ((UNTIED, "watch"), ((("payment", 3, 10, 0.1),), "alert")):
-        assert judge(beside(_weighed(15, ties=ties), np.full(500, 30)), DEALT, PURPOSE, SPEAKING).verdict == verdict
+def test_a_tie_joins_where_it_is_twice_and_hardly_by_chance() -> None:
+    for joined, expected, joins in ((4, 0.1, True), (4, 1.9, False), (6, 2.9, False), (12, 2.9, True), (20, None, True), (4, 0.0, True)):
+        assert _joined(_weighed(20, ties=(("synchrony", 3, joined, expected),)).cluster) == joins, (joined, expected)
+    assert not _joined(_weighed(20, ties=(("synchrony", 3, 3, 0.1),)).cluster), "fewer than a fifth of the accounts"
+    assert not _joined(_weighed(20).cluster), "what a library gives"
+    assert _by_chance(4, 0.2) == pytest.approx(1 - np.exp(-0.1) * 1.1), "two meetings or more where a tenth is expected"
+
+
+def test_many_organisations_measure_more_exactly_whose_business_it_is() -> None:
+    assert [round(_own_business(_weighed(k).cluster)[1], 3) for k in (5, 10, 40, 250)] == [0.6, 0.6, 0.45, 0.36]
+    values = DEALT | {"own_business": 0.47}
+    card = (("payment", 3, 60, 1.0),)
+    assert [judge(_weighed(k, ties=card), values, PURPOSE, SPEAKING).verdict for k in (15, 60)] == ["review", "watch"]
 
 
 def test_without_a_count_nothing_is_asked() -> None:

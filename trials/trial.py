@@ -55,7 +55,7 @@ def main() -> None:
         print(f"{kept.keep(read(args.work / 'results.jsonl')):,} worlds kept")
         return
     store = Store(args.work, args.corpora, **(SMALL if args.tier == "small" else {}))
-    cells = list(plan.worlds(args.worlds, args.scale, plan.WORLD_SEED)) if args.tier == "worlds" else plan.plan(args.tier, args.seeds)
+    cells = list(plan.worlds(args.worlds, args.scale)) if args.tier == "worlds" else plan.plan(args.tier, args.seeds)
     cells = [cell for cell in cells if not args.campaigns or cell.campaign in args.campaigns]
     run(cells, store, args.jobs)
 

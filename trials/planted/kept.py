@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-METHOD = "041"
+METHOD = "042"
 "The decision that last changed what a scan may say, or the drill makes: results of another method do not count with these."
 
 WORLDS = Path(__file__).parents[1] / "results" / "worlds.jsonl.gz"

@@ -30,8 +30,9 @@ LADDER: dict[str, dict[str, Any]] = {
 }
 "How a campaign adapts -> fields of `Planted`. One proxy, card and browser per account is the centre."
 
-WORLD_SEED = 112_000
-"Seed of the first benign world; rules were looked at with those from 100000, 110000, 111000 and 200000 on."
+WORLD_SEED, LARGE_WORLD_SEED = 112_000, 113_000
+"""Seed of the first benign world, and of the first whose scale is more than DRILLED; rules were looked at with those from 100000, 110000, 111000, 200000 and 212000 on, and with the results of large ones
+from 112000 on."""
 
 PREFIXES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 "Shares of a campaign's calls after which the log is scanned as it was then."
@@ -142,8 +143,9 @@ def history_of(scale: float) -> str:
     return "whole" if scale <= DRILLED else "ten times" if scale < LONG else "as long"
 
 
-def worlds(count: int, scale: float, first: int) -> Iterator[Cell]:
-    """Benign worlds of seeds from `first` on, kinds by turns."""
+def worlds(count: int, scale: float) -> Iterator[Cell]:
+    """Benign worlds, kinds by turns."""
+    first = WORLD_SEED if scale <= DRILLED else LARGE_WORLD_SEED
     for at in range(count):
         yield Cell("world", ROUND[at % len(ROUND)] if scale <= ONE_DRILL else SIDE_BY_SIDE, "", first + at, scale, history_of(scale))
 
@@ -154,7 +156,7 @@ def plan(tier: str, seeds: list[int]) -> list[Cell]:
     parts = {"centre": centre, "prefix": prefixes, "varied": varied, "scale": scales, "prevalence": prevalences, "beside": besides}
     if tier == "small":
         return [
-            *worlds(4, 10, WORLD_SEED),
+            *worlds(4, 10),
             *centre(seeds[:1], ["A-FEB-DS", "O-SEP"]),
             *(cell for cell in prefixes(seeds[:1], ["O-SEP"]) if cell.until in (0.05, 0.2)),
         ]

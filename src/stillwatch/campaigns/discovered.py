@@ -34,8 +34,8 @@ class Field:
     "Those of them that are reviews at least, and what may be a review at most."
     by_name: Scores
     "What may be a review by organisations counted by name, with that evidence."
-    explained: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    "Unrelated organisations of each group that is explained, ascending."
+    explained: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    "(unrelated organisations, calls) of each group that is explained."
 
     def placed(self, each: Weighed, verdict: Verdict) -> Weighed:
         """A cluster with its rates among these, whether it is one of them or not. `verdict`: judges it."""

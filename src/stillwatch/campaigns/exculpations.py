@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from stillwatch.campaigns.unexplained import carriers
 from stillwatch.records import Cluster
 
 PUBLIC_LIST = (0.2, 0.5)
 "Share of a member's jobs found at another member: campaigns deal (0 to .2), public lists overlap (.7 to 1)."
 
-OWN_BUSINESS = (0.3, 0.6)
-"How much the slots are each member's own business, as a share of the usual: campaigns stay below .4, customers lie at .6 to 1.1."
+OWN_BUSINESS, OWN_OF = (0.3, 0.6), 10
+"""How much the slots are each member's own business, as a share of the usual: campaigns stay below .4, customers lie at .6 to 1.1. The end of the ramp is for OWN_OF unrelated organisations; it is a median over
+organisations, so the ramp is the shorter by the root, the more there are: up to .45 for forty, .37 for two hundred."""
 
 SIDELINE = (0.55, 0.95)
 "Share of an account's other calls from which a wording is a sideline: a viral prompt (.9 and more); a campaign under heavy cover traffic too."
@@ -78,6 +81,12 @@ def _earlier(cluster: Cluster) -> float | None:
     return float((cluster.before >= np.maximum(1.0, OLD * as_common)).mean())
 
 
+def _own_business(cluster: Cluster) -> tuple[float, float]:
+    """The ramp from which slots are each member's own business."""
+    low, high = OWN_BUSINESS
+    return low, low + (high - low) * math.sqrt(OWN_OF / max(OWN_OF, carriers(cluster)))
+
+
 def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[Exculpation]:
     """Every innocent explanation, tried."""
     covered, goes_on = values.get("all_traffic"), values.get("conversations_continue")
@@ -92,7 +101,7 @@ def exculpations(cluster: Cluster, values: Mapping[str, float | None]) -> list[E
             "Only {value:.0%} of a member's jobs are found at another member: not one public list.",
         ),
         _graded(
-            "a business of their own", values.get("own_business"), OWN_BUSINESS, 2.0,
+            "a business of their own", values.get("own_business"), _own_business(cluster), 2.0,
             "What stands in the slots is each member's own business, as plainly as {value:.0%} of its other traffic is.",
             "What stands in the slots is no member's own business ({value:.0%} of what is usual): the members are interchangeable.",
         ),

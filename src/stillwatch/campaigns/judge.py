@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scipy.special import gammainc
+
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.unexplained import carriers, joining, to_be_expected
@@ -39,6 +41,9 @@ of whom both was said, with a sign of purpose, were 8 in a hundred logs of 800 a
 CROWD, CROWD_GROWS = 1.9, 2.0
 """Unrelated organisations that a review of a wording alone takes: CROWD_GROWS for each tenfold of the log's organisations, and CROWD. That is 8 among 800 and 10 among 8,000: so many innocents have
 something new in common, and nothing else, in one log of twelve or so, whatever the evidence says of it (decision 036)."""
+
+BY_CHANCE = 0.1
+"Chance that accounts drawn at random share as many keys, from which another tie joins none of them."
 
 PART_OF = 0.8
 "Share of a weaker cluster's accounts in one stronger case from which it is no case of its own."
@@ -139,10 +144,10 @@ def judge(
         step = 1
         reasons.append(f"only {many} unrelated organisations have a wording in common: a person has to look")
     expected = to_be_expected(weighed)
-    if step < (least := 0 if expected <= ALERT else 1 if expected <= REVIEW else 2):
-        step = least
+    if step < 2 and expected > REVIEW:
+        step = 2
         reasons.append(
-            f"{weighed.explained:,} groups of this log with as many organisations have something new in common too and are explained;"
+            f"{weighed.explained:,} groups of this log with as many organisations and calls have something new in common too and are explained;"
             f" of so many, {expected:.2g} like this one that nobody could explain are to be expected"
         )
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
@@ -159,8 +164,13 @@ def _enough(organisations: int) -> float:
 
 
 def _joined(cluster: Cluster) -> bool:
-    """Whether anything but what a common library gives joins the cluster, far above chance."""
-    return any(joined > 2 * expected for joined, expected in joining(cluster))
+    """Whether anything but what a common library gives joins the cluster: twice as many accounts as of a random group, and hardly by chance."""
+    return any(joined > 2 * expected and _by_chance(joined, expected) <= BY_CHANCE for joined, expected in joining(cluster))
+
+
+def _by_chance(joined: int, expected: float) -> float:
+    """How likely as many accounts of a random group share a key with another: they meet by twos, a Poisson number of meetings, half of the accounts expected."""
+    return float(gammainc((joined + 1) // 2, expected / 2)) if expected else 0.0
 
 
 def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: frozenset[str]) -> tuple[int, str] | None:

@@ -67,7 +67,7 @@ class Weighed:
     organisations: int = 0
     "Organisations of the log; 0 where that is not asked."
     explained: int = 0
-    "Groups of the log with as many organisations that something innocent explains, at least 1; 0 where that is not asked."
+    "Groups of the log with as many organisations and calls that something innocent explains, at least 1; 0 where that is not asked."
 
     @property
     def score(self) -> float:
