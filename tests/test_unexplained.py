@@ -9,7 +9,7 @@ import pytest
 
 from stillwatch.campaigns.exculpations import _own_business
 from stillwatch.campaigns.judge import _by_chance, _joined, judge
-from stillwatch.campaigns.unexplained import RARER, beside, sizes, to_be_expected
+from stillwatch.campaigns.unexplained import ONE_IN, RARER, beside, sizes, to_be_expected
 from stillwatch.campaigns.weigh import Weighed, weigh
 from test_campaigns import DEALT, PURPOSE, SPEAKING, cluster
 
@@ -31,9 +31,9 @@ def _many(count: int, organisations: int, calls: int) -> np.ndarray:
 
 
 def test_the_more_groups_are_explained_the_more_calls_one_must_have() -> None:
-    for explained, calls, verdict in ((10, 500, "alert"), (20, 500, "watch"), (20, 2000, "alert"), (200, 2000, "watch")):
+    for explained, calls, verdict in ((25, 500, "alert"), (35, 500, "watch"), (35, 2000, "alert"), (200, 2000, "watch")):
         told = beside(_weighed(50, calls=calls), _many(explained, 60, 10_000))
-        assert told.explained == explained and to_be_expected(told) == pytest.approx(explained / calls**RARER)
+        assert told.explained == explained and to_be_expected(told) == pytest.approx(explained / ONE_IN / calls**RARER)
         assert judge(told, DEALT, PURPOSE, SPEAKING).verdict == verdict
     assert any("200 groups" in reason for reason in judge(beside(_weighed(50), _many(200, 60, 10_000)), DEALT, PURPOSE, SPEAKING).reasons)
 

@@ -15,9 +15,9 @@ from stillwatch.campaigns.weigh import Weighed
 from stillwatch.codes import Ints
 from stillwatch.records import Cluster
 
-RARER = 0.8
-"""Of innocent groups with something new in common, one in c^RARER of c calls is explained by nothing: the more there is of each, the better is measured what it does. In benign worlds of 1.6 million calls
-12 % of those with 30 calls were missed, 4 % with 150, .6 % with 700 and .4 % with 2,000 (decision 042), about half of what this says."""
+ONE_IN, RARER = 2.0, 0.8
+"""Of innocent groups with something new in common, one in ONE_IN x c^RARER of c calls is explained by nothing: the more there is of each, the better is measured what it does. In benign worlds of 1.6 million
+calls 12 % of those with 30 calls were missed, 4 % with 150, .6 % with 700 and .4 % with 2,000 (decision 042)."""
 
 COVERED = 2.0
 "Steps from which explanations cover a group: it is a watch, whatever else."
@@ -44,7 +44,7 @@ def joining(cluster: Cluster) -> list[tuple[int, float]]:
 
 def to_be_expected(weighed: Weighed) -> float:
     """Innocent groups with as many organisations and calls that explanations are to be expected to miss in this log; 0 where that is not asked."""
-    return weighed.explained / float(max(1, len(weighed.cluster.calls))) ** RARER
+    return weighed.explained / (ONE_IN * float(max(1, len(weighed.cluster.calls))) ** RARER)
 
 
 def sizes(weighed: Sequence[Weighed], steps: Sequence[float], others: Ints) -> Ints:
