@@ -44,7 +44,7 @@ def joining(cluster: Cluster) -> list[tuple[int, float]]:
 
 def to_be_expected(weighed: Weighed) -> float:
     """Innocent groups with as many organisations and calls that explanations are to be expected to miss in this log; 0 where that is not asked."""
-    return weighed.explained / (ONE_IN * float(max(1, len(weighed.cluster.calls))) ** RARER)
+    return weighed.explained / float(ONE_IN * max(1, len(weighed.cluster.calls)) ** RARER)
 
 
 def sizes(weighed: Sequence[Weighed], steps: Sequence[float], others: Ints) -> Ints:
