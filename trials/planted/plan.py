@@ -60,7 +60,7 @@ class Cell:
     @property
     def key(self) -> str:
         """What tells it from all others."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**asdict(self), "scale": float(self.scale)}, sort_keys=True)
 
 
 def centre(seeds: list[int], names: list[str]) -> Iterator[Cell]:
