@@ -73,3 +73,8 @@ def test_many_organisations_measure_more_exactly_whose_business_it_is() -> None:
 
 def test_without_a_count_nothing_is_asked() -> None:
     assert to_be_expected(_weighed(15)) == 0.0
+
+
+def test_what_is_joined_by_replays_alone_is_no_group_of_a_wording() -> None:
+    (found,) = weigh([replace(cluster(strangers=0, replaying=4), calls=np.arange(9))], 1.0)
+    assert to_be_expected(beside(found, _many(200, 60, 10_000))) == 0.0

@@ -43,8 +43,8 @@ def joining(cluster: Cluster) -> list[tuple[int, float]]:
 
 
 def to_be_expected(weighed: Weighed) -> float:
-    """Innocent groups with as many organisations and calls that explanations are to be expected to miss in this log; 0 where that is not asked."""
-    return weighed.explained / float(ONE_IN * max(1, len(weighed.cluster.calls)) ** RARER)
+    """Innocent groups with as many organisations and calls that explanations are to be expected to miss in this log; 0 where that is not asked, or no wording is in common."""
+    return weighed.explained / float(ONE_IN * max(1, len(weighed.cluster.calls)) ** RARER) if carriers(weighed.cluster) else 0.0
 
 
 def sizes(weighed: Sequence[Weighed], steps: Sequence[float], others: Ints) -> Ints:
