@@ -11,7 +11,7 @@ from scipy.special import gammainc
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
-from stillwatch.campaigns.unexplained import carriers, joining, to_be_expected
+from stillwatch.campaigns.unexplained import carriers, to_be_expected
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
 from stillwatch.records import Cluster, Evidence
 
@@ -41,6 +41,12 @@ of whom both was said, with a sign of purpose, were 8 in a hundred logs of 800 a
 CROWD, CROWD_GROWS = 1.9, 2.0
 """Unrelated organisations that a review of a wording alone takes: CROWD_GROWS for each tenfold of the log's organisations, and CROWD. That is 8 among 800 and 10 among 8,000: so many innocents have
 something new in common, and nothing else, in one log of twelve or so, whatever the evidence says of it (decision 036)."""
+
+LIBRARY = frozenset({"template", "fingerprint"})
+"Ties that a common library gives to strangers, of judges say: its rubric and its client."
+
+JOINED = 0.2
+"Share of a group's accounts from which another tie joins the group, and not some of its accounts."
 
 BY_CHANCE = 0.1
 "Chance that accounts drawn at random share as many keys, from which another tie joins none of them."
@@ -165,7 +171,9 @@ def _enough(organisations: int) -> float:
 
 def _joined(cluster: Cluster) -> bool:
     """Whether anything but what a common library gives joins the cluster: twice as many accounts as of a random group, and hardly by chance."""
-    return any(joined > 2 * expected and _by_chance(joined, expected) <= BY_CHANCE for joined, expected in joining(cluster))
+    least = JOINED * len(cluster.accounts)
+    others = ((joined, expected or 0.0) for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined >= least)
+    return any(joined > 2 * expected and _by_chance(joined, expected) <= BY_CHANCE for joined, expected in others)
 
 
 def _by_chance(joined: int, expected: float) -> float:

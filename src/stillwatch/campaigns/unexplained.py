@@ -16,8 +16,8 @@ from stillwatch.codes import Ints
 from stillwatch.records import Cluster
 
 ONE_IN, RARER = 2.0, 0.8
-"""Of innocent groups with something new in common, one in ONE_IN x c^RARER of c calls is explained by nothing: the more there is of each, the better is measured what it does. In benign worlds of 1.6 million
-calls 12 % of those with 30 calls were missed, 4 % with 150, .6 % with 700 and .4 % with 2,000 (decision 042)."""
+"""Of innocent groups with something new in common, for ONE_IN x c^RARER of c calls that are explained one is not: the more there is of each, the better is measured what it does. In benign worlds of 1.6 million
+calls 12 were missed for a hundred explained ones of 30 calls, 4 of 150, .6 of 700 and .4 of 2,000 (decision 042)."""
 
 COVERED = 2.0
 "Steps from which explanations cover a group: it is a watch, whatever else."
@@ -25,21 +25,10 @@ COVERED = 2.0
 APART = 0.5
 "Share of a group's accounts that may stand in larger ones, for it to be a group of its own."
 
-LIBRARY = frozenset({"template", "fingerprint"})
-"Ties that a common library gives to strangers, of judges say: its rubric and its client."
-
-JOINED = 0.2
-"Share of a group's accounts from which another tie joins the group, and not some of its accounts."
-
 
 def carriers(cluster: Cluster) -> int:
     """Most unrelated organisations of this log that have one of its wordings."""
     return int(cluster.now.max(initial=0))
-
-
-def joining(cluster: Cluster) -> list[tuple[int, float]]:
-    """(accounts joined, accounts expected of a random group) of the ties that join a cluster, besides those of a common library."""
-    return [(joined, expected or 0.0) for name, _, joined, expected in cluster.ties if name not in LIBRARY and joined >= JOINED * len(cluster.accounts)]
 
 
 def to_be_expected(weighed: Weighed) -> float:
