@@ -183,13 +183,17 @@ def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Dril
     drills = []
     for each in days:
         texts = (Unending if scale > DRILLED else Texts)(f"{each.seed}/{each.split}", corpora, each.split)
-        rows, truth = compose._innocents(each, texts, 0.94 if kind == "unseen class" else 1.0)
+        classes = [compose._made(each, *made, []) for made in compose._by_class(each, texts, 0.94 if kind == "unseen class" else 1.0)]
         if kind == "unseen class":
             world = World(each, texts, unseen.NAME)
             unseen.grow(world, round(0.06 * calls))
-            rows, truth = rows + world.rows, truth + world.truth
-        drills.append(compose._made(each, rows, truth, []))
-    return compose.Drill(pa.concat_tables([each.calls for each in drills]), pa.concat_tables([each.truth for each in drills]), [])
+            classes.append(compose._made(each, world.rows, world.truth, []))
+        drills.append(compose.by_time(*_both(classes)))
+    return compose.Drill(pa.concat_tables([each for each, _ in drills]), pa.concat_tables([each for _, each in drills]), [])
+
+
+def _both(drills: list[compose.Drill]) -> tuple[pa.Table, pa.Table]:
+    return pa.concat_tables([each.calls for each in drills]), pa.concat_tables([each.truth for each in drills])
 
 
 def benign_log(store: Store, kind: str, scale: float, seed: int) -> tuple[Path, dict[str, str]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,6 +51,9 @@ PAST = 15.0
 
 BESIDE = 0.9
 "Share of innocent calls that are what an account is for; the rest are sidelines."
+
+SPAN = 1 << 28
+"Bytes of calls that are put in order at once, about."
 
 Rows = list[dict[str, Any]]
 Truth = list[tuple[str, str, str, str | None, str]]
@@ -118,34 +123,43 @@ def into(log: pa.Table, *planted: Planted, seed: int = 1, corpora: Path | None =
     if pc.any(pc.is_in(said, host.log["system"].combine_chunks())).as_py():  # every seed has wordings of its own
         raise UserError("the log holds calls of the same campaign and seed", "--into", "give another seed")
     both = pa.concat_tables([host.log, _table(rows)])
-    order = pc.sort_indices(both, [("ts", "ascending"), ("call_id", "ascending")])
     told = [about | {"share": about["calls"] / both.num_rows} for about in told]
-    return Drill(both.take(order), _truth(truth).take(order), told)
+    return Drill(*by_time(both, _truth(truth)), told)
 
 
 def _innocents(scenario: Scenario, texts: Texts, part: float) -> tuple[Rows, Truth]:
     """Calls of every benign class: that part of the scenario's innocent calls."""
-    return _grown(scenario, {name: World(scenario, texts, name) for name in _weighted(scenario)}, part)
+    return _joined(_by_class(scenario, texts, part))
+
+
+def _by_class(scenario: Scenario, texts: Texts, part: float) -> Iterator[tuple[Rows, Truth]]:
+    """The same class by class: a large log has no room for the rows of all."""
+    return _grown(scenario, lambda name: World(scenario, texts, name), part)
 
 
 def _known(scenario: Scenario, texts: Texts) -> tuple[Rows, Truth]:
     """Calls of the people who stand in the log and in its history, over the time of both."""
-    worlds = {name: World(scenario, texts, f"known/{name}", PAST) for name in _weighted(scenario)}
-    return _grown(scenario, worlds, scenario.seen_before * (PAST + scenario.days) / scenario.days)
+    share = scenario.seen_before * (PAST + scenario.days) / scenario.days
+    return _joined(_grown(scenario, lambda name: World(scenario, texts, f"known/{name}", PAST), share))
 
 
-def _grown(scenario: Scenario, worlds: dict[str, World], part: float) -> tuple[Rows, Truth]:
+def _grown(scenario: Scenario, world_of: Callable[[str], World], part: float) -> Iterator[tuple[Rows, Truth]]:
     """Each class in its world. A class adds whole organisations; what is too much of the last one is cut off, unless a least number of calls is asked for."""
+    for name, calls in _weighted(scenario).items():
+        world, wanted = world_of(name), round(calls * part * BESIDE)
+        every_class()[name].grow(world, wanted)
+        if scenario.least_calls == 0:
+            del world.rows[wanted:], world.truth[wanted:]
+        world.sidelines()
+        yield world.rows, world.truth
+
+
+def _joined(classes: Iterable[tuple[Rows, Truth]]) -> tuple[Rows, Truth]:
     rows: Rows = []
     truth: Truth = []
-    for name, calls in _weighted(scenario).items():
-        wanted = round(calls * part * BESIDE)
-        every_class()[name].grow(worlds[name], wanted)
-        if scenario.least_calls == 0:
-            del worlds[name].rows[wanted:], worlds[name].truth[wanted:]
-        worlds[name].sidelines()
-        rows += worlds[name].rows
-        truth += worlds[name].truth
+    for some, told in classes:
+        rows += some
+        truth += told
     return rows, truth
 
 
@@ -184,6 +198,19 @@ def _made(scenario: Scenario, rows: Rows, truth: Truth, told: list[dict[str, Any
                 row["n"], row["temperature"] = 1, 0.7
     told = [about | {"share": about["calls"] / max(1, len(rows))} for about in told]
     return Drill(_table([rows[i] for i in order]), _truth([truth[i] for i in order]), told)
+
+
+def by_time(calls: pa.Table, truth: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Calls and their truth, which stand in one order, in order of time: span by span, for a column of texts that is put in order at once holds two gigabytes at most."""
+    ts = calls["ts"].to_numpy()
+    edges = np.unique(np.quantile(ts, np.linspace(0, 1, 1 + -(-calls.nbytes // SPAN)), method="lower")) if len(ts) else ts
+    span_of = np.searchsorted(edges[1:-1], ts, "right")
+    spans = []
+    for span in range(max(1, len(edges) - 1)):
+        some, told = (each.filter(span_of == span) for each in (calls, truth))
+        order = pc.sort_indices(some, [("ts", "ascending"), ("call_id", "ascending")])
+        spans.append((some.take(order), told.take(order)))
+    return pa.concat_tables([some for some, _ in spans]), pa.concat_tables([told for _, told in spans])
 
 
 def _table(rows: Rows) -> pa.Table:
