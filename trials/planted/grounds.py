@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from planted.plan import DRILLED, ROUND, SIDE_BY_SIDE
 from scale import make, people
 from scale.rewording import Reworded
 from stillwatch import flow
+from stillwatch.calls import SCHEMA
 from stillwatch.drill import compose, scenario
 from stillwatch.drill.corpora import Pool
 from stillwatch.drill.declare import every_class
@@ -172,6 +174,12 @@ def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Dril
 
     `kind`: mixed; drift: the second day has another mix; unseen class: with a class that the drill does not have (planted/unseen.py); built-in texts: the project's own small corpus.
     """
+    days = [compose.by_time(*each) for each in _benign_days(store, kind, scale, seed)]
+    return compose.Drill(pa.concat_tables([calls for calls, _ in days]), pa.concat_tables([truth for _, truth in days]), [])
+
+
+def _benign_days(store: Store, kind: str, scale: int, seed: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """(calls, truth) of the days of each mix, class after class."""
     calls = scale * store.calls
     corpora = None if kind == "built-in texts" else store.corpora
     days = [replace(scenario.load("broad"), seed=seed, calls=calls, benign=_mix(seed))]
@@ -180,20 +188,14 @@ def benign_world(store: Store, kind: str, scale: int, seed: int) -> compose.Dril
             replace(each, days=1.0, calls=calls // 2, start=each.start + DAY * at, seed=seed + 500_000 * at, benign=_mix(seed + 500_000 * at))
             for at, each in enumerate(2 * days)
         ]
-    drills = []
     for each in days:
         texts = (Unending if scale > DRILLED else Texts)(f"{each.seed}/{each.split}", corpora, each.split)
-        classes = [compose._made(each, *made, []) for made in compose._by_class(each, texts, 0.94 if kind == "unseen class" else 1.0)]
+        made = list(starmap(partial(compose._made, each, told=[]), compose._by_class(each, texts, 0.94 if kind == "unseen class" else 1.0)))
         if kind == "unseen class":
             world = World(each, texts, unseen.NAME)
             unseen.grow(world, round(0.06 * calls))
-            classes.append(compose._made(each, world.rows, world.truth, []))
-        drills.append(compose.by_time(*_both(classes)))
-    return compose.Drill(pa.concat_tables([each for each, _ in drills]), pa.concat_tables([each for _, each in drills]), [])
-
-
-def _both(drills: list[compose.Drill]) -> tuple[pa.Table, pa.Table]:
-    return pa.concat_tables([each.calls for each in drills]), pa.concat_tables([each.truth for each in drills])
+            made.append(compose._made(each, world.rows, world.truth, []))
+        yield pa.concat_tables([each.calls for each in made]), pa.concat_tables([each.truth for each in made])
 
 
 def benign_log(store: Store, kind: str, scale: float, seed: int) -> tuple[Path, dict[str, str]]:
@@ -215,11 +217,14 @@ def benign_log(store: Store, kind: str, scale: float, seed: int) -> tuple[Path, 
 
 def _part(store: Store, out: Path, answers: bool, kind: str, scale: int, seed: int) -> tuple[pa.Table, dict[str, str]]:
     """One world, written. Returns whose class is what (account, class) and who speaks what."""
-    made = benign_world(store, kind, scale, seed)
-    calls = made.calls if answers else made.calls.drop_columns(["response"])
-    pq.write_table(calls, out / f"{seed}.parquet", compression="lz4", row_group_size=1 << 16)
-    classes = dict(zip(made.truth["account"].to_pylist(), made.truth["class"].to_pylist(), strict=True))
-    return pa.table({"account": list(classes), "class": list(classes.values())}), languages(calls)
+    path, classes = out / f"{seed}.parquet", dict[str, str]()
+    fields = [field for field in SCHEMA if answers or field.name != "response"]
+    with pq.ParquetWriter(path, pa.schema(fields), compression="lz4") as file:
+        for calls, truth in _benign_days(store, kind, scale, seed):
+            classes |= zip(truth["account"].to_pylist(), truth["class"].to_pylist(), strict=True)
+            for some, _ in compose.spans(calls.select([field.name for field in fields]), truth):
+                file.write_table(some, row_group_size=1 << 16)
+    return pa.table({"account": list(classes), "class": list(classes.values())}), languages(pq.read_table(path, columns=["account", "prompt"]))
 
 
 def _mix(seed: int) -> dict[str, float]:

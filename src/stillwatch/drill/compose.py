@@ -151,7 +151,9 @@ def _grown(scenario: Scenario, world_of: Callable[[str], World], part: float) ->
         if scenario.least_calls == 0:
             del world.rows[wanted:], world.truth[wanted:]
         world.sidelines()
-        yield world.rows, world.truth
+        rows, truth, world.rows, world.truth = world.rows, world.truth, [], []  # so that they can go before the world does
+        yield rows, truth
+        del rows, truth
 
 
 def _joined(classes: Iterable[tuple[Rows, Truth]]) -> tuple[Rows, Truth]:
@@ -201,16 +203,20 @@ def _made(scenario: Scenario, rows: Rows, truth: Truth, told: list[dict[str, Any
 
 
 def by_time(calls: pa.Table, truth: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Calls and their truth, which stand in one order, in order of time: span by span, for a column of texts that is put in order at once holds two gigabytes at most."""
+    """Calls and their truth, which stand in one order, in order of time."""
+    each = list(spans(calls, truth))
+    return pa.concat_tables([some for some, _ in each]), pa.concat_tables([told for _, told in each])
+
+
+def spans(calls: pa.Table, truth: pa.Table) -> Iterator[tuple[pa.Table, pa.Table]]:
+    """The same span after span: a column of texts that is put in order at once holds two gigabytes at most."""
     ts = calls["ts"].to_numpy()
     edges = np.unique(np.quantile(ts, np.linspace(0, 1, 1 + -(-calls.nbytes // SPAN)), method="lower")) if len(ts) else ts
     span_of = np.searchsorted(edges[1:-1], ts, "right")
-    spans = []
     for span in range(max(1, len(edges) - 1)):
         some, told = (each.filter(span_of == span) for each in (calls, truth))
         order = pc.sort_indices(some, [("ts", "ascending"), ("call_id", "ascending")])
-        spans.append((some.take(order), told.take(order)))
-    return pa.concat_tables([some for some, _ in spans]), pa.concat_tables([told for _, told in spans])
+        yield some.take(order), told.take(order)
 
 
 def _table(rows: Rows) -> pa.Table:
