@@ -284,11 +284,11 @@ def _own(traffic: Traffic, listed: membership.Listed, missing: frozenset[str], p
 
 def _whole(traffic: Traffic, clusters: list[Cluster]) -> list[float | None]:
     """Of each cluster: `all_traffic` of its core calls and those of its kindred, so that one campaign's other wordings are no alibi."""
-    together, found = Together(traffic, clusters), list[float | None]()
+    together, found, of_all = Together(traffic, clusters), list[float | None](), [every_feature()["all_traffic"]]
     for number in range(len(clusters)):
         calls = together(number)
         groups = Groups(traffic, calls, np.zeros(len(calls), np.int64), 1)
-        found += columns(groups, [every_feature()["all_traffic"]], frozenset())["all_traffic"]
+        found += columns(groups, of_all, frozenset())["all_traffic"]
     return found
 
 

@@ -65,7 +65,7 @@ def shared_slots(groups: Groups) -> Floats:
                 unit = int(traffic.unit[traffic.account[call]])
                 jobs.setdefault(job, set()).add(unit)
                 mine.setdefault(unit, set()).add(job)
-        by_slot = [float(np.mean([len(jobs[job]) > 1 for job in have])) for have in mine.values()]
+        by_slot = [sum(len(jobs[job]) > 1 for job in have) / len(have) for have in mine.values()]
         if len(mine) >= 3:
             out[group] = max(float(np.mean(by_slot)), _shared_prompts(traffic, core))
             if share[group] < 1.0:

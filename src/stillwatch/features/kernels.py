@@ -87,6 +87,23 @@ def smallest(account: Any, prompt: Any, name: Any, most: int) -> Any:
     return out[:used]
 
 
+@jit
+def first(starts: Any, values: Any, most: int) -> Any:
+    """(the `most` smallest values of each row, ascending; how many there are, where it has fewer). `starts`: where each row's begin, and the last one's end."""
+    out, count = np.zeros((len(starts) - 1, most), np.int64), np.zeros(len(starts) - 1, np.int64)
+    for row in range(len(starts) - 1):
+        for at in range(starts[row], starts[row + 1]):
+            place = count[row] if count[row] < most else most - 1
+            if count[row] == most and values[at] >= out[row, place]:
+                continue
+            while place > 0 and values[at] < out[row, place - 1]:
+                out[row, place] = out[row, place - 1]
+                place -= 1
+            out[row, place] = values[at]
+            count[row] = min(most, count[row] + 1)
+    return out, count
+
+
 class Said(NamedTuple):
     """Who says each term, and where."""
 

@@ -26,6 +26,9 @@ OFTEN = 0.2
 AGAIN_UNITS = 2
 "Units that must use a wording again in other prompts for it to be a template's."
 
+JOB_TERMS = 4
+"Slot terms of a call by which its job is told from others."
+
 PAUSE = 30 * 60 * 1_000_000
 "Calls of an account without a session id are one conversation until it pauses this long."
 
@@ -49,7 +52,7 @@ class Slots:
     size: Ints
     "Terms of each row that are not common to the members, whether or not a wording explains them."
     smallest: list[tuple[int, ...]]
-    "The four smallest slot terms of each row: equal for equal slots in whatever wrapper."
+    "The JOB_TERMS smallest slot terms of each row: equal for equal slots in whatever wrapper."
 
 
 def conversations(traffic: Traffic) -> Ints:
@@ -113,7 +116,7 @@ def _explained(traffic: Traffic, core: Ints, rows: Ints, said: kernels.Said) -> 
 
 def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     """Slot terms of a sample of the accounts' core calls (ascending) and of their other calls."""
-    mine = np.concatenate([np.arange(traffic.starts[a], traffic.starts[a + 1]) for a in accounts]) if len(accounts) else np.zeros(0, np.int64)
+    mine = _listed(traffic.starts, accounts)[1]
     is_core = stands_in(mine, core)
     inside, outside = _sample(traffic, mine[is_core]), _sample(traffic, mine[~is_core])
     rows, in_core = np.concatenate([inside, outside]), np.repeat([True, False], [len(inside), len(outside)])
@@ -134,5 +137,14 @@ def slots(traffic: Traffic, core: Ints, accounts: Ints) -> Slots:
     weights = rarity[column]
     length = np.sqrt(np.bincount(at, weights=weights**2, minlength=len(rows)))
     starts = np.concatenate([[0], np.cumsum(np.bincount(at, minlength=len(rows)))]).astype(np.int64)
-    ordered = np.split(terms[column], starts[1:-1]) if len(rows) else []
-    return Slots(rows, in_core, starts, column, weights / length[at], len(terms), size, [tuple(sorted(part.tolist())[:4]) for part in ordered])
+    few, many = kernels.first(starts, terms[column], JOB_TERMS)
+    return Slots(
+        rows,
+        in_core,
+        starts,
+        column,
+        weights / length[at],
+        len(terms),
+        size,
+        [tuple(row[:known]) for row, known in zip(few.tolist(), many.tolist(), strict=True)],
+    )
