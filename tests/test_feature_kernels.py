@@ -38,6 +38,13 @@ def test_the_smallest_prompts_of_each_account(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_the_first_values_of_each_row(seed: int) -> None:
+    row, value, ends = _lists(np.random.default_rng(seed), 60, 40, 9)
+    few, many = kernels.first(np.concatenate([[0], ends]), value, 4)
+    assert [each[:count].tolist() for each, count in zip(few, many, strict=True)] == [sorted(value[row == at].tolist())[:4] for at in range(60)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_users_again_have_a_wording_in_two_prompts(seed: int) -> None:
     r = np.random.default_rng(seed)
     row, value, ends = _lists(r, 80, 30, 6)
