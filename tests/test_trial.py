@@ -148,15 +148,14 @@ def test_a_section_without_new_results_stays_as_it_was(tmp_path: Path, monkeypat
     assert "| cover 95 % | 0 | 0 | 0 | 1 |" in told and "| watch |" in told and told.count("### Every documented campaign") == 1
 
 
-def test_worlds_of_several_runs_count_together(tmp_path: Path) -> None:
-    file = tmp_path / "worlds.jsonl.gz"
+def test_results_of_several_runs_are_told_together(tmp_path: Path) -> None:
     world = {"factor": "world", "value": "mixed", "campaign": "", "found": {}}
-    assert kept.keep([_row(**world, key="a"), _row(key="planted")], file) == 1
-    assert kept.keep([_row(**world, key="b"), _row(**world, key="a", calls=1)], file) == 2
-    both = kept.with_kept([_row(**world, key="b", calls=7)], file)
-    assert [(row["key"], row["calls"]) for row in both] == [("b", 7), ("a", 900)], "what is kept stays; a run's own row goes before"
-    kept.keep([_row(**world, key="c", method="older")], file)
-    assert {row["key"] for row in kept.worlds(file)} == {"a", "b"}
+    assert kept.keep([_row(**world, key="a"), _row(key="planted")], tmp_path) == 2
+    assert kept.keep([_row(**world, key="b"), _row(**world, key="a", calls=1)], tmp_path) == 3
+    both = kept.with_kept([_row(**world, key="b", calls=7)], tmp_path)
+    assert [(row["key"], row["calls"]) for row in both] == [("b", 7), ("a", 900), ("planted", 900)], "what is kept stays; a run's own row goes before"
+    kept.keep([_row(**world, key="c", method="older")], tmp_path)
+    assert {row["key"] for row in kept.held(tmp_path)} == {"a", "b", "planted"}
 
 
 def test_a_cut_line_of_results_is_passed_over(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@
     python trials/trial.py keep --work DIR
     python trials/trial.py tell --work DIR [--kept] [--into docs/trial.md]
 
-`run` can be stopped and goes on where it was; results are lines of WORK/results.jsonl. `keep` adds the benign worlds among them to those that stay with the project
-(trials/results), which no run makes again. `tell` writes the tables for which there are results into the page; `--kept`: with the worlds that were kept.
+`run` can be stopped and goes on where it was; results are lines of WORK/results.jsonl. `keep` adds them to those that stay with the project (trials/results), which no
+run makes again. `tell` writes the tables for which there are results into the page; `--kept`: with those that were kept.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
         tables.tell(kept.with_kept(rows) if args.kept else rows, args.into)
         return
     if args.doing == "keep":
-        print(f"{kept.keep(read(args.work / 'results.jsonl')):,} worlds kept")
+        print(f"{kept.keep(read(args.work / 'results.jsonl')):,} results kept")
         return
     store = Store(args.work, args.corpora, **(SMALL if args.tier == "small" else {}))
     cells = list(plan.worlds(args.worlds, args.scale)) if args.tier == "worlds" else plan.plan(args.tier, args.seeds)

@@ -1,4 +1,4 @@
-"""Results that stay with the project: benign worlds take hours by the hundred, so those of several runs and machines are counted together."""
+"""Results that stay with the project: logs take days by the hundred, so those of several runs and machines are told together."""
 
 from __future__ import annotations
 
@@ -11,34 +11,40 @@ from typing import Any
 METHOD = "042"
 "The decision that last changed what a scan may say, or the drill makes: results of another method do not count with these."
 
-WORLDS = Path(__file__).parents[1] / "results" / "worlds.jsonl.gz"
-"Benign worlds: each line a row of WORK/results.jsonl. Each run has a hashing key of its own."
+KEPT = Path(__file__).parents[1] / "results"
+"Each line of its files is a row of WORK/results.jsonl. Each run has a hashing key of its own."
+
+WORLDS, CAMPAIGNS = "worlds.jsonl.gz", "campaigns.jsonl.gz"
+"Benign worlds, and logs with a campaign (or as many innocents without one)."
 
 
-def worlds(path: Path = WORLDS) -> list[dict[str, Any]]:
-    """The worlds kept so far, of this method."""
+def held(folder: Path = KEPT) -> list[dict[str, Any]]:
+    """The rows kept so far, of this method."""
+    return [row for name in (WORLDS, CAMPAIGNS) for row in _read(folder / name)]
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
     return [row for row in rows if row["method"] == METHOD]
 
 
-def keep(rows: Sequence[dict[str, Any]], path: Path = WORLDS) -> int:
-    """Add the benign worlds among some results; one that is there stays as it is. Returns how many are there then."""
-    held = {(row["key"], row["size"], row["texts"]): row for row in [*map(_named, rows), *worlds(path)] if row["factor"] == "world"}
-    lines = [json.dumps(held[at], sort_keys=True) for at in sorted(held)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
-    part.replace(path)
-    return len(lines)
+def keep(rows: Sequence[dict[str, Any]], folder: Path = KEPT) -> int:
+    """Add results to those that are kept; one that is there stays as it is. Returns how many are there then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for name in (WORLDS, CAMPAIGNS):
+        mine = [{"method": METHOD, **row} for row in rows if (row["factor"] == "world") == (name == WORLDS)]
+        both = {(row["key"], row["size"], row["texts"]): row for row in [*mine, *_read(folder / name)]}
+        part = folder / f"{name}.part"
+        part.write_bytes(gzip.compress("".join(f"{json.dumps(both[at], sort_keys=True)}\n" for at in sorted(both)).encode(), mtime=0))
+        part.replace(folder / name)
+        count += len(both)
+    return count
 
 
-def with_kept(rows: Sequence[dict[str, Any]], path: Path = WORLDS) -> list[dict[str, Any]]:
-    """Results of a run, and the kept worlds that it did not make itself."""
+def with_kept(rows: Sequence[dict[str, Any]], folder: Path = KEPT) -> list[dict[str, Any]]:
+    """Results of a run, and the kept ones that it did not make itself."""
     own = {row["key"] for row in rows}
-    return [*rows, *(row for row in worlds(path) if row["key"] not in own)]
-
-
-def _named(row: dict[str, Any]) -> dict[str, Any]:
-    return {"method": METHOD, **row}
+    return [*rows, *(row for row in held(folder) if row["key"] not in own)]

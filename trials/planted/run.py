@@ -23,7 +23,7 @@ from planted import grounds
 from planted.examined import examined, reference_of
 from planted.grounds import TIMES, Ground, Store
 from planted.judged import Labels, judged, languages, said
-from planted.kept import METHOD, worlds
+from planted.kept import METHOD, held
 from planted.plan import DRILLED, ONE_DRILL, WORLDS, Cell
 from scale import make
 from stillwatch import flow
@@ -191,7 +191,7 @@ def run(cells: list[Cell], store: Store, jobs: int) -> None:
     global GROUND, HISTORY
     results = store.work / "results.jsonl"
     store.work.mkdir(parents=True, exist_ok=True)
-    done = {row["key"] for row in read(results)} | {row["key"] for row in worlds() if (row["size"], row["texts"]) == (store.calls, _texts(store))}
+    done = {row["key"] for row in read(results)} | {row["key"] for row in held() if (row["size"], row["texts"]) == (store.calls, _texts(store))}
     wanted = sorted((cell for cell in cells if cell.key not in done), key=_ground)
     for name, campaign, seed, scale in sorted({_needed(cell) for cell in wanted}):
         folders = store.reference(name, campaign, seed, scale)
