@@ -9,6 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -144,3 +146,17 @@ def test_a_log_without_time_or_calls_is_refused(wrong: dict[str, Any]) -> None:
 def test_mistakes_inside_a_scenario_are_told(text: str, said: str) -> None:
     with pytest.raises(UserError, match=said):
         scenario.parse(f"calls = 1000\n{text}", "mine.toml")
+
+
+@pytest.mark.parametrize("size", [1 << 12, 1 << 24])
+def test_calls_are_put_in_order_span_by_span(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a span holds, it is the order of one sort; no moment is torn in two."""
+    monkeypatch.setattr(compose, "SPAN", size)
+    made = compose.compose(dataclasses.replace(scenario.load("demo"), calls=600))
+    shuffled = np.random.default_rng(1).permutation(made.calls.num_rows)
+    ts = pa.array(made.calls["ts"].to_numpy() // 10**10 * 10**10)  # many at one moment
+    calls = made.calls.set_column(made.calls.column_names.index("ts"), "ts", ts)
+    order = np.lexsort((calls["call_id"].to_numpy(zero_copy_only=False), ts.to_numpy()))
+    found = compose.by_time(calls.take(shuffled), made.truth.take(shuffled))
+    assert found[0].equals(calls.take(order)) and found[1].equals(made.truth.take(order))
+    assert len(list(compose.spans(calls, made.truth))) > (size < 1 << 24)
