@@ -154,6 +154,9 @@ def test_results_of_several_runs_are_told_together(tmp_path: Path) -> None:
     assert kept.keep([_row(**world, key="b"), _row(**world, key="a", calls=1)], tmp_path) == 3
     both = kept.with_kept([_row(**world, key="b", calls=7)], tmp_path)
     assert [(row["key"], row["calls"]) for row in both] == [("b", 7), ("a", 900), ("planted", 900)], "what is kept stays; a run's own row goes before"
+    assert {row["key"] for row in kept.with_kept([_row(key="other", texts="corpora")], tmp_path)} == {"other", "a", "b"}, (
+        "campaigns with other texts are not told beside these"
+    )
     kept.keep([_row(**world, key="c", method="older")], tmp_path)
     assert {row["key"] for row in kept.held(tmp_path)} == {"a", "b", "planted"}
 

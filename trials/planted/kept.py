@@ -45,6 +45,7 @@ def keep(rows: Sequence[dict[str, Any]], folder: Path = KEPT) -> int:
 
 
 def with_kept(rows: Sequence[dict[str, Any]], folder: Path = KEPT) -> list[dict[str, Any]]:
-    """Results of a run, and the kept ones that it did not make itself."""
-    own = {row["key"] for row in rows}
-    return [*rows, *(row for row in held(folder) if row["key"] not in own)]
+    """Results of a run, and the kept ones that it did not make itself: all worlds, and campaigns of the same size and texts as its own."""
+    own, alike = {row["key"] for row in rows}, {(row["size"], row["texts"]) for row in rows}
+    told = (row for row in held(folder) if row["factor"] == "world" or not alike or (row["size"], row["texts"]) in alike)
+    return [*rows, *(row for row in told if row["key"] not in own)]
