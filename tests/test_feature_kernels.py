@@ -8,7 +8,6 @@ from scipy.sparse import csr_matrix
 
 from stillwatch.codes import distinct_rows
 from stillwatch.features import kernels
-from stillwatch.features.nearness import _smallest
 
 SEEDS = range(12)
 
@@ -34,7 +33,7 @@ def test_the_smallest_prompts_of_each_account(seed: int) -> None:
     first = np.searchsorted(account[order], account[order])
     assert kernels.smallest(account, prompt, name, 5).tolist() == order[np.arange(200) - first < 5].tolist()
     values = r.integers(0, 1 + 20 * seed, 90) / 8
-    assert _smallest(values, 30).tolist() == np.argsort(values, kind="stable")[:30].tolist()
+    assert kernels.least(values, 30).tolist() == np.argsort(values, kind="stable")[:30].tolist()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

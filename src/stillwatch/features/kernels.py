@@ -88,19 +88,29 @@ def smallest(account: Any, prompt: Any, name: Any, most: int) -> Any:
 
 
 @jit
+def least(values: Any, most: int) -> Any:
+    """Places of the `most` smallest values, the smallest first, of equal ones the first: as a stable sort of all would begin."""
+    out, used = np.empty(most, np.int64), 0
+    for i in range(len(values)):
+        if used == most and values[i] >= values[out[used - 1]]:
+            continue
+        at = used if used < most else used - 1
+        while at > 0 and values[i] < values[out[at - 1]]:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = i
+        used = min(most, used + 1)
+    return out[:used]
+
+
+@jit
 def first(starts: Any, values: Any, most: int) -> Any:
     """(the `most` smallest values of each row, ascending; how many there are, where it has fewer). `starts`: where each row's begin, and the last one's end."""
     out, count = np.zeros((len(starts) - 1, most), np.int64), np.zeros(len(starts) - 1, np.int64)
     for row in range(len(starts) - 1):
-        for at in range(starts[row], starts[row + 1]):
-            place = count[row] if count[row] < most else most - 1
-            if count[row] == most and values[at] >= out[row, place]:
-                continue
-            while place > 0 and values[at] < out[row, place - 1]:
-                out[row, place] = out[row, place - 1]
-                place -= 1
-            out[row, place] = values[at]
-            count[row] = min(most, count[row] + 1)
+        mine = values[starts[row] : starts[row + 1]]
+        at = least(mine, most)
+        out[row, : len(at)], count[row] = mine[at], len(at)
     return out, count
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from stillwatch.features.kernels import least
 from stillwatch.features.slots import Slots
 from stillwatch.traffic import Ints
 
@@ -94,22 +95,6 @@ def _inverted(usable: Any, profile: Any, others: Any, count: int) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def _smallest(values: Any, most: int) -> Any:
-    """Places of the `most` smallest values, the smallest first, of equal ones the first: as a stable sort of all would begin."""
-    out, used = np.empty(most, np.int64), 0
-    for i in range(len(values)):
-        if used == most and values[i] >= values[out[used - 1]]:
-            continue
-        at = used if used < most else used - 1
-        while at > 0 and values[i] < values[out[at - 1]]:
-            out[at] = out[at - 1]
-            at -= 1
-        out[at] = i
-        used = min(most, used + 1)
-    return out[:used]
-
-
-@njit(cache=True, nogil=True)
 def _others(first: Any, talk: Any, profile: Any, spoken: Any) -> Any:
     """(weights by the terms of each account's profile, of length 1, whether there is anything) of what each account says in other conversations than that of its row `first`."""
     starts, terms, weights = profile
@@ -170,7 +155,7 @@ def _nearer(
                             alike[j] += common[k, j] * said[k]
                 for j in range(len(usable)):
                     alike[j] = 1.0 if unit[usable[j]] == unit[account] else -alike[j] / max(length * lengths[j], SAME)
-                picked = _smallest(alike, ranks[-1] + 1)[ranks]
+                picked = least(alike, ranks[-1] + 1)[ranks]
         if size <= SOMETHING:
             continue
         known[i] = True
