@@ -75,7 +75,7 @@ def campaign(accounts: int = ACCOUNTS) -> Campaign:
     return tell.tell(
         made, seen, {"capabilities": lexicon.CAPABILITIES, "scripts": lexicon.SCRIPTS},
         draw=partial(picture.draw, traffic=seen, edges={"payment": (cards[0], cards[1])}, releases=picture.appearances(seen)),
-        leave_out=partial(left_out.left_out, without=again, speaking=speaking, field=field),
+        leave_out=partial(left_out.left_out, made, without=again, speaking=speaking, field=field),
     )  # fmt: skip
 
 

@@ -19,18 +19,19 @@ from hypothesis import strategies as st
 from conftest import Logs
 from stillwatch import flow
 from stillwatch.account import SHARES, redacted, story
-from stillwatch.campaigns.explain import carries, explain, fewer, is_member, more, tied, weight
+from stillwatch.campaigns.explain import carries, explain, fewer, is_member, more, of_clusters, tied, weight
 from stillwatch.campaigns.membership import steady
 from stillwatch.doors import explained
 from stillwatch.errors import UserError
 from stillwatch.records import Cluster
+from stillwatch.store.memberships import Memberships
 
-ACCOUNT = {"account": 1, "calls": 9, "first_ts": 1, "last_ts": 9}
+ACCOUNT = {"account": 1, "calls": 9, "asks": 9, "first_ts": 1, "last_ts": 9}
 
 
 def cluster(number: int, campaign: str = "c", **told: Any) -> dict[str, Any]:
     usual = {
-        "verdict": "alert", "families": 2, "needed": 1.0, "needed_kin": 1.0, "members": 10, "ends": 0, "ends_outside": 0, "outside_all": 90, "stands": True, "replay_ts": None,
+        "verdict": "alert", "families": 2, "needed": 1.0, "needed_kin": 1.0, "least_share": 0.0, "members": 10, "ends": 0, "ends_outside": 0, "outside_all": 90, "stands": True, "replay_ts": None,
     }  # fmt: skip
     return {"cluster": number, "campaign": campaign, **usual, **told}
 
@@ -70,7 +71,7 @@ def test_an_end_of_a_replay_is_in_until_its_calls_are_gone() -> None:
     told = explain(ACCOUNT, [cluster(0, families=0), cluster(1)], touches, ends, [])
     assert told["answer"] == "in" and told["change"]["times"] == [3, 5], "the wording of call 3 goes with it"
     assert told["cases"] == [{
-        "campaign": "c", "verdict": "alert", "in": True, "clusters": 2, "clusters_in": 2, "carries": 1, "needed": 1.0, "carries_kin": 1,
+        "campaign": "c", "verdict": "alert", "in": True, "left_out": False, "clusters": 2, "clusters_in": 2, "carries": 1, "needed": 1.0, "carries_kin": 1,
         "needed_kin": 1.0, "calls": 3, "replays": 2,
     }]  # fmt: skip
 
@@ -89,6 +90,37 @@ def test_the_cheapest_way_in_is_told_first() -> None:
     told = explain(ACCOUNT, [cluster(0)], rows((0, 0, 1, 21)), [], model)
     assert told["answer"] == "nearly" and told["change"]["times"] == [30], "its own prompt again would not be another one"
     assert explain(ACCOUNT, [cluster(0)], [], [], [])["change"] is None
+
+
+SEVERAL = [cluster(number, least_share=0.5) for number in range(3)]
+"A case of three clusters."
+
+
+def test_a_case_of_several_clusters_is_without_who_stands_in_one_with_little() -> None:
+    twice = rows((0, 0, 1, 11), (0, 0, 2, 12))
+    told = explain({**ACCOUNT, "asks": 5}, SEVERAL, twice, [], [])
+    assert told["answer"] == "nearly" and told["campaigns"] == [] and [told["cases"][0][name] for name in ("in", "left_out", "clusters_in")] == [False, True, 0]
+    assert explain({**ACCOUNT, "asks": 4}, SEVERAL, twice, [], [])["answer"] == "in", "half is the larger part"
+    assert explain({**ACCOUNT, "asks": 5}, SEVERAL, [*twice, *rows((1, 0, 3, 13), (1, 0, 4, 14))], [], [])["answer"] == "in", "two clusters"
+    ends = [{"account": 1, "cluster": 0, "ts": 8, "replays": True}]
+    assert explain({**ACCOUNT, "asks": 90}, SEVERAL, twice, ends, [])["answer"] == "in", "an end of a replay"
+    assert explain({**ACCOUNT, "asks": 5}, [cluster(0)], twice, [], [])["answer"] == "in", "a case of one cluster"
+
+
+def test_who_is_left_out_comes_in_by_more_of_it_or_by_another_cluster() -> None:
+    twice = rows((0, 0, 1, 11), (0, 0, 2, 12))
+    more_of_it = [{"cluster": 0, "family": 0, "ts": ts, "prompt": ts} for ts in range(20, 26)]
+    another = [{"cluster": 1, "family": 0, "ts": ts, "prompt": ts} for ts in (30, 31)]
+    told = explain({**ACCOUNT, "asks": 6}, SEVERAL, twice, [], [*more_of_it, *another])
+    assert told["change"]["times"] == [20, 21] and told["change"]["text"] == "With 2 more calls of different prompts in the wording of campaign c it would be in it."
+    assert explain({**ACCOUNT, "asks": 9}, SEVERAL, twice, [], [*more_of_it, *another])["change"]["times"] == [30, 31]
+    assert explain({**ACCOUNT, "asks": 90}, SEVERAL, twice, [], more_of_it)["change"] is None
+
+
+def test_less_of_one_campaign_may_make_another_the_larger_part() -> None:
+    touches = [*rows((0, 0, 1, 11), (0, 0, 2, 12)), *rows(*((3, 0, ts, ts) for ts in range(20, 25)))]
+    told = explain({**ACCOUNT, "asks": 7}, [*SEVERAL, cluster(3, "d")], touches, [], [])
+    assert told["campaigns"] == ["d"] and told["change"]["calls"] == 5, "four calls of d, and one of c, of which the rest would be two of three"
 
 
 def test_a_campaign_hinges_on_who_is_in_all_of_its_weak_clusters() -> None:
@@ -132,6 +164,22 @@ def test_what_is_added_turns_the_answer_and_nothing_of_it_is_superfluous(
         assert member(added) and not any(member([ts for ts in added if ts != one]) for one in added)
     else:
         assert member([]) or not member([row["ts"] for row in theirs])
+
+
+@settings(deadline=None)
+@given(touched, touched, st.integers(1, 60))
+def test_what_joins_a_case_of_several_turns_the_answer_and_nothing_of_it_is_superfluous(touches: list[dict[str, Any]], model: list[dict[str, Any]], asks: int) -> None:
+    asks = max(asks, len({(row["ts"], row["prompt"]) for row in touches}))
+    told = explain({**ACCOUNT, "asks": asks}, SEVERAL, touches, [], model)
+    if told["answer"] == "in" or told["change"] is None:
+        return
+
+    def stands(times: list[int]) -> bool:
+        added = [row for row in model if row["ts"] in times]
+        return explain({**ACCOUNT, "asks": asks + len(times)}, SEVERAL, [*touches, *added], [], [])["answer"] == "in"
+
+    times = told["change"]["times"]
+    assert stands(times) and not any(stands([ts for ts in times if ts != one]) for one in times)
 
 
 def test_an_account_of_ten_thousand_prompts_is_answered_at_once() -> None:
@@ -244,15 +292,41 @@ def test_the_change_turns_the_answer_when_it_is_made(kind: str, stories: dict[st
         if kind == "in":
             made = table.filter(pc.invert(pc.and_(timed, mine)))
         else:
-            own = table.filter(mine).to_pylist()[-1]
-            kept = ("account", "org", "key", "ip", "asn", "country", "user_agent", "headers", "payment", "email_domain", "signup_ts", "plan")
-            members = [other for other, campaigns in _named(folder / "scan").items() if change["campaign"] in campaigns]
-            copies = table.filter(pc.and_(timed, pc.is_in(table["account"], pa.array(members)))).to_pylist()
-            assert len(copies) == change["calls"]
-            copies = [row | {column: own[column] for column in kept} | {"call_id": f"new {i}", "reasoning_out": None} for i, row in enumerate(copies)]
-            made = pa.concat_tables([table, pa.Table.from_pylist(copies, table.schema)])
+            made = _with(table, folder, name, change["times"], change["campaign"])
         flow.watch([made], tmp_path / "again", history=[str(folder / "history")], key=logs.key)
         assert (name in _named(tmp_path / "again")) == (kind != "in"), change["text"]
+
+
+def test_who_takes_over_one_wording_of_a_campaign_is_left_out_of_it(stories: dict[str, dict[str, Any]], logs: Logs, folder: Path, tmp_path: Path) -> None:
+    held, table = Memberships(folder / "scan"), pq.read_table(logs.log)
+    clusters = held.all("clusters")
+    touches = of_clusters(held.all("touches"), held.all("kin"), clusters)
+    campaign, times = next((each["campaign"], added) for each in clusters if each["least_share"] and (added := _alone_in(each, clusters, touches)))
+    name = max((each for each, told in stories.items() if told["answer"] == "not in"), key=lambda each: (stories[each]["calls"], each))
+    flow.watch([_with(table, folder, name, times, campaign)], tmp_path / "again", history=[str(folder / "history")], key=logs.key)
+    told = story(tmp_path / "again", name, logs.key)
+    assert name not in _named(tmp_path / "again") and told["answer"] == "nearly" and [each["left_out"] for each in told["cases"]] == [True]
+    assert "left out" in explained.explained(told) and redacted(told)["answer"] == "not in"
+
+
+def _alone_in(one: dict[str, Any], clusters: list[dict[str, Any]], touches: list[dict[str, Any]]) -> list[int]:
+    """Times of members' calls with which an account is in this cluster and in no other."""
+    own = {each["cluster"]: {row["ts"] for row in touches if row["cluster"] == each["cluster"] and row["family"] < each["families"]} for each in clusters}
+    mine = own.pop(one["cluster"]).difference(*own.values())
+    times = more([], [row for row in touches if row["cluster"] == one["cluster"] and row["ts"] in mine], one)
+    held = {each["cluster"]: [row for row in touches if row["cluster"] == each["cluster"] and row["ts"] in times] for each in clusters}
+    return times if times and [each["cluster"] for each in clusters if is_member(held[each["cluster"]], each)] == [one["cluster"]] else []
+
+
+def _with(table: pa.Table, folder: Path, name: str, times: list[int], campaign: str) -> pa.Table:
+    """The log with copies of a campaign's calls of some times, under an account's own metadata."""
+    own = table.filter(pc.equal(table["account"], name)).to_pylist()[-1]
+    kept = ("account", "org", "key", "ip", "asn", "country", "user_agent", "headers", "payment", "email_domain", "signup_ts", "plan")
+    members = [other for other, campaigns in _named(folder / "scan").items() if campaign in campaigns]
+    copies = table.filter(pc.and_(pc.is_in(table["ts"], pa.array(times, pa.int64())), pc.is_in(table["account"], pa.array(members)))).to_pylist()
+    assert len(copies) == len(times)
+    copies = [row | {column: own[column] for column in kept} | {"call_id": f"new {i}", "reasoning_out": None} for i, row in enumerate(copies)]
+    return pa.concat_tables([table, pa.Table.from_pylist(copies, table.schema)])
 
 
 def test_the_redacted_view_names_nobody_and_teaches_nothing(stories: dict[str, dict[str, Any]], folder: Path, logs: Logs) -> None:

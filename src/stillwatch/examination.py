@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns import discovered, judge, left_out, membership, picture, tell, unexplained, weigh
+from stillwatch.campaigns.aside import without_those_beside
 from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
 from stillwatch.campaigns.taken import Prices, counted_beside
@@ -77,10 +78,15 @@ class Examined:
     tie_off: dict[str, list[str]]
     "Ties that could not run -> the columns they lack."
 
-    @property
-    def cases(self) -> list[list[judge.Judged]]:
-        """Clusters of one case together, strongest first."""
+    @cached_property
+    def whole_cases(self) -> list[list[judge.Judged]]:
+        """Clusters of one case together, as they were judged, strongest first."""
         return judge.cases(self.judged)
+
+    @cached_property
+    def cases(self) -> list[list[judge.Judged]]:
+        """The same of whom they name: without those who stand at the rim of one cluster only."""
+        return [without_those_beside(case, self.traffic, self.placed, self.placed) for case in self.whole_cases]
 
 
 def judged(
@@ -161,12 +167,12 @@ def examine(
     draw = partial(picture.draw, traffic=traffic, edges=found.seen.edges, releases=picture.appearances(traffic) if found.judged else {})
     speaking = _speaking()
     without = left_out.again(linked.clusters, linked.pooled, found.judged, speaking, found.parts.owners.units)
-    leave_out = partial(left_out.left_out, without=without, speaking=speaking, field=found.field)
     campaigns: list[Campaign] = []
     listed: list[tuple[str, str, list[Cluster]]] = []
     taken: set[int] = set()
     covered: list[tuple[str, dict[str, list[int]]]] = []
-    for case in found.cases:
+    for whole, case in zip(found.whole_cases, found.cases, strict=True):
+        leave_out = partial(left_out.left_out, whole, without=without, speaking=speaking, field=found.field)
         case_told, covers = _annotated(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context), case, traffic, known)
         campaigns.append(case_told)
         covered.append((case_told.campaign, covers))

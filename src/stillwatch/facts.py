@@ -76,7 +76,8 @@ MODELS = Fact("models", ("model",), _models_of, _models)
 def _accounts_of(traffic: Traffic, context: Context) -> pa.Table:
     who = np.flatnonzero(np.diff(traffic.starts))
     first, last = traffic.ts[traffic.starts[:-1][who]], traffic.ts[traffic.starts[1:][who] - 1]
-    return pa.table({"account": traffic.accounts[who], "calls": np.diff(traffic.starts)[who], "first": first, "last": last})
+    asks = np.bincount(traffic.account[pc.is_valid(traffic.column("prompt")).to_numpy()], minlength=len(traffic.accounts))[who]
+    return pa.table({"account": traffic.accounts[who], "calls": np.diff(traffic.starts)[who], "asks": asks, "first": first, "last": last})
 
 
 def _accounts(rows: pa.Table) -> dict[str, Ints]:
@@ -84,8 +85,8 @@ def _accounts(rows: pa.Table) -> dict[str, Ints]:
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-ACCOUNTS = Fact("accounts", ("ts",), _accounts_of, _accounts)
-"Arrays by account code: account (keyed hash), calls, first and last call (microseconds)."
+ACCOUNTS = Fact("accounts", ("ts", "prompt"), _accounts_of, _accounts)
+"Arrays by account code: account (keyed hash), calls, those of them whose content is kept (asks), first and last call (microseconds)."
 
 
 def _count_of(traffic: Traffic, context: Context) -> pa.Table:

@@ -2,15 +2,17 @@
 
 Membership is a rule, so the explanation is exact: an account is in a cluster when it uses enough of the cluster's
 families and enough of its kin (what its members say besides), each in two different prompts, or when it is an end of a
-replay between strangers. The change is found
-greedily and nothing in it is superfluous; that no other change is smaller is not promised. It turns the answer as long as
+replay between strangers. A case of several clusters is without whoever stands in one of them alone, at no end of a replay, with that as the smaller part of what it asks (decision 043). The
+change is found greedily; to be in, nothing in it is superfluous; that no other change is smaller is not promised. It turns the answer as long as
 the clusters stay what they are: a scan of the changed log forms them anew.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -21,6 +23,15 @@ AGAIN = 2
 
 JOINS = 2
 "Members that must hold a key for it to join them."
+
+Calls = frozenset[tuple[int, int]]
+"(time, prompt) of some calls."
+
+SEVERAL = 3
+"Clusters of a case from which whoever stands in one of them alone may be left out."
+
+MOSTLY = 0.5
+"Share of its calls that such an account must make in that cluster's own wording to stay."
 
 
 def weight(inside: int, inside_all: int, outside: int, outside_all: int) -> float:
@@ -70,6 +81,29 @@ def is_member(touches: Iterable[Row], cluster: Row) -> bool:
     """Whether one account with these calls is in the cluster by wording."""
     own, kin = carries(touches, cluster)
     return bool(own >= cluster["needed"] and kin >= cluster["needed_kin"])
+
+
+def least_share(clusters: int) -> float:
+    """The share (0..1) of its calls that whoever stands in one cluster alone must make in its wording, in a case of so many; 0 where everybody stays."""
+    return MOSTLY if clusters >= SEVERAL else 0.0
+
+
+def standing(of: Rows, mine: Mapping[int, Rows], at_end: Container[int], asks: int) -> list[int]:
+    """Numbers of a campaign's clusters (`of`: all of them) by which it names an account; none where the account is in none, or is left out.
+
+    `mine`: its touches by cluster; `at_end`: clusters with an end of a replay of its; `asks`: its calls whose content is kept.
+    """
+    inside = [each for each in of if each["cluster"] in at_end or is_member(mine.get(each["cluster"], ()), each)]
+    if len(inside) == 1 and inside[0]["cluster"] not in at_end:
+        (one,) = inside
+        if len(_worded(mine[one["cluster"]], one)) / max(1, asks) < one["least_share"]:
+            return []
+    return [each["cluster"] for each in inside]
+
+
+def _worded(touches: Iterable[Row], cluster: Row) -> set[tuple[int, int]]:
+    """(time, prompt) of the calls that carry a cluster's own wording."""
+    return {(row["ts"], row["prompt"]) for row in touches if row["family"] < cluster["families"]}
 
 
 def fewer(touches: Rows, needed: Mapping[int, float]) -> set[int]:
@@ -151,9 +185,11 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
 
     Args: its row of the accounts, all clusters, its touches and ends, and calls of a member of each cluster (`more`).
     Returns: answer ("in", "nearly" or "not in"), campaigns, hinges (campaigns that might not be listed without it), cases (campaign by campaign) and clusters
-    (each with what the account carries and what a member must), change (the smallest found, or None) and other_changes.
+    (each with what the account carries and what a member must, and whether its case leaves the account out), change (the smallest found, or None) and other_changes.
     """
     mine, at_end = _by_cluster(touches), _by_cluster(ends)
+    campaigns_of = _by_campaign(clusters)
+    stands = {number for of in campaigns_of.values() for number in standing(of, mine, at_end, account["asks"])}
     told = []
     for cluster in clusters:
         number = cluster["cluster"]
@@ -161,14 +197,15 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
             continue
         have = mine.get(number, [])
         own, kin = carries(have, cluster)
-        worded = [row for row in have if row["family"] < cluster["families"]]
+        worded = _worded(have, cluster)
         told.append({
-            **cluster, "carries": own, "carries_kin": kin, "replays": len(at_end.get(number, [])), "in": is_member(have, cluster) or number in at_end,
-            "calls": len({row["ts"] for row in worded}), "prompts": len({row["prompt"] for row in worded}),
+            **cluster, "carries": own, "carries_kin": kin, "replays": len(at_end.get(number, [])), "in": number in stands,
+            "left_out": number not in stands and is_member(have, cluster), "calls": len(worded), "prompts": len({prompt for _, prompt in worded}),
         })  # fmt: skip
     inside = [each for each in told if each["in"]]
     campaigns = list(dict.fromkeys(each["campaign"] for each in inside))
-    changes = [_out(inside, mine, at_end)] if inside else _into(told or clusters, clusters, mine, _by_cluster(models))
+    has = Has(mine, at_end, account["asks"])
+    changes = [_out(told, campaigns_of, has)] if inside else _into(told or clusters, campaigns_of, has, _by_cluster(models))
     return {
         "answer": "in" if inside else "nearly" if told else "not in", "campaigns": campaigns, "hinges": _hinging(campaigns, inside, clusters),
         "calls": account["calls"], "first_ts": account["first_ts"], "last_ts": account["last_ts"], "cases": _cases(told, mine, at_end), "clusters": told,
@@ -223,6 +260,25 @@ def _tie(tie: str, key: int | None, campaign: str | None, counts: tuple[int, int
     }  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Has:
+    """What an account has of the clusters."""
+
+    mine: Mapping[int, Rows]
+    "Its touches by cluster."
+    at_end: Mapping[int, Rows]
+    "Its ends of replays by cluster."
+    asks: int
+    "Its calls whose content is kept."
+
+
+def _by_campaign(clusters: Rows) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in clusters:
+        found.setdefault(row["campaign"], []).append(row)
+    return found
+
+
 def _by_cluster(rows: Rows) -> dict[int, list[Row]]:
     found: dict[int, list[Row]] = {}
     for row in rows:
@@ -239,7 +295,7 @@ def _cases(told: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[
         worded = {row["ts"] for each in of for row in mine.get(each["cluster"], []) if row["family"] < each["families"]}
         replayed = {row["ts"] for each in of for row in at_end.get(each["cluster"], [])}
         made.append({
-            "campaign": campaign, "verdict": of[0]["verdict"], "in": any(each["in"] for each in of), "clusters": len(of),
+            "campaign": campaign, "verdict": of[0]["verdict"], "in": any(each["in"] for each in of), "left_out": any(each["left_out"] for each in of), "clusters": len(of),
             "clusters_in": sum(each["in"] for each in of), "carries": closest["carries"], "needed": closest["needed"],
             "carries_kin": closest["carries_kin"], "needed_kin": closest["needed_kin"],
             "calls": len(worded | replayed), "replays": len(replayed),
@@ -253,14 +309,24 @@ def _hinging(campaigns: Sequence[str], inside: Rows, clusters: Rows) -> list[str
     return [name for name in campaigns if all(each["cluster"] in weak for each in clusters if each["campaign"] == name)]
 
 
-def _out(inside: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[Row]]) -> dict[str, Any]:
+def _out(told: Rows, campaigns_of: Mapping[str, Rows], has: Has) -> dict[str, Any]:
     """What would have to be missing for the account to be in no campaign."""
-    replayed = {row["ts"] for each in inside for row in at_end.get(each["cluster"], [])}
+    made = _without([each for each in told if each["in"]], has)
+    left = Has({number: [row for row in rows if row["ts"] not in made["times"]] for number, rows in has.mine.items()}, {}, has.asks - made["calls"])
+    if any(standing(of, left.mine, left.at_end, left.asks) for of in campaigns_of.values()):
+        # With less besides, what was the smaller part is the larger one: a case that left it out would name it.
+        made = _without([each for each in told if each["in"] or each["left_out"]], has)
+    return made
+
+
+def _without(inside: Rows, has: Has) -> dict[str, Any]:
+    """What would have to be missing for the account to be in none of some clusters."""
+    replayed = {row["ts"] for each in inside for row in has.at_end.get(each["cluster"], [])}
     # Calls at an end of a replay have to go in any case, and their wording goes with them.
     own = {each["cluster"]: each["families"] for each in inside}
-    left = [row for number, rows in mine.items() for row in rows if number in own and row["family"] < own[number] and row["ts"] not in replayed]
+    left = [row for number, rows in has.mine.items() for row in rows if number in own and row["family"] < own[number] and row["ts"] not in replayed]
     gone = fewer(left, {each["cluster"]: each["needed"] for each in inside})
-    worded = {row["ts"] for rows in mine.values() for row in rows if row["prompt"] in gone} - replayed
+    worded = {row["ts"] for rows in has.mine.values() for row in rows if row["prompt"] in gone} - replayed
     parts = [f"the {_count(len(replayed), 'call')} that stand at an end of a replay of reasoning"] if replayed else []
     parts += [f"{_count(len(worded), 'call')} ({_count(len(gone), 'different prompt')}) in the wording"] if worded else []
     return {
@@ -269,17 +335,21 @@ def _out(inside: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[
     }  # fmt: skip
 
 
-def _into(near: Rows, clusters: Rows, mine: Mapping[int, list[Row]], models: Mapping[int, list[Row]]) -> list[dict[str, Any]]:
+def _into(near: Rows, campaigns_of: Mapping[str, Rows], has: Has, models: Mapping[int, Rows]) -> list[dict[str, Any]]:
     """What would have to be there for the account to be in a campaign, fewest calls first: by wording, of `near` clusters, and by replay, of any."""
-    found = []
+    found, takes = [], dict[int, Calls]()
     for each in near:
-        added = more(mine.get(each["cluster"], []), models.get(each["cluster"], []), each)
+        of = campaigns_of[each["campaign"]]
+        for one in of:
+            if one["cluster"] not in takes:
+                takes[one["cluster"]] = _takes(one, has.mine.get(one["cluster"], []), models.get(one["cluster"], []))
+        added = joining(each, of, has, models, takes)
         if added:
-            found.append({"to": "in", "by": ["wording"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": len(added), "times": sorted(added)})
+            found.append({"to": "in", "by": ["wording"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": len(added), "times": added})
     by_wording = sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
     for one in by_wording:
         more_of = (
-            f"{_count(one['calls'], 'more call' if one['cluster'] in mine else 'call')} of {'another prompt' if one['calls'] == 1 else 'different prompts'}"
+            f"{_count(one['calls'], 'more call' if one['cluster'] in has.mine else 'call')} of {'another prompt' if one['calls'] == 1 else 'different prompts'}"
         )
         one["text"] = f"With {more_of} in the wording of campaign {one['campaign']} it would be in it."
     by_replay = [
@@ -287,9 +357,38 @@ def _into(near: Rows, clusters: Rows, mine: Mapping[int, list[Row]], models: Map
             "to": "in", "by": ["replay"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": 1, "times": [each["replay_ts"]],
             "text": f"With 1 call that replays reasoning issued to a member of campaign {each['campaign']}, a stranger, it would be in it.",
         }
-        for each in clusters if each["replay_ts"] is not None
+        for of in campaigns_of.values() for each in of if each["replay_ts"] is not None
     ][:1]  # fmt: skip
     return sorted([*by_wording, *by_replay], key=lambda one: one["calls"])
+
+
+def _takes(cluster: Row, touches: Rows, model: Rows) -> Calls:
+    """Calls of a cluster's model with which the account would be in the cluster; none where it is, or where all would not do."""
+    times = set(more(touches, model, cluster))
+    return frozenset((row["ts"], row["prompt"]) for row in model if row["ts"] in times)
+
+
+def joining(cluster: Row, of: Rows, has: Has, models: Mapping[int, Rows], takes: Mapping[int, Calls]) -> list[int]:
+    """Times of members' calls, ascending, with which, were they its own as well, a campaign would name the account by a cluster; empty when none would do.
+
+    Where it would stand in that cluster alone: as many more in its wording as make the larger part of what it asks, or what another cluster takes, whichever is less.
+    None of them can be spared. `of`: the campaign's clusters; `models`: calls of a member of each; `takes`: those with which it would be in each.
+    """
+
+    def stands(calls: Calls) -> bool:
+        mine = {
+            each["cluster"]: [*has.mine.get(each["cluster"], ()), *(row for row in models.get(each["cluster"], ()) if (row["ts"], row["prompt"]) in calls)] for each in of
+        }
+        return bool(standing(of, mine, has.at_end, has.asks + len({ts for ts, _ in calls})))
+
+    first = takes[cluster["cluster"]]
+    padded = list(accumulate(([call] for call in sorted(_worded(models.get(cluster["cluster"], ()), cluster) - first)), initial=sorted(first)))
+    ways = [*map(frozenset, padded), *(first | takes[one["cluster"]] for one in of)]
+    best = next((way for way in sorted(ways, key=lambda way: (len(way), sorted(way))) if way and stands(way)), frozenset[tuple[int, int]]())
+    for call in sorted(best):
+        if stands(best - {call}):
+            best = best - {call}
+    return sorted({ts for ts, _ in best})
 
 
 def _count(number: int, word: str) -> str:

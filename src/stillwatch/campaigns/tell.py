@@ -167,7 +167,7 @@ def tell(
     take: Callable[[Ints], dict[str, Any]] | None = None,
     *,
     draw: Callable[[list[Judged], Ints, list[str]], dict[str, Any]] | None = None,
-    leave_out: Callable[[list[Judged], list[str]], list[dict[str, Any]]] | None = None,
+    leave_out: Callable[[list[str]], list[dict[str, Any]]] | None = None,
     context: Context = NO_CONTEXT,
 ) -> Campaign:
     """One campaign of one or more clusters, the strongest first.
@@ -223,7 +223,7 @@ def tell(
             for a, n in zip(accounts, counts, strict=True)
         ],
         taken={} if take is None else take(calls),
-        left_out=[] if leave_out is None else leave_out(case, kinds),
+        left_out=[] if leave_out is None else leave_out(kinds),
         **({} if draw is None else draw(case, calls, kinds)),
     )  # fmt: skip
 

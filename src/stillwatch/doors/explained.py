@@ -13,6 +13,9 @@ CASES, TIES, SIGNALS = 6, 8, 8
 WIDTH = 100
 "Characters of a line of prose."
 
+LEFT_OUT = "  left out: it stands in one cluster of several alone, at no end of a replay, with less than half of what it asks"
+"What the word says."
+
 NOT_VERIFIED = "By the rule of membership, with the clusters as they are; a scan of the changed log forms them anew."
 
 
@@ -58,13 +61,14 @@ def _cases(cases: Sequence[Mapping[str, Any]]) -> list[str]:
     """What it has of each campaign, and how much of it a member must have."""
     rows = [
         (
-            each["campaign"], each["verdict"], "in" if each["in"] else "nearly", f"{each['clusters_in']} of {each['clusters']}",
+            each["campaign"], each["verdict"], "in" if each["in"] else "left out" if each["left_out"] else "nearly", f"{each['clusters_in']} of {each['clusters']}",
             f"{each['carries']} of {each['needed']:.3g}", f"{each['carries_kin']} of {each['needed_kin']:.3g}", f"{each['calls']:,}", f"{each['replays']:,}",
         )
         for each in cases[:CASES]
     ]  # fmt: skip
     title = "Campaigns that it touches (carried: pieces of wording used in two prompts, of those that a member must; with kin: and of what members say besides; or replays)"
-    return _table(title, ("campaign", "verdict", "it is", "clusters", "carried", "with kin", "calls", "replays"), rows, len(cases), "<<<>>>>>")
+    lines = _table(title, ("campaign", "verdict", "it is", "clusters", "carried", "with kin", "calls", "replays"), rows, len(cases), "<<<>>>>>")
+    return lines + ([LEFT_OUT] if any(each["left_out"] and not each["in"] for each in cases[:CASES]) else [])
 
 
 def _ties(ties: Sequence[Mapping[str, Any]]) -> list[str]:

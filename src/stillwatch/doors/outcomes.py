@@ -17,7 +17,7 @@ from stillwatch.doors.report.words import count
 from stillwatch.errors import UserError
 
 CASES = pa.schema([
-    ("campaign", pa.string()), ("verdict", pa.string()), ("in", pa.bool_()), ("clusters", pa.int64()), ("clusters_in", pa.int64()),
+    ("campaign", pa.string()), ("verdict", pa.string()), ("in", pa.bool_()), ("left_out", pa.bool_()), ("clusters", pa.int64()), ("clusters_in", pa.int64()),
     ("carries", pa.int64()), ("needed", pa.float64()), ("calls", pa.int64()), ("replays", pa.int64()),
 ])  # fmt: skip
 "One row for each campaign that the account touches, those that it is in first."

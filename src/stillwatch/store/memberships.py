@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from stillwatch.errors import UserError
 from stillwatch.store.tables import readable, writable
 
-VERSION = b"4"
+VERSION = b"5"
 FOLDER = "states"
 NAMES = ("accounts", "clusters", "families", "models", "kin", "touches", "ends", "ties", "holders", "own", "known")
 ROWS = 16_384
