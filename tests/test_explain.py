@@ -112,9 +112,22 @@ def test_who_is_left_out_comes_in_by_more_of_it_or_by_another_cluster() -> None:
     more_of_it = [{"cluster": 0, "family": 0, "ts": ts, "prompt": ts} for ts in range(20, 26)]
     another = [{"cluster": 1, "family": 0, "ts": ts, "prompt": ts} for ts in (30, 31)]
     told = explain({**ACCOUNT, "asks": 6}, SEVERAL, twice, [], [*more_of_it, *another])
-    assert told["change"]["times"] == [20, 21] and told["change"]["text"] == "With 2 more calls of different prompts in the wording of campaign c it would be in it."
+    assert (
+        told["change"]["times"] == [20, 21]
+        and told["change"]["text"] == "With 2 more calls of different prompts in the wording of campaign c it would be in it."
+    )
     assert explain({**ACCOUNT, "asks": 9}, SEVERAL, twice, [], [*more_of_it, *another])["change"]["times"] == [30, 31]
     assert explain({**ACCOUNT, "asks": 90}, SEVERAL, twice, [], more_of_it)["change"] is None
+
+
+def test_who_stands_in_one_of_several_leaves_by_less_of_it() -> None:
+    touches = rows(*((0, 0, ts, ts) for ts in range(10)))
+    told = explain({**ACCOUNT, "asks": 17}, SEVERAL, touches, [], [])
+    assert told["answer"] == "in" and told["change"]["calls"] == 4 and told["change"]["prompts"] == 4
+    left = without(touches, told["change"]["times"])
+    assert explain({**ACCOUNT, "asks": 13}, SEVERAL, left, [], [])["answer"] == "nearly", "6 of 13"
+    assert explain({**ACCOUNT, "asks": 14}, SEVERAL, touches[:7], [], [])["answer"] == "in", "7 of 14"
+    assert explain({**ACCOUNT, "asks": 10}, [cluster(0)], touches, [], [])["change"]["calls"] == 9
 
 
 def test_less_of_one_campaign_may_make_another_the_larger_part() -> None:
@@ -168,7 +181,9 @@ def test_what_is_added_turns_the_answer_and_nothing_of_it_is_superfluous(
 
 @settings(deadline=None)
 @given(touched, touched, st.integers(1, 60))
-def test_what_joins_a_case_of_several_turns_the_answer_and_nothing_of_it_is_superfluous(touches: list[dict[str, Any]], model: list[dict[str, Any]], asks: int) -> None:
+def test_what_joins_a_case_of_several_turns_the_answer_and_nothing_of_it_is_superfluous(
+    touches: list[dict[str, Any]], model: list[dict[str, Any]], asks: int
+) -> None:
     asks = max(asks, len({(row["ts"], row["prompt"]) for row in touches}))
     told = explain({**ACCOUNT, "asks": asks}, SEVERAL, touches, [], model)
     if told["answer"] == "in" or told["change"] is None:
@@ -289,10 +304,7 @@ def test_the_change_turns_the_answer_when_it_is_made(kind: str, stories: dict[st
     for name in random.Random(1).sample(names, 2):
         change = stories[name]["change"]
         timed, mine = pc.is_in(table["ts"], pa.array(change["times"], pa.int64())), pc.equal(table["account"], name)
-        if kind == "in":
-            made = table.filter(pc.invert(pc.and_(timed, mine)))
-        else:
-            made = _with(table, folder, name, change["times"], change["campaign"])
+        made = table.filter(pc.invert(pc.and_(timed, mine))) if kind == "in" else _with(table, folder, name, change["times"], change["campaign"])
         flow.watch([made], tmp_path / "again", history=[str(folder / "history")], key=logs.key)
         assert (name in _named(tmp_path / "again")) == (kind != "in"), change["text"]
 

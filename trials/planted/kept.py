@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-METHOD = "042"
+METHOD = "043"
 "The decision that last changed what a scan may say, or the drill makes: results of another method do not count with these."
 
 KEPT = Path(__file__).parents[1] / "results"

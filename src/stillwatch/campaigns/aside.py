@@ -20,6 +20,7 @@ from stillwatch.facts import ACCOUNTS
 from stillwatch.records import Cluster
 from stillwatch.traffic import Traffic, distinct_rows
 
+
 def without_those_beside(case: Sequence[Judged], traffic: Traffic, pieces: Pieces, placed: Callable[[Cluster], Cluster]) -> list[Judged]:
     """The case without them; calls and ties are those of who stays.
 

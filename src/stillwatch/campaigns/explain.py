@@ -311,12 +311,23 @@ def _hinging(campaigns: Sequence[str], inside: Rows, clusters: Rows) -> list[str
 
 def _out(told: Rows, campaigns_of: Mapping[str, Rows], has: Has) -> dict[str, Any]:
     """What would have to be missing for the account to be in no campaign."""
-    made = _without([each for each in told if each["in"]], has)
+    inside = [each for each in told if each["in"]]
+    made = min((_without(inside, has), *_smaller_part(inside, has)), key=lambda one: one["calls"])
     left = Has({number: [row for row in rows if row["ts"] not in made["times"]] for number, rows in has.mine.items()}, {}, has.asks - made["calls"])
     if any(standing(of, left.mine, left.at_end, left.asks) for of in campaigns_of.values()):
         # With less besides, what was the smaller part is the larger one: a case that left it out would name it.
         made = _without([each for each in told if each["in"] or each["left_out"]], has)
     return made
+
+
+def _smaller_part(inside: Rows, has: Has) -> list[dict[str, Any]]:
+    """Where the account stands in one cluster alone: the calls without which that is less than the least share of what it asks."""
+    one, least = inside[0], inside[0]["least_share"]
+    if len(inside) > 1 or not least or one["cluster"] in has.at_end:
+        return []
+    calls = sorted(_worded(has.mine[one["cluster"]], one))
+    gone = calls[: math.floor((len(calls) - least * has.asks) / (1 - least)) + 1]
+    return [_told_out(set(), {ts for ts, _ in gone}, len({prompt for _, prompt in gone}))]
 
 
 def _without(inside: Rows, has: Has) -> dict[str, Any]:
@@ -327,10 +338,15 @@ def _without(inside: Rows, has: Has) -> dict[str, Any]:
     left = [row for number, rows in has.mine.items() for row in rows if number in own and row["family"] < own[number] and row["ts"] not in replayed]
     gone = fewer(left, {each["cluster"]: each["needed"] for each in inside})
     worded = {row["ts"] for rows in has.mine.values() for row in rows if row["prompt"] in gone} - replayed
+    return _told_out(replayed, worded, len(gone))
+
+
+def _told_out(replayed: set[int], worded: set[int], prompts: int) -> dict[str, Any]:
+    """A change that takes calls out: times of those at an end of a replay, of the others, and how many prompts those are."""
     parts = [f"the {_count(len(replayed), 'call')} that stand at an end of a replay of reasoning"] if replayed else []
-    parts += [f"{_count(len(worded), 'call')} ({_count(len(gone), 'different prompt')}) in the wording"] if worded else []
+    parts += [f"{_count(len(worded), 'call')} ({_count(prompts, 'different prompt')}) in the wording"] if worded else []
     return {
-        "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed | worded), "prompts": len(gone),
+        "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed | worded), "prompts": prompts,
         "times": sorted(replayed | worded), "text": f"Without {' and '.join(parts)} it would be in no campaign.",
     }  # fmt: skip
 
@@ -377,7 +393,8 @@ def joining(cluster: Row, of: Rows, has: Has, models: Mapping[int, Rows], takes:
 
     def stands(calls: Calls) -> bool:
         mine = {
-            each["cluster"]: [*has.mine.get(each["cluster"], ()), *(row for row in models.get(each["cluster"], ()) if (row["ts"], row["prompt"]) in calls)] for each in of
+            each["cluster"]: [*has.mine.get(each["cluster"], ()), *(row for row in models.get(each["cluster"], ()) if (row["ts"], row["prompt"]) in calls)]
+            for each in of
         }
         return bool(standing(of, mine, has.at_end, has.asks + len({ts for ts, _ in calls})))
 
