@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from stillwatch.campaigns.aside import shares, without_those_beside
 from stillwatch.campaigns.explain import of_clusters, standing
-from stillwatch.campaigns.judge import Judged
+from stillwatch.campaigns.judge import Judged, cases
 from stillwatch.campaigns.membership import NO_REPLAYS, tables
 from stillwatch.campaigns.weigh import weigh
+from stillwatch.facts import ACCOUNTS as ACCOUNTS_FACT
 from stillwatch.records import Cluster
 from stillwatch.traffic import Ints, Traffic, from_rows
 
@@ -85,7 +85,10 @@ def _named(case: list[Judged]) -> list[set[int]]:
 def test_whoever_stands_in_one_cluster_with_the_smaller_part_is_left_out(seed: int, ends: bool) -> None:
     traffic, pieces, case = _drawn(seed, 3, ends)
     before, after = _named(case), _named(without_those_beside(case, traffic, pieces, _placed))
-    asks = np.bincount(traffic.account, weights=traffic.column("prompt").is_valid().to_numpy(), minlength=ACCOUNTS)
+    asks: dict[int, set[tuple[int, int]]] = {}
+    for account, ts, prompt in zip(traffic.account.tolist(), traffic.ts.tolist(), traffic.column("prompt").to_pylist(), strict=True):
+        if prompt is not None:
+            asks.setdefault(account, set()).add((ts, prompt))
     for one, was, left in zip(case, before, after, strict=True):
         worded: dict[int, set[tuple[int, int]]] = {}
         for family in one.weighed.cluster.own.tolist():
@@ -93,7 +96,7 @@ def test_whoever_stands_in_one_cluster_with_the_smaller_part_is_left_out(seed: i
                 worded.setdefault(int(traffic.account[call]), set()).add((int(traffic.ts[call]), int(traffic.prompt[call])))
         assert left == {
             account for account in was
-            if sum(account in each for each in before) > 1 or account in one.weighed.cluster.ends or len(worded[account]) >= 0.5 * asks[account]
+            if sum(account in each for each in before) > 1 or account in one.weighed.cluster.ends or len(worded[account]) >= 0.5 * len(asks[account])
         }  # fmt: skip
     assert any(was != left for was, left in zip(before, after, strict=True)), "somebody was left out"
 
@@ -137,4 +140,33 @@ def test_calls_whose_content_is_not_kept_do_not_count() -> None:
     traffic = from_rows(rows)
     cluster = _cluster(0, np.array([0]), np.array([0]), np.zeros(0, np.int64), np.ones((1, 3), bool))
     assert shares(traffic, Pieces(traffic, [[0, 1, 2]]), cluster, np.array([0])).tolist() == [0.75]
-    assert pa.compute.is_valid(traffic.column("prompt")).to_pylist().count(True) == 4
+    assert shares(traffic, Pieces(traffic, [[0, 20, 30]]), cluster, np.array([0])).tolist() == [0.25], (
+        "a wording of a call without its prompt is none of what is asked"
+    )
+
+
+def test_the_same_prompt_at_the_same_time_counts_once() -> None:
+    traffic = from_rows([{"call": at, "account": 1, "ts": at // 3, "prompt": at // 3} for at in range(30)] + [{"call": 40, "account": 2, "ts": 5, "prompt": 5}])
+    cluster = _cluster(0, np.array([0]), np.array([0]), np.zeros(0, np.int64), np.ones((1, 3), bool))
+    assert shares(traffic, Pieces(traffic, [list(range(30))]), cluster, np.array([0])).tolist() == [1.0]
+    facts = traffic.whole(ACCOUNTS_FACT)
+    assert facts["asks"].tolist() == [10, 1] and facts["apart"].tolist() == [False, True]
+
+
+def test_whoever_a_case_leaves_out_does_not_hide_a_weaker_one() -> None:
+    alert, review = (
+        Judged(each, verdict, [], [], "open", {}, [])
+        for each, verdict in zip(
+            weigh([_cluster(number, np.arange(20), np.arange(3), np.zeros(0, np.int64), np.ones((20, 3), bool)) for number in range(2)], 100.0),
+            ("alert", "review"),
+            strict=True,
+        )
+    )
+    assert cases([alert, review]) == [[alert]]
+    asked: list[list[Judged]] = []
+
+    def named(case: list[Judged]) -> Ints:
+        asked.append(case)
+        return np.arange(2)
+
+    assert cases([review, alert], named) == [[alert], [review]] == asked

@@ -78,15 +78,25 @@ class Examined:
     tie_off: dict[str, list[str]]
     "Ties that could not run -> the columns they lack."
 
-    @cached_property
+    @property
     def whole_cases(self) -> list[list[judge.Judged]]:
         """Clusters of one case together, as they were judged, strongest first."""
-        return judge.cases(self.judged)
+        return self._cases[0]
+
+    @property
+    def cases(self) -> list[list[judge.Judged]]:
+        """The same with whom they name: without those who stand at the rim."""
+        return self._cases[1]
 
     @cached_property
-    def cases(self) -> list[list[judge.Judged]]:
-        """The same of whom they name: without those who stand at the rim of one cluster only."""
-        return [without_those_beside(case, self.traffic, self.placed, self.placed) for case in self.whole_cases]
+    def _cases(self) -> tuple[list[list[judge.Judged]], list[list[judge.Judged]]]:
+        narrowed: list[list[judge.Judged]] = []
+
+        def named(case: list[judge.Judged]) -> Ints:
+            narrowed.append(without_those_beside(case, self.traffic, self.placed, self.placed))
+            return np.unique(np.concatenate([one.weighed.cluster.accounts for one in narrowed[-1]]))
+
+        return judge.cases(self.judged, named), narrowed
 
 
 def judged(
@@ -173,7 +183,9 @@ def examine(
     covered: list[tuple[str, dict[str, list[int]]]] = []
     for whole, case in zip(found.whole_cases, found.cases, strict=True):
         leave_out = partial(left_out.left_out, whole, without=without, speaking=speaking, field=found.field)
-        case_told, covers = _annotated(tell.tell(case, traffic, words, taken, take, draw=draw, leave_out=leave_out, context=context), case, traffic, known)
+        case_told, covers = _annotated(
+            tell.tell(case, traffic, words, taken, take, whole=whole, draw=draw, leave_out=leave_out, context=context), case, traffic, known
+        )
         campaigns.append(case_told)
         covered.append((case_told.campaign, covers))
         taken.add(campaigns[-1].earliest)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillwatch.codes import Ints
+from stillwatch.codes import Ints, distinct_rows
 from stillwatch.records import Context
 from stillwatch.traffic import Fact, Traffic
 
@@ -76,8 +76,18 @@ MODELS = Fact("models", ("model",), _models_of, _models)
 def _accounts_of(traffic: Traffic, context: Context) -> pa.Table:
     who = np.flatnonzero(np.diff(traffic.starts))
     first, last = traffic.ts[traffic.starts[:-1][who]], traffic.ts[traffic.starts[1:][who] - 1]
-    asks = np.bincount(traffic.account[pc.is_valid(traffic.column("prompt")).to_numpy()], minlength=len(traffic.accounts))[who]
-    return pa.table({"account": traffic.accounts[who], "calls": np.diff(traffic.starts)[who], "asks": asks, "first": first, "last": last})
+    same = (traffic.account[1:] == traffic.account[:-1]) & (traffic.ts[1:] == traffic.ts[:-1])
+    beside = np.append(same, False) | np.append(False, same)
+    kept = pc.is_valid(traffic.column("prompt")).to_numpy()
+    # Few calls have another beside them, so few have to be compared.
+    several = kept & beside
+    (again, _, _), _ = distinct_rows(traffic.account[several], traffic.ts[several], traffic.prompts[several])
+    asks, together = (
+        np.bincount(of, minlength=len(traffic.accounts))[who] for of in (np.append(traffic.account[kept & ~beside], again), traffic.account[beside])
+    )
+    return pa.table(
+        {"account": traffic.accounts[who], "calls": np.diff(traffic.starts)[who], "asks": asks, "apart": together == 0, "first": first, "last": last}
+    )
 
 
 def _accounts(rows: pa.Table) -> dict[str, Ints]:
@@ -86,7 +96,8 @@ def _accounts(rows: pa.Table) -> dict[str, Ints]:
 
 
 ACCOUNTS = Fact("accounts", ("ts", "prompt"), _accounts_of, _accounts)
-"Arrays by account code: account (keyed hash), calls, those of them whose content is kept (asks), first and last call (microseconds)."
+"""Arrays by account code: account (keyed hash), calls, what it asks (calls whose content is kept; the same prompt at the same time counts once), whether each call is at a
+time of its own (apart), first and last call (microseconds)."""
 
 
 def _count_of(traffic: Traffic, context: Context) -> pa.Table:

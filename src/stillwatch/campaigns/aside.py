@@ -14,7 +14,7 @@ import numpy as np
 from stillwatch.campaigns.explain import least_share
 from stillwatch.campaigns.judge import Judged
 from stillwatch.campaigns.membership import Pieces
-from stillwatch.codes import Ints
+from stillwatch.codes import NONE, Ints
 from stillwatch.evidence.tails import Floats
 from stillwatch.facts import ACCOUNTS
 from stillwatch.records import Cluster
@@ -22,9 +22,9 @@ from stillwatch.traffic import Traffic, distinct_rows
 
 
 def without_those_beside(case: Sequence[Judged], traffic: Traffic, pieces: Pieces, placed: Callable[[Cluster], Cluster]) -> list[Judged]:
-    """The case without them; calls and ties are those of who stays.
+    """The case without them; calls are those of who stays, ties of the cluster as it was judged.
 
-    Args: a case's clusters; all calls of their members; who carries which piece of wording; what gives a cluster its calls and ties. Every cluster keeps somebody: it has accounts
+    Args: a case's clusters; all calls of their members; who carries which piece of wording; what gives a cluster its calls. Every cluster keeps somebody: it has accounts
     in common with the others, or it would be a case of its own.
     """
     least = least_share(len(case))
@@ -38,16 +38,16 @@ def without_those_beside(case: Sequence[Judged], traffic: Traffic, pieces: Piece
         kept = ~alone
         kept[alone] = shares(traffic, pieces, cluster, cluster.accounts[alone]) >= least
         if not kept.all():
-            narrowed = placed(replace(cluster, accounts=cluster.accounts[kept], carried=cluster.carried[kept]))
+            narrowed = replace(placed(replace(cluster, accounts=cluster.accounts[kept], carried=cluster.carried[kept])), ties=cluster.ties)
             one = replace(one, weighed=replace(one.weighed, cluster=narrowed))
         made.append(one)
     return made
 
 
 def shares(traffic: Traffic, pieces: Pieces, cluster: Cluster, accounts: Ints) -> Floats:
-    """Of each of these accounts (codes, ascending), how much of what it asks (calls with content) carries the cluster's own wording, 0..1."""
+    """Of each of these accounts (codes, ascending), how much of what it asks (`ACCOUNTS`) carries the cluster's own wording, 0..1."""
     calls = np.unique(np.concatenate([np.zeros(0, np.int64), *(pieces.calls(int(family)) for family in cluster.own)]))
-    calls = calls[np.isin(traffic.account[calls], accounts)]
+    calls = calls[np.isin(traffic.account[calls], accounts) & (traffic.prompt[calls] != NONE)]
     (who, _, _), _ = distinct_rows(traffic.account[calls], traffic.ts[calls], traffic.prompt[calls])
     worded = np.bincount(np.searchsorted(accounts, who), minlength=len(accounts))
     return np.asarray(worded / np.maximum(1, traffic.whole(ACCOUNTS)["asks"][accounts]), np.float64)

@@ -10,9 +10,8 @@ the clusters stay what they are: a scan of the changed log forms them anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 Row = Mapping[str, Any]
@@ -93,7 +92,11 @@ def standing(of: Rows, mine: Mapping[int, Rows], at_end: Container[int], asks: i
 
     `mine`: its touches by cluster; `at_end`: clusters with an end of a replay of its; `asks`: its calls whose content is kept.
     """
-    inside = [each for each in of if each["cluster"] in at_end or is_member(mine.get(each["cluster"], ()), each)]
+    return _naming([each for each in of if each["cluster"] in at_end or is_member(mine.get(each["cluster"], ()), each)], mine, at_end, asks)
+
+
+def _naming(inside: Rows, mine: Mapping[int, Rows], at_end: Container[int], asks: int) -> list[int]:
+    """The same of those clusters of the campaign that the account is in."""
     if len(inside) == 1 and inside[0]["cluster"] not in at_end:
         (one,) = inside
         if len(_worded(mine[one["cluster"]], one)) / max(1, asks) < one["least_share"]:
@@ -102,8 +105,8 @@ def standing(of: Rows, mine: Mapping[int, Rows], at_end: Container[int], asks: i
 
 
 def _worded(touches: Iterable[Row], cluster: Row) -> set[tuple[int, int]]:
-    """(time, prompt) of the calls that carry a cluster's own wording."""
-    return {(row["ts"], row["prompt"]) for row in touches if row["family"] < cluster["families"]}
+    """(time, prompt) of the calls that carry a cluster's own wording. A call whose prompt is not kept (below 0) is none of what the account asks."""
+    return {(row["ts"], row["prompt"]) for row in touches if row["family"] < cluster["families"] and row["prompt"] >= 0}
 
 
 def fewer(touches: Rows, needed: Mapping[int, float]) -> set[int]:
@@ -188,8 +191,8 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
     (each with what the account carries and what a member must, and whether its case leaves the account out), change (the smallest found, or None) and other_changes.
     """
     mine, at_end = _by_cluster(touches), _by_cluster(ends)
-    campaigns_of = _by_campaign(clusters)
-    stands = {number for of in campaigns_of.values() for number in standing(of, mine, at_end, account["asks"])}
+    cases_of, has = _by_case(clusters), Has(mine, at_end, account["asks"], account["apart"])
+    stands = {number for of in cases_of.values() for number in standing(of, mine, at_end, has.asks)}
     told = []
     for cluster in clusters:
         number = cluster["cluster"]
@@ -204,8 +207,7 @@ def explain(account: Row, clusters: Rows, touches: Rows, ends: Rows, models: Row
         })  # fmt: skip
     inside = [each for each in told if each["in"]]
     campaigns = list(dict.fromkeys(each["campaign"] for each in inside))
-    has = Has(mine, at_end, account["asks"])
-    changes = [_out(told, campaigns_of, has)] if inside else _into(told or clusters, campaigns_of, has, _by_cluster(models))
+    changes = [_out(told, cases_of, has)] if inside else _into({each["case"] for each in told}, cases_of, has, _by_cluster(models))
     return {
         "answer": "in" if inside else "nearly" if told else "not in", "campaigns": campaigns, "hinges": _hinging(campaigns, inside, clusters),
         "calls": account["calls"], "first_ts": account["first_ts"], "last_ts": account["last_ts"], "cases": _cases(told, mine, at_end), "clusters": told,
@@ -270,12 +272,14 @@ class Has:
     "Its ends of replays by cluster."
     asks: int
     "Its calls whose content is kept."
+    apart: bool
+    "Whether each of its calls is at a time of its own."
 
 
-def _by_campaign(clusters: Rows) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
+def _by_case(clusters: Rows) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
     for row in clusters:
-        found.setdefault(row["campaign"], []).append(row)
+        found.setdefault(row["case"], []).append(row)
     return found
 
 
@@ -309,25 +313,41 @@ def _hinging(campaigns: Sequence[str], inside: Rows, clusters: Rows) -> list[str
     return [name for name in campaigns if all(each["cluster"] in weak for each in clusters if each["campaign"] == name)]
 
 
-def _out(told: Rows, campaigns_of: Mapping[str, Rows], has: Has) -> dict[str, Any]:
+def _out(told: Rows, cases_of: Mapping[int, Rows], has: Has) -> dict[str, Any]:
     """What would have to be missing for the account to be in no campaign."""
     inside = [each for each in told if each["in"]]
     made = min((_without(inside, has), *_smaller_part(inside, has)), key=lambda one: one["calls"])
-    left = Has({number: [row for row in rows if row["ts"] not in made["times"]] for number, rows in has.mine.items()}, {}, has.asks - made["calls"])
-    if any(standing(of, left.mine, left.at_end, left.asks) for of in campaigns_of.values()):
+    for case in dict.fromkeys(each["case"] for each in inside if each["least_share"] and has.apart):
+        # It may stay in one cluster of a case, with the smaller part of what it asks, where that is known of what would be left.
+        stays = max((each for each in inside if each["case"] == case), key=lambda each: (each["calls"], -each["cluster"]))
+        others = [each for each in inside if each is not stays]
+        if others and (less := _without(others, has))["calls"] < made["calls"] and not _named(less, cases_of, has):
+            made, inside = less, others
+    if _named(made, cases_of, has):
         # With less besides, what was the smaller part is the larger one: a case that left it out would name it.
         made = _without([each for each in told if each["in"] or each["left_out"]], has)
     return made
 
 
+def _named(made: Mapping[str, Any], cases_of: Mapping[int, Rows], has: Has) -> bool:
+    """Whether any campaign would name the account without the calls of a change."""
+    gone = set(made["times"])
+    mine = {number: [row for row in rows if row["ts"] not in gone] for number, rows in has.mine.items()}
+    at_end = {number: left for number, rows in has.at_end.items() if (left := [row for row in rows if row["ts"] not in gone])}
+    return any(standing(of, mine, at_end, has.asks - made["calls"]) for of in cases_of.values())
+
+
 def _smaller_part(inside: Rows, has: Has) -> list[dict[str, Any]]:
-    """Where the account stands in one cluster alone: the calls without which that is less than the least share of what it asks."""
+    """Where the account stands in one cluster alone: the calls without which that is less than the least share of what it asks.
+
+    Calls are told by their times: where others are at the same ones, what would be left is not known.
+    """
     one, least = inside[0], inside[0]["least_share"]
-    if len(inside) > 1 or not least or one["cluster"] in has.at_end:
+    if len(inside) > 1 or not least or one["cluster"] in has.at_end or not has.apart:
         return []
     calls = sorted(_worded(has.mine[one["cluster"]], one))
     gone = calls[: math.floor((len(calls) - least * has.asks) / (1 - least)) + 1]
-    return [_told_out(set(), {ts for ts, _ in gone}, len({prompt for _, prompt in gone}))]
+    return [_told_out(set(), set(gone))]
 
 
 def _without(inside: Rows, has: Has) -> dict[str, Any]:
@@ -337,75 +357,91 @@ def _without(inside: Rows, has: Has) -> dict[str, Any]:
     own = {each["cluster"]: each["families"] for each in inside}
     left = [row for number, rows in has.mine.items() for row in rows if number in own and row["family"] < own[number] and row["ts"] not in replayed]
     gone = fewer(left, {each["cluster"]: each["needed"] for each in inside})
-    worded = {row["ts"] for rows in has.mine.values() for row in rows if row["prompt"] in gone} - replayed
-    return _told_out(replayed, worded, len(gone))
+    return _told_out(
+        replayed, {(row["ts"], row["prompt"]) for rows in has.mine.values() for row in rows if row["prompt"] in gone and row["ts"] not in replayed}
+    )
 
 
-def _told_out(replayed: set[int], worded: set[int], prompts: int) -> dict[str, Any]:
-    """A change that takes calls out: times of those at an end of a replay, of the others, and how many prompts those are."""
+def _told_out(replayed: set[int], worded: set[tuple[int, int]]) -> dict[str, Any]:
+    """A change that takes calls out: times of those at an end of a replay; (time, prompt) of the others."""
+    prompts = len({prompt for _, prompt in worded})
     parts = [f"the {_count(len(replayed), 'call')} that stand at an end of a replay of reasoning"] if replayed else []
     parts += [f"{_count(len(worded), 'call')} ({_count(prompts, 'different prompt')}) in the wording"] if worded else []
     return {
-        "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed | worded), "prompts": prompts,
-        "times": sorted(replayed | worded), "text": f"Without {' and '.join(parts)} it would be in no campaign.",
+        "to": "not in", "by": [*(["replay"] if replayed else []), *(["wording"] if worded else [])], "calls": len(replayed) + len(worded), "prompts": prompts,
+        "times": sorted(replayed | {ts for ts, _ in worded}), "text": f"Without {' and '.join(parts)} it would be in no campaign.",
     }  # fmt: skip
 
 
-def _into(near: Rows, campaigns_of: Mapping[str, Rows], has: Has, models: Mapping[int, Rows]) -> list[dict[str, Any]]:
-    """What would have to be there for the account to be in a campaign, fewest calls first: by wording, of `near` clusters, and by replay, of any."""
-    found, takes = [], dict[int, Calls]()
-    for each in near:
-        of = campaigns_of[each["campaign"]]
-        for one in of:
-            if one["cluster"] not in takes:
-                takes[one["cluster"]] = _takes(one, has.mine.get(one["cluster"], []), models.get(one["cluster"], []))
-        added = joining(each, of, has, models, takes)
-        if added:
-            found.append({"to": "in", "by": ["wording"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": len(added), "times": added})
-    by_wording = sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
-    for one in by_wording:
-        more_of = (
-            f"{_count(one['calls'], 'more call' if one['cluster'] in has.mine else 'call')} of {'another prompt' if one['calls'] == 1 else 'different prompts'}"
-        )
-        one["text"] = f"With {more_of} in the wording of campaign {one['campaign']} it would be in it."
+def _into(near: Set[int], cases_of: Mapping[int, Rows], has: Has, models: Mapping[int, Rows]) -> list[dict[str, Any]]:
+    """What would have to be there for the account to be in a campaign, fewest calls first: by wording, of cases that are `near` if any can be joined, and by replay, of any."""
+    by_wording: list[dict[str, Any]] = []
+    for asked in (near, cases_of.keys() - near):
+        found = [way for case in sorted(asked) if (way := joining(cases_of[case], has, models)) is not None]
+        by_wording = by_wording or sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
     by_replay = [
         {
             "to": "in", "by": ["replay"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": 1, "times": [each["replay_ts"]],
             "text": f"With 1 call that replays reasoning issued to a member of campaign {each['campaign']}, a stranger, it would be in it.",
         }
-        for of in campaigns_of.values() for each in of if each["replay_ts"] is not None
+        for of in cases_of.values() for each in of if each["replay_ts"] is not None
     ][:1]  # fmt: skip
     return sorted([*by_wording, *by_replay], key=lambda one: one["calls"])
 
 
-def _takes(cluster: Row, touches: Rows, model: Rows) -> Calls:
-    """Calls of a cluster's model with which the account would be in the cluster; none where it is, or where all would not do."""
-    times = set(more(touches, model, cluster))
-    return frozenset((row["ts"], row["prompt"]) for row in model if row["ts"] in times)
+def joining(of: Rows, has: Has, models: Mapping[int, Rows]) -> dict[str, Any] | None:
+    """Calls of members with which, were they its own as well, a campaign would name an account that it does not; None where there are none. None of them can be spared.
 
-
-def joining(cluster: Row, of: Rows, has: Has, models: Mapping[int, Rows], takes: Mapping[int, Calls]) -> list[int]:
-    """Times of members' calls, ascending, with which, were they its own as well, a campaign would name the account by a cluster; empty when none would do.
-
-    Where it would stand in that cluster alone: as many more in its wording as make the larger part of what it asks, or what another cluster takes, whichever is less.
-    None of them can be spared. `of`: the campaign's clusters; `models`: calls of a member of each; `takes`: those with which it would be in each.
+    `of`: the campaign's clusters; `models`: calls of a member of each. Where the account would stand in one cluster alone: as many more in its wording as make that the larger part of what
+    it asks, or what a second cluster takes, whichever is less.
     """
+    now = {each["cluster"] for each in of if each["cluster"] in has.at_end or is_member(has.mine.get(each["cluster"], ()), each)}
+    takes = {each["cluster"]: _takes(each, has.mine.get(each["cluster"], []), models.get(each["cluster"], [])) for each in of if each["cluster"] not in now}
+    cheapest = sorted(((len(calls), number, calls) for number, calls in takes.items() if calls), key=lambda one: one[:2])
+    if of[0]["least_share"]:
+        two = [*(Calls() for _ in now), *(calls for _, _, calls in cheapest)][:2]
+        ways = [Calls().union(*two)] if len(two) == 2 else []
+        ways += [way for each in of if (way := _larger_part(each, takes.get(each["cluster"]), has, models.get(each["cluster"], []))) is not None]
+    else:
+        ways = [cheapest[0][2]] if cheapest else []
+    if not ways:
+        return None
+    calls = min(ways, key=lambda way: (len(way), sorted(way)))
+    for call in sorted(calls):
+        if _with(calls - {call}, of, now, has, models):
+            calls = calls - {call}
+    into = _with(calls, of, now, has, models)
+    number = next((each for each in into if each not in now), into[0])
+    more_of = f"{_count(len(calls), 'more call' if any(each['cluster'] in has.mine for each in of) else 'call')} of {'another prompt' if len(calls) == 1 else 'different prompts'}"
+    return {
+        "to": "in", "by": ["wording"], "campaign": of[0]["campaign"], "cluster": number, "calls": len(calls), "times": sorted({ts for ts, _ in calls}),
+        "text": f"With {more_of} in the wording of campaign {of[0]['campaign']} it would be in it.",
+    }  # fmt: skip
 
-    def stands(calls: Calls) -> bool:
-        mine = {
-            each["cluster"]: [*has.mine.get(each["cluster"], ()), *(row for row in models.get(each["cluster"], ()) if (row["ts"], row["prompt"]) in calls)]
-            for each in of
-        }
-        return bool(standing(of, mine, has.at_end, has.asks + len({ts for ts, _ in calls})))
 
-    first = takes[cluster["cluster"]]
-    padded = list(accumulate(([call] for call in sorted(_worded(models.get(cluster["cluster"], ()), cluster) - first)), initial=sorted(first)))
-    ways = [*map(frozenset, padded), *(first | takes[one["cluster"]] for one in of)]
-    best = next((way for way in sorted(ways, key=lambda way: (len(way), sorted(way))) if way and stands(way)), frozenset[tuple[int, int]]())
-    for call in sorted(best):
-        if stands(best - {call}):
-            best = best - {call}
-    return sorted({ts for ts, _ in best})
+def _takes(cluster: Row, touches: Rows, model: Rows) -> Calls:
+    """Calls of a cluster's model with which the account would be in the cluster; none where all would not do."""
+    times = set(more(touches, model, cluster))
+    return Calls((row["ts"], row["prompt"]) for row in model if row["ts"] in times)
+
+
+def _larger_part(cluster: Row, takes: Calls | None, has: Has, model: Rows) -> Calls | None:
+    """The calls with which the account would be in a cluster by the larger part of what it asks; None where the model has too few. `takes`: those for the cluster; None: it is in."""
+    if takes is not None and not takes:
+        return None
+    first, said = takes or Calls(), _worded(model, cluster)
+    worded, asks, least = _worded(has.mine.get(cluster["cluster"], ()), cluster), has.asks + len(first), cluster["least_share"]
+    lacks = max(0, math.ceil((least * asks - len(worded | (said & first))) / (1 - least)))
+    rest = sorted(said - first - worded)[:lacks]
+    return first.union(rest) if len(rest) == lacks else None
+
+
+def _with(calls: Calls, of: Rows, now: Set[int], has: Has, models: Mapping[int, Rows]) -> list[int]:
+    """The clusters by which a campaign names the account with some calls more (`standing`). `now`: those that it is in as it is, and stays in."""
+    more_of = {each["cluster"]: [row for row in models.get(each["cluster"], ()) if (row["ts"], row["prompt"]) in calls] for each in of}
+    mine = {number: [*has.mine.get(number, ()), *rows] for number, rows in more_of.items()}
+    inside = [each for each in of if each["cluster"] in now or (more_of[each["cluster"]] and is_member(mine[each["cluster"]], each))]
+    return _naming(inside, mine, has.at_end, has.asks + len(calls))
 
 
 def _count(number: int, word: str) -> str:

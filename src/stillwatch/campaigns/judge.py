@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from scipy.special import gammainc
 
@@ -13,6 +14,7 @@ from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
 from stillwatch.campaigns.unexplained import carriers, to_be_expected
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
+from stillwatch.codes import Ints
 from stillwatch.records import Cluster, Evidence
 
 LADDER = ("alert", "review", "watch")
@@ -191,29 +193,40 @@ def _only_grades(cluster: Cluster, evidence: Sequence[Evidence], speaking: froze
     return 1, "grading is what judges of applications do as well: a person has to look"
 
 
-def cases(judged: list[Judged]) -> list[list[Judged]]:
-    """Clusters of one case together: same verdict, and most of the smaller one's accounts in common. Strongest first."""
+def cases(judged: list[Judged], named: Callable[[list[Judged]], Ints] | None = None) -> list[list[Judged]]:
+    """Clusters of one case together: same verdict, and most of the smaller one's accounts in common. Strongest first.
+
+    `named`: the accounts that a case names once it has all its clusters, asked in the order of the cases; whom it leaves out does not hide a weaker cluster. None: all.
+    """
     order = sorted(judged, key=lambda each: (LADDER.index(each.verdict), each.q, -each.log10_e, each.weighed.cluster.name))
     made: list[list[Judged]] = []
-    sizes: list[int] = []
     standing: dict[int, list[int]] = {}  # account -> cases that it stands in
-    for each in order:
+    for _, several in groupby(order, key=lambda each: each.verdict):
+        first = len(made)
+        _gathered(several, made, standing, first)
+        for at in range(first, len(made)):
+            for account in set() if named is None else _accounts(made[at]) - set(named(made[at]).tolist()):
+                standing[account].remove(at)
+    return made
+
+
+def _accounts(case: list[Judged]) -> set[int]:
+    return {account for one in case for account in one.weighed.cluster.accounts.tolist()}
+
+
+def _gathered(several: Iterable[Judged], made: list[list[Judged]], standing: dict[int, list[int]], first: int) -> None:
+    """Put clusters of one verdict into cases, from number `first` on; earlier ones are stronger."""
+    sizes: dict[int, int] = {}
+    for each in several:
         mine = each.weighed.cluster.accounts.tolist()
         common = Counter(case for account in mine for case in standing.get(account, ()))
-        for at in sorted(common):
-            case = made[at]
-            if case[0].verdict == each.verdict and common[at] >= SAME_CASE * min(len(mine), sizes[at]):
-                case.append(each)
-                new = [account for account in mine if at not in standing.get(account, ())]
-                break
-            if case[0].verdict != each.verdict and common[at] >= PART_OF * len(mine):
-                new = []  # a weaker view of accounts that already stand in a stronger case
-                break
-        else:
-            at, new = len(made), mine
-            made.append([each])
-            sizes.append(0)
-        sizes[at] += len(new)
+        if any(common[at] >= PART_OF * len(mine) for at in common if at < first):
+            continue  # a weaker view of accounts that already stand in a stronger case
+        at = next((at for at in sorted(common) if at >= first and common[at] >= SAME_CASE * min(len(mine), sizes[at])), len(made))
+        if at == len(made):
+            made.append([])
+        made[at].append(each)
+        new = [account for account in mine if at not in standing.get(account, ())]
+        sizes[at] = sizes.get(at, 0) + len(new)
         for account in new:
             standing.setdefault(account, []).append(at)
-    return made

@@ -1,7 +1,8 @@
 """What made each account a member, or nearly one: kept with a scan, so that any account can be explained without the log.
 
 Hashes, times and counts only. A cluster's members are told by how many of its families, and of its kin, they use in two
-different prompts, or by standing at an end of a replay; both are kept for everybody who carries anything of a listed cluster.
+different prompts, or by standing at an end of a replay; a case of several clusters leaves some of them out (`aside`). What that rests on is kept for everybody who carries
+anything of a listed cluster.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ REPLAY = "replay"
 "The tie whose keys are told as one: every digest is shared by two accounts only."
 
 CLUSTERS = pa.schema([
-    ("cluster", pa.int64()), ("campaign", pa.string()), ("verdict", pa.string()), ("families", pa.int64()), ("needed", pa.float64()), ("needed_kin", pa.float64()),
+    ("cluster", pa.int64()), ("case", pa.int64()), ("campaign", pa.string()), ("verdict", pa.string()), ("families", pa.int64()), ("needed", pa.float64()), ("needed_kin", pa.float64()),
     ("least_share", pa.float64()), ("members", pa.int64()), ("ends", pa.int64()), ("ends_outside", pa.int64()), ("outside_all", pa.int64()), ("stands", pa.bool_()), ("replay_ts", pa.int64()),
 ])  # fmt: skip
 FAMILIES = pa.schema([
@@ -62,7 +63,9 @@ ENDS = pa.schema([("account", pa.int64()), ("cluster", pa.int64()), ("ts", pa.in
 MODELS = pa.schema([("cluster", pa.int64()), ("family", pa.int64()), ("ts", pa.int64()), ("prompt", pa.int64())])
 TIES = pa.schema([("account", pa.int64()), ("tie", pa.string()), ("key", pa.int64()), ("accounts", pa.int64()), ("outside", pa.int64())])
 HOLDERS = pa.schema([("tie", pa.string()), ("key", pa.int64()), ("campaign", pa.string()), ("members", pa.int64()), ("members_all", pa.int64())])
-SEEN = pa.schema([("account", pa.int64()), ("calls", pa.int64()), ("asks", pa.int64()), ("first_ts", pa.int64()), ("last_ts", pa.int64())])
+SEEN = pa.schema(
+    [("account", pa.int64()), ("calls", pa.int64()), ("asks", pa.int64()), ("apart", pa.bool_()), ("first_ts", pa.int64()), ("last_ts", pa.int64())]
+)
 OWN = pa.schema([("account", pa.int64()), ("campaign", pa.string()), ("signal", pa.string()), ("value", pa.float64())])
 
 
@@ -81,12 +84,12 @@ def tables(traffic: Traffic, listed: Listed, edges: Edges, replayed: Replayed, s
     made: dict[str, list[dict[str, object]]] = {"clusters": [], "families": [], "models": [], "kin": []}
     ends = [np.zeros((4, 0), np.int64)]
     outside_all, ends_outside = int((~accused).sum()), int((~accused[np.unique(who)]).sum())
-    several = [(campaign, verdict, cluster, least_share(len(clusters))) for campaign, verdict, clusters in listed for cluster in clusters]
+    several = [(case, name, verdict, cluster, least_share(len(clusters))) for case, (name, verdict, clusters) in enumerate(listed) for cluster in clusters]
     touched: dict[int, Bools] = {}
-    for number, (campaign, verdict, cluster, least) in enumerate(several):
+    for number, (case, campaign, verdict, cluster, least) in enumerate(several):
         own = [pieces.calls(int(family)) for family in cluster.own]
         made["clusters"].append({
-            "cluster": number, "campaign": campaign, "verdict": verdict, "families": len(own), "needed": cluster.needed,
+            "cluster": number, "case": case, "campaign": campaign, "verdict": verdict, "families": len(own), "needed": cluster.needed,
             "needed_kin": cluster.needed_kin, "least_share": least, "members": len(cluster.accounts),
             "ends": len(cluster.ends), "ends_outside": ends_outside, "outside_all": outside_all, "stands": cluster.name in standing, "replay_ts": _first_replay(cluster, *replayed[2:]),
         })  # fmt: skip
@@ -103,7 +106,7 @@ def tables(traffic: Traffic, listed: Listed, edges: Edges, replayed: Replayed, s
         ends.append(np.stack([traffic.accounts[who[mine]], np.full(int(mine.sum()), number), when[mine], replays[mine]]))
     everybody = traffic.whole(ACCOUNTS)
     return {
-        "accounts": pa.table([everybody[name] for name in ("account", "calls", "asks", "first", "last")], schema=SEEN),
+        "accounts": pa.table([everybody[name] for name in ("account", "calls", "asks", "apart", "first", "last")], schema=SEEN),
         **{
             name: pa.Table.from_pylist(made[name], schema)
             for name, schema in (("clusters", CLUSTERS), ("families", FAMILIES), ("models", MODELS), ("kin", KIN))

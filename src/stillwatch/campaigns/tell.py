@@ -116,12 +116,16 @@ def _ties(case: list[Judged]) -> list[dict[str, Any]]:
     return told
 
 
-def _factors(case: list[Judged], calls: int, accounts: int, unrelated: int, days: float) -> dict[str, dict[str, list[str]]]:
+def _factors(case: list[Judged], left_out: int, calls: int, accounts: int, unrelated: int, days: float) -> dict[str, dict[str, list[str]]]:
     factors: dict[str, dict[str, list[str]]] = {name: {"observed": [], "inferred": []} for name in FACTORS.values()}
     factors["volume_and_coordination"]["observed"].append(f"{calls} core calls by {accounts} accounts over {days:.1f} days")
     factors["coordinated_accounts"]["observed"].append(f"{unrelated} organisations without a visible relation among {accounts} accounts")
     for tie in _ties(case):
         factors["coordinated_accounts"]["observed"].append(tie["text"])
+    if left_out:
+        factors["coordinated_accounts"]["observed"].append(
+            f"{left_out} of them stand in one of its {len(case)} clusters alone, at no end of a replay, with less than half of what they ask: the case leaves them out"
+        )
     for each in case[0].evidence:
         factors[FACTORS[each.factor]]["observed"].append(each.text)
         if each.fires and (line := INFERENCES.get(each.factor)) and line not in factors[FACTORS[each.factor]]["inferred"]:
@@ -166,6 +170,7 @@ def tell(
     taken: Container[int] = (),
     take: Callable[[Ints], dict[str, Any]] | None = None,
     *,
+    whole: list[Judged] | None = None,
     draw: Callable[[list[Judged], Ints, list[str]], dict[str, Any]] | None = None,
     leave_out: Callable[[list[str]], list[dict[str, Any]]] | None = None,
     context: Context = NO_CONTEXT,
@@ -173,10 +178,11 @@ def tell(
     """One campaign of one or more clusters, the strongest first.
 
     `names`: capabilities and scripts by code; `taken`: members that name a stronger campaign already; `take`: tells what some calls
-    took (campaigns.taken); `draw`: the pictures (campaigns.picture); `leave_out`: each signal left out (campaigns.left_out). None leaves a part out. `context`: dated events that
+    took (campaigns.taken); `whole`: the case with those whom it leaves out, of whom evidence and ties are (campaigns.aside); `draw`: the pictures (campaigns.picture); `leave_out`: each signal left out (campaigns.left_out). None leaves a part out. `context`: dated events that
     were told beside the log.
     """
-    lead, ties = case[0], _ties(case)
+    whole = case if whole is None else whole
+    lead, ties = whole[0], _ties(whole)
     kinds = [tie["kind"] for tie in ties]
     accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
     calls: Ints = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
@@ -189,7 +195,8 @@ def tell(
     capability, capabilities = codes(traffic.column("capability").combine_chunks().take(calls))
     script, scripts = codes(traffic.column("script").combine_chunks().take(calls))
     counts = np.bincount(traffic.account[calls], minlength=len(traffic.accounts))[accounts]
-    factors = _factors(case, len(calls), len(accounts), unrelated, (int(ts.max()) - int(ts.min())) / 86_400e6)
+    everybody: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in whole]))
+    factors = _factors(whole, len(everybody) - len(accounts), len(calls), len(accounts), unrelated, (int(ts.max()) - int(ts.min())) / 86_400e6)
     factors["volume_and_coordination"]["observed"] += _sampled(traffic, calls)
     for kind, lines in zip(("observed", "inferred"), timeline(traffic, accounts, calls, context), strict=True):
         factors["development_timeline"][kind] += lines
@@ -200,7 +207,7 @@ def tell(
         log10_e=round(lead.log10_e, 4),
         q=round(lead.q, 8),
         p_floor=float(f"{lead.p_floor:.3e}"),
-        conditions=_conditions(case, unrelated),
+        conditions=_conditions(whole, strangers(traffic.owners, everybody)),
         accounts=[int(traffic.accounts[a]) for a in accounts],
         calls=len(calls),
         first_ts=int(ts.min()),

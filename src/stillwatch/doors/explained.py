@@ -120,7 +120,7 @@ def _range(signal: Mapping[str, Any]) -> str:
 
 def _change(told: Mapping[str, Any]) -> list[str]:
     if told["change"] is None:
-        return ["Smallest change", "  None was found: no campaign of this scan can be joined by an account's own calls."]
+        return ["Smallest change", "  None was found: by what was kept of its members' calls, no campaign of this scan can be joined."]
     lines = ["Smallest change found", f"  {told['change']['text']}"]
     lines += [f"  Or: {each['text']}" for each in told["other_changes"]]
     lines += [f"  {name} is weak: with one organisation fewer it might not be listed at all." for name in told["hinges"]]
