@@ -213,7 +213,7 @@ def test_what_leaves_several_cases_turns_the_answer(touches: list[dict[str, Any]
 
 def test_who_stands_in_two_of_several_leaves_one_of_them() -> None:
     touches = [*rows(*((0, 0, ts, ts) for ts in range(9))), *rows(*((1, 0, ts, ts) for ts in range(20, 24)))]
-    assert explain({**ACCOUNT, "asks": 90}, SEVERAL, touches, [], [])["change"]["times"] == [20, 21, 22], "of the other nine are a tenth left"
+    assert explain({**ACCOUNT, "asks": 90}, SEVERAL, touches, [], [])["change"]["times"] == [21, 22, 23], "nine of what is left are a tenth"
     assert explain({**ACCOUNT, "asks": 14}, SEVERAL, touches, [], [])["change"]["calls"] > 3, "of which nine would be most"
 
 
