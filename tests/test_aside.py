@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from stillwatch.campaigns.aside import shares, without_those_beside
-from stillwatch.campaigns.explain import of_clusters, standing
 from stillwatch.campaigns.judge import Judged, cases
 from stillwatch.campaigns.membership import NO_REPLAYS, tables
+from stillwatch.campaigns.rule import of_clusters, standing
 from stillwatch.campaigns.weigh import weigh
 from stillwatch.facts import ACCOUNTS as ACCOUNTS_FACT
 from stillwatch.records import Cluster

@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from conftest import Logs
 from stillwatch import flow
 from stillwatch.account import SHARES, redacted, story
-from stillwatch.campaigns.explain import carries, explain, fewer, is_member, more, of_clusters, tied, weight
+from stillwatch.campaigns.change import fewer, more
+from stillwatch.campaigns.explain import explain, tied, weight
 from stillwatch.campaigns.membership import steady
+from stillwatch.campaigns.rule import carries, is_member, of_clusters
 from stillwatch.doors import explained
 from stillwatch.errors import UserError
 from stillwatch.records import Cluster

@@ -55,10 +55,13 @@ FILE_OF_ACCOUNT = (
 )  # fmt: skip
 "The same, as a log has them."
 
-KINDS = ("in", "nearly", "not in", "not in, by wording")
+LEFT_OUT = "nearly: left out"
+"Accounts that stand in a cluster of a case and that the case leaves out."
+
+KINDS = ("in", "nearly", LEFT_OUT, "not in", "not in, by wording")
 
 SHORT = "one call short"
-"The control: a change less one of its calls, at random, must not turn the answer, or the change was not the smallest."
+"The control: a change less one of its calls, at random, must not turn the answer, or the change was not the smallest. Leaving a case of several clusters promises no such thing."
 
 
 @dataclass
@@ -98,11 +101,16 @@ def agreement(scan: Path, key: Path, names: Sequence[str]) -> tuple[dict[str, di
     return stories, wrong
 
 
+def _kind(told: dict[str, Any]) -> str:
+    return LEFT_OUT if told["answer"] == "nearly" and any(each["left_out"] for each in told["cases"]) else str(told["answer"])
+
+
 def changes(stories: dict[str, dict[str, Any]], hashes: dict[str, int], sample: int, rng: random.Random) -> list[Change]:
     """A random sample of each answer with its changes; whoever has none to offer is counted by the caller."""
     made = []
-    for kind in ("in", "nearly", "not in"):
-        names = sorted(name for name, told in stories.items() if told["answer"] == kind)
+    kinds = {name: _kind(told) for name, told in stories.items()}
+    for kind in ("in", "nearly", LEFT_OUT, "not in"):
+        names = sorted(name for name in stories if kinds[name] == kind)
         for name in rng.sample(names, min(sample, len(names))):
             told = stories[name]
             touched = {each["campaign"] for each in told["clusters"]}
@@ -112,7 +120,8 @@ def changes(stories: dict[str, dict[str, Any]], hashes: dict[str, int], sample: 
                     label = "not in, by wording" if kind == "not in" and change["by"] == ["wording"] else kind
                     target = {change["campaign"]} if change["to"] == "in" else set()
                     made.append(Change(name, hashes[name], label, change, frozenset(touched | target), bool(told["hinges"])))
-    long = [change for change in made if change.told["calls"] > 1]
+    sparing = {name for name, told in stories.items() if not any(each["in"] and each["least_share"] for each in told["clusters"])}
+    long = [change for change in made if change.told["calls"] > 1 and (change.told["to"] == "in" or change.name in sparing)]
     for change in rng.sample(long, min(sample, len(long))):
         times = sorted(rng.sample(change.told["times"], change.told["calls"] - 1))
         made.append(replace(change, kind=SHORT, told={**change.told, "times": times, "calls": len(times)}, after=[]))
@@ -234,7 +243,7 @@ def main() -> None:
         assert log is not None
         hashes = {name: number for number, name in log.names.items()}
         stories, wrong = agreement(scan, key, sorted(hashes))
-        answers = Counter(told["answer"] for told in stories.values())
+        answers = Counter(map(_kind, stories.values()))
         print(f"agreement: {len(stories) - len(wrong)} of {len(stories)}; {dict(answers)}", flush=True)
         seconds, processor = speed(
             scan, key, [name for kind in ("in", "nearly", "not in") for name in rng.sample(sorted(n for n in stories if stories[n]["answer"] == kind), 10)]
@@ -286,7 +295,7 @@ def page(
     for kind in (*KINDS, SHORT):
         mine = [change for change in several if change.kind == kind]
         same = [change.same for change in mine if change.same is not None]
-        calls = [change.told["calls"] for change in mine]
+        calls = [change.told["calls"] for change in mine] or [0]
         rows.append(
             f"| {kind} | {len(mine)} | {sum(change.flipped for change in mine)} | {f'{sum(same)}' if same else ''} | {statistics.median(calls):g} ({max(calls)}) "
             f"| {sum(change.hinges for change in mine)} | {f'{sum(in_file[kind])} of {len(in_file[kind])}' if kind in in_file else ''} |"
@@ -297,13 +306,13 @@ def page(
         "with corpora, LOG with `--seed 41`.", "",
         f"LOG: {summary['calls_read']:,} calls of {summary['accounts']:,} accounts; {summary['alerts']} alerts, {summary['reviews']} reviews, {summary['watches']} watches.", "",
         f"- **Agreement with the scan**: {accounts - len(wrong):,} of {accounts:,} accounts, campaign by campaign "
-        f"({answers['in']:,} in, {answers['nearly']:,} nearly, {answers['not in']:,} not in).",
+        f"({answers['in']:,} in, {answers['nearly']:,} nearly, {answers[LEFT_OUT]:,} left out, {answers['not in']:,} not in).",
         f"- **Seconds of the whole process**, {len(seconds)} accounts: median {statistics.median(seconds):.2f}, most {max(seconds):.2f}; of processor "
         f"{statistics.median(processor):.2f} and {max(processor):.2f} ({os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}).",
         f"- **Changes made**, each log examined again ({scans} scans; {recheck}):", "",
         "| answer | changes made | flipped | into the campaign named | calls of a change, median (most) | campaign hinges on it | in the file, by the command line |",
         "|---|---|---|---|---|---|---|", *rows, "",
-        f"*{SHORT}*: the control, changes of two calls and more less one call at random. It must not flip: a change that flips without one of its calls was not the smallest.", "",
+        f"*{SHORT}*: the control, changes of two calls and more less one call at random. It must not flip: a change that flips without one of its calls was not the smallest. Not of who leaves a case of several clusters, for whom less may do.", "",
         "A change that does not flip: explain answers from the clusters as they were linked, and a changed log is linked anew, so that another family may make the account a member.", "",
     ])  # fmt: skip
 

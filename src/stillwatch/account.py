@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from stillwatch.campaigns.explain import explain, of_clusters, tied
+from stillwatch.campaigns.explain import explain, tied
+from stillwatch.campaigns.rule import of_clusters
 from stillwatch.errors import UserError
 from stillwatch.sketch.siphash import hash_one
 from stillwatch.store import keys, names

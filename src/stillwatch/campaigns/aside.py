@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillwatch.campaigns.explain import least_share
 from stillwatch.campaigns.judge import Judged
 from stillwatch.campaigns.membership import Pieces
+from stillwatch.campaigns.rule import least_share
 from stillwatch.codes import NONE, Ints
 from stillwatch.evidence.tails import Floats
 from stillwatch.facts import ACCOUNTS

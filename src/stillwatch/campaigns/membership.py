@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns.explain import AGAIN, least_share
+from stillwatch.campaigns.rule import AGAIN, least_share
 from stillwatch.campaigns.weigh import weigh, worth_a_look
 from stillwatch.facts import ACCOUNTS
 from stillwatch.records import Cluster
