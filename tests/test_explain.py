@@ -341,6 +341,9 @@ def test_who_takes_over_one_wording_of_a_campaign_is_left_out_of_it(stories: dic
     told = story(tmp_path / "again", name, logs.key)
     assert name not in _named(tmp_path / "again") and told["answer"] == "nearly" and [each["left_out"] for each in told["cases"]] == [True]
     assert "left out" in explained.explained(told) and redacted(told)["answer"] == "not in"
+    lines = [json.loads(line) for line in (tmp_path / "again" / "campaigns.jsonl").read_text().splitlines()]
+    (case,) = (line for line in lines if line["campaign"] == told["cases"][0]["campaign"])
+    assert any("1 of them stand" in text and text.endswith("the case leaves them out") for text in case["factors"]["coordinated_accounts"]["observed"])
 
 
 def _alone_in(one: dict[str, Any], clusters: list[dict[str, Any]], touches: list[dict[str, Any]]) -> list[int]:
