@@ -77,7 +77,9 @@ def _accounts_of(traffic: Traffic, context: Context) -> pa.Table:
     who = np.flatnonzero(np.diff(traffic.starts))
     first, last = traffic.ts[traffic.starts[:-1][who]], traffic.ts[traffic.starts[1:][who] - 1]
     same = (traffic.account[1:] == traffic.account[:-1]) & (traffic.ts[1:] == traffic.ts[:-1])
-    beside = np.append(same, False) | np.append(False, same)
+    beside = np.zeros(traffic.calls, np.bool_)
+    beside[1:] |= same
+    beside[:-1] |= same
     kept = pc.is_valid(traffic.column("prompt")).to_numpy()
     # Few calls have another beside them, so few have to be compared.
     several = kept & beside
