@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import stillwatch
 from conftest import KEY, Logs
 from stillwatch import flow, limit, planting
+from stillwatch.campaigns.judge import accounts_of
 from stillwatch.doors import limited
 from stillwatch.doors.cli import main
 from stillwatch.drill.alone import Alone, alone
@@ -88,7 +89,7 @@ def test_a_planting_is_judged_as_a_scan_would(bench: limit.Bench, name: str, acc
         whole = examine(log, bench.reference, _quiet).campaigns
     mine = set(guilty.tolist())
     told = sorted((each.verdict, sorted(each.accounts)) for each in whole if mine & set(each.accounts) and each.verdict in limit.NAMED)
-    said = [(case[0].verdict, sorted(short.parts.owners.accounts[limit.accounts_of(case)].tolist())) for case in short.cases if case[0].verdict in limit.NAMED]
+    said = [(case[0].verdict, sorted(short.parts.owners.accounts[accounts_of(case)].tolist())) for case in short.cases if case[0].verdict in limit.NAMED]
     assert told and sorted(each for each in said if mine & set(each[1])) == told
 
 

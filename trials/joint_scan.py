@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns import weigh
-from stillwatch.campaigns.judge import cases, judge
+from stillwatch.campaigns.judge import accounts_of, cases, judge
 from stillwatch.detectors.declare import every_detector, evidence
 from stillwatch.engines.local import Gathered
 from stillwatch.evidence import joint
@@ -227,10 +227,7 @@ def _said(at: Sequence[Member], parts: Any, linked: linking.Linked, candidates: 
         weighed = _weighed(described[i].cluster, found[i], strangers[i], ends[i], q_replay[i], count)
         judged.append(judge(weighed, described[i].values, described[i].evidence, described[i].speaking))
     rests = [list(found[i].rests_on) for i in strong if found[i].q <= weigh.ALERT and found[i].rests_on]
-    listed = [
-        (case[0].verdict, [int(parts.owners.accounts[a]) for a in np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))])
-        for case in cases(judged)
-    ]
+    listed = [(case[0].verdict, [int(parts.owners.accounts[a]) for a in accounts_of(case)]) for case in cases(judged)]
     return Said(listed, rests, _strange(count, len(at)), tested)
 
 

@@ -94,7 +94,7 @@ class Examined:
 
         def named(case: list[judge.Judged]) -> Ints:
             narrowed.append(without_those_beside(case, self.traffic, self.placed, self.placed))
-            return np.unique(np.concatenate([one.weighed.cluster.accounts for one in narrowed[-1]]))
+            return judge.accounts_of(narrowed[-1])
 
         return judge.cases(self.judged, named), narrowed
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from stillwatch import __version__
 from stillwatch.campaigns.discovered import NOBODY, Field
-from stillwatch.campaigns.judge import Judged
+from stillwatch.campaigns.judge import accounts_of
 from stillwatch.codes import Ints, stands_in
 from stillwatch.drill.alone import alone, days_of
 from stillwatch.drill.declare import every_campaign
@@ -168,11 +168,6 @@ def verdict_on(examined: Examined, guilty: Ints, accused: Ints) -> tuple[str | N
             verdicts.add(case[0].verdict)
             held = np.union1d(held, mine) if case[0].verdict in NAMED else held
     return next((each for each in (*NAMED, "watch") if each in verdicts), None), len(held) / max(1, len(guilty))
-
-
-def accounts_of(case: Sequence[Judged]) -> Ints:
-    """Codes of a case's accounts, ascending."""
-    return np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns import weigh
+from stillwatch.campaigns.judge import accounts_of
 from stillwatch.earlier import RUNS
 from stillwatch.engines import runs
 from stillwatch.errors import UserError
@@ -227,7 +228,7 @@ def _calls_of(folder: Path, secret: bytes, line: Mapping[str, Any], wanted: set[
     with tempfile.TemporaryDirectory() as scratch:
         found = judged(kept_log(runs.found(folder / RUNS), Path(scratch)), kept_reference(folder, secret, told.unit), step, told.context or NO_CONTEXT)
         for case in found.cases:
-            mine = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
+            mine = accounts_of(case)
             if {_digits(int(each)) for each in found.traffic.accounts[mine]} <= named and len(mine) == len(names):
                 calls = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
                 of = [_digits(int(each)) in wanted for each in found.traffic.accounts[found.traffic.account[calls]]]

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from stillwatch import examination, flow
 from stillwatch.campaigns import tell, weigh
-from stillwatch.campaigns.judge import Judged
+from stillwatch.campaigns.judge import Judged, accounts_of
 from stillwatch.records import NO_CONTEXT
 from stillwatch.results import Reference
 from stillwatch.sources import Log, Reading, gather
@@ -43,7 +41,7 @@ def examined(logs: Sequence[Log], work: Path, reference: Reference, key: Path) -
 
 
 def _accounts(case: list[Judged]) -> list[int]:
-    each: list[int] = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case])).tolist()
+    each: list[int] = accounts_of(case).tolist()
     return each
 
 

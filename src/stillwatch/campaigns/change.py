@@ -119,10 +119,9 @@ def _to_drop(carries: int, least: float) -> int:
 
 def into(near: Set[int], cases_of: Mapping[int, Rows], has: Has, models: Mapping[int, Rows]) -> list[dict[str, Any]]:
     """What would have to be there for the account to be in a campaign, fewest calls first: by wording, of cases that are `near` if any can be joined, and by replay, of any."""
-    by_wording: list[dict[str, Any]] = []
-    for asked in (near, cases_of.keys() - near):
-        found = [way for case in sorted(asked) if (way := joining(cases_of[case], has, models)) is not None]
-        by_wording = by_wording or sorted(found, key=lambda one: (one["calls"], one["cluster"]))[:1]
+    # Cases that are not near are costly, there may be many, and they are asked for where no near one can be joined.
+    found = ([way for case in sorted(asked) if (way := joining(cases_of[case], has, models)) is not None] for asked in (near, cases_of.keys() - near))
+    by_wording = sorted(next(filter(None, found), []), key=lambda one: (one["calls"], one["cluster"]))[:1]
     by_replay = [
         {
             "to": "in", "by": ["replay"], "campaign": each["campaign"], "cluster": each["cluster"], "calls": 1, "times": [each["replay_ts"]],
@@ -154,8 +153,8 @@ def joining(of: Rows, has: Has, models: Mapping[int, Rows]) -> dict[str, Any] | 
     for call in sorted(calls):
         if _with(calls - {call}, of, now, has, models):
             calls = calls - {call}
-    into = _with(calls, of, now, has, models)
-    number = next((each for each in into if each not in now), into[0])
+    named_by = _with(calls, of, now, has, models)
+    number = next((each for each in named_by if each not in now), named_by[0])
     more_of = f"{_count(len(calls), 'more call' if any(each['cluster'] in has.mine for each in of) else 'call')} of {'another prompt' if len(calls) == 1 else 'different prompts'}"
     return {
         "to": "in", "by": ["wording"], "campaign": of[0]["campaign"], "cluster": number, "calls": len(calls), "times": sorted({ts for ts, _ in calls}),

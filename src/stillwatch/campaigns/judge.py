@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
 from scipy.special import gammainc
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
@@ -205,13 +206,15 @@ def cases(judged: list[Judged], named: Callable[[list[Judged]], Ints] | None = N
         first = len(made)
         _gathered(several, made, standing, first)
         for at in range(first, len(made)):
-            for account in set() if named is None else _accounts(made[at]) - set(named(made[at]).tolist()):
+            for account in [] if named is None else np.setdiff1d(accounts_of(made[at]), named(made[at])).tolist():
                 standing[account].remove(at)
     return made
 
 
-def _accounts(case: list[Judged]) -> set[int]:
-    return {account for one in case for account in one.weighed.cluster.accounts.tolist()}
+def accounts_of(case: Sequence[Judged]) -> Ints:
+    """Codes of a case's accounts, ascending."""
+    found: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
+    return found
 
 
 def _gathered(several: Iterable[Judged], made: list[list[Judged]], standing: dict[int, list[int]], first: int) -> None:

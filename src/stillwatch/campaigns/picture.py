@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from stillwatch.campaigns.judge import Judged
+from stillwatch.campaigns.judge import Judged, accounts_of
 from stillwatch.facts import MODELS as ASKED
 from stillwatch.facts import span
 from stillwatch.traffic import Bools, Ints, Traffic, distinct_rows, merged
@@ -79,7 +79,7 @@ def draw(case: Sequence[Judged], calls: Ints, kinds: Sequence[str], traffic: Tra
     Args: the case's clusters, its core calls, the kinds of tie that it tells, the edges of every tie that is on, and what `appearances`
     says of the whole log.
     """
-    members: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
+    members = accounts_of(case)
     over_time = volume(traffic.ts[calls])
     pieces = _pieces(case, members)
     keyed = {kind: pieces if kind == "template" else _inside(edges[kind], members) for kind in kinds if kind == "template" or kind in edges}

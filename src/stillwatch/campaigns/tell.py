@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from stillwatch.campaigns.judge import LADDER, Judged
+from stillwatch.campaigns.judge import LADDER, Judged, accounts_of
 from stillwatch.campaigns.timeline import timeline
 from stillwatch.evidence.strangers import log10_mean
 from stillwatch.records import NO_CONTEXT, Campaign, Context
@@ -76,7 +76,7 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
     return {
         "tied": {
             "text": "; ".join(tie["text"] for tie in _ties(case)) or "shared wording only",
-            "accounts": len(np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))),
+            "accounts": len(accounts_of(case)),
             "keys": sum(keys for one in case for _, keys, _, _ in one.weighed.cluster.ties),
         },
         "strangers": {
@@ -100,7 +100,7 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
 def _ties(case: list[Judged]) -> list[dict[str, Any]]:
     families = sum(int(one.weighed.cluster.family.max(initial=-1)) + 1 for one in case)
     wordings = sum(len(one.weighed.cluster.family) for one in case)
-    members = len(np.unique(np.concatenate([one.weighed.cluster.accounts for one in case])))
+    members = len(accounts_of(case))
     told: list[dict[str, Any]] = []
     if families:
         text = f"{members} accounts use {families} pieces of template ({wordings} marks) again in other prompts"
@@ -184,7 +184,7 @@ def tell(
     whole = case if whole is None else whole
     lead, ties = whole[0], _ties(whole)
     kinds = [tie["kind"] for tie in ties]
-    accounts: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in case]))
+    accounts = accounts_of(case)
     calls: Ints = np.unique(np.concatenate([one.weighed.cluster.calls for one in case]))
     ts = traffic.ts[calls]
     unrelated = strangers(traffic.owners, accounts)
@@ -195,7 +195,7 @@ def tell(
     capability, capabilities = codes(traffic.column("capability").combine_chunks().take(calls))
     script, scripts = codes(traffic.column("script").combine_chunks().take(calls))
     counts = np.bincount(traffic.account[calls], minlength=len(traffic.accounts))[accounts]
-    everybody: Ints = np.unique(np.concatenate([one.weighed.cluster.accounts for one in whole]))
+    everybody = accounts_of(whole)
     factors = _factors(whole, len(everybody) - len(accounts), len(calls), len(accounts), unrelated, (int(ts.max()) - int(ts.min())) / 86_400e6)
     factors["volume_and_coordination"]["observed"] += _sampled(traffic, calls)
     for kind, lines in zip(("observed", "inferred"), timeline(traffic, accounts, calls, context), strict=True):
