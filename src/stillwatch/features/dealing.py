@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from stillwatch.features.declare import Feature, Floats, Groups
 from stillwatch.features.nearness import LEAST_CALLS, LEAST_UNITS, Nearness
@@ -77,9 +77,9 @@ def _at_most(shared: float, jobs: int, share: float) -> float:
     """The largest share of jobs in common that leaves one chance in twenty to see as few in a log that keeps a share of the calls.
 
     A job of two units is seen at both only that much more rarely: right for jobs of two, and too much for jobs of more. Upper limit of a Poisson
-    mean (Garwood 1936).
+    mean (Garwood 1936): a quantile of the gamma distribution.
     """
-    return float(min(1.0, chi2.ppf(0.95, 2.0 * shared * jobs + 2.0) / 2.0 / (share * jobs)))
+    return float(min(1.0, gammaincinv(shared * jobs + 1.0, 0.95) / (share * jobs)))
 
 
 def _shared_prompts(traffic: Traffic, core: Ints) -> float:

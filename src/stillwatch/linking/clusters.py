@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import networkit as nk
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,6 +63,10 @@ class Linked:
 def communities(keys: list[Ints], accounts: int) -> list[list[int]]:
     """Groups of keys whose account sets overlap; each key in exactly one group, groups by their smallest key."""
     row, col, weight = overlapping(keys, accounts, IN_COMMON)
+    if not len(row):
+        return [[key] for key in range(len(keys))]
+    import networkit as nk  # takes a second, which a command that groups nothing does not wait for
+
     graph = nk.GraphFromCoo((weight, (row, col)), n=len(keys), weighted=True)
     threads = nk.getMaxNumberOfThreads()
     nk.setNumberOfThreads(1)

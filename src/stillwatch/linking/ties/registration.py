@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import poisson
+from scipy.special import pdtrc
 
 from stillwatch.linking.declare import Joins, KeepsApart, Tie, pairs
 from stillwatch.traffic import Ints, Owners, Traffic, distinct_rows
@@ -37,7 +37,7 @@ def joined(owners: Owners, table: pa.Table) -> tuple[Ints, Ints]:
     day, in_day = np.unique(window // windows_a_day, return_inverse=True)
     rest = np.bincount(in_day, weights=count)[in_day] - count
     rate = np.maximum(rest, 1) / (windows_a_day - 1)
-    batch = window[(count >= LEAST) & (poisson.sf(count - 1, rate) < TAIL)]
+    batch = window[(count >= LEAST) & (pdtrc(count - 1, rate) < TAIL)]
     keep = np.isin(when // WINDOW, batch)
     return account[keep], (when // WINDOW)[keep]
 
