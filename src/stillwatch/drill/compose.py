@@ -55,6 +55,9 @@ BESIDE = 0.9
 SPAN = 1 << 28
 "Bytes of calls that are put in order at once, about."
 
+AT_ONCE = 2048
+"Rows that become columns together, about as many as lie in a processor's cache: a column of all rows at once takes three times as long."
+
 Rows = list[dict[str, Any]]
 Truth = list[tuple[str, str, str, str | None, str]]
 
@@ -220,7 +223,9 @@ def spans(calls: pa.Table, truth: pa.Table) -> Iterator[tuple[pa.Table, pa.Table
 
 
 def _table(rows: Rows) -> pa.Table:
-    return pa.table([pa.array([row.get(field.name) for row in rows], field.type) for field in SCHEMA], schema=SCHEMA)
+    few = (rows[at : at + AT_ONCE] for at in range(0, len(rows), AT_ONCE))
+    batches = [pa.record_batch([pa.array([row.get(field.name) for row in some], field.type) for field in SCHEMA], schema=SCHEMA) for some in few]
+    return pa.Table.from_batches(batches, SCHEMA).combine_chunks()
 
 
 def _truth(truth: Truth) -> pa.Table:
