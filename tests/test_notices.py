@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from stillwatch.doors.cli import main
 from stillwatch.errors import UserError
 from stillwatch.intake.mapping import load
 from test_intake import calls, jsonl, put, run
@@ -22,6 +25,18 @@ GOOD = b'{"call_id": "1", "ts": 1767225600000000, "account": "acct-1", "model": 
 def command(*args: str | bytes, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "XDG_CONFIG_HOME": str(cwd / "config"), "COLUMNS": "200"}
     return subprocess.run([sys.executable, "-m", "stillwatch", *args], capture_output=True, text=True, errors="replace", cwd=cwd, env=environment, timeout=120)
+
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """A command in the folder, in the tests' own process: one of its own takes seconds to start."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *args: CliRunner().invoke(main, args)
 
 
 def mixed(tmp_path: Path) -> None:
@@ -47,12 +62,12 @@ def test_a_file_of_no_format_among_others_is_told_and_the_scan_goes_on(tmp_path:
 
 
 @pytest.mark.parametrize("args", [["marks", "logs/*", "--out", "out.marks"], ["drill", "A-JUN", "--into", "logs", "--out", "out.jsonl", "--seed", "1"]])
-def test_so_do_the_other_commands_that_read(args: list[str], tmp_path: Path) -> None:
+def test_so_do_the_other_commands_that_read(args: list[str], tmp_path: Path, at_once: Command) -> None:
     mixed(tmp_path)
     put(tmp_path, "logs/a.jsonl", b"".join(GOOD.replace(b'"1"', b'"%d"' % at).replace(b"acct-1", b"acct-%d" % (at % 7)) for at in range(60)))
-    done = command(*args, cwd=tmp_path)
-    assert done.returncode == 0 and "logs/b.txt: not read: no known log format" in done.stderr
-    told = json.loads(command(*args, "--json", cwd=tmp_path).stdout)
+    done = at_once(*args)
+    assert done.exit_code == 0 and "logs/b.txt: not read: no known log format" in done.stderr
+    told = json.loads(at_once(*args, "--json").stdout)
     assert told["notices"]["count"] == 4 and told["calls_rejected"] == 0
 
 
@@ -96,20 +111,20 @@ def test_a_mistake_in_the_map_stays_an_error_in_a_folder(tmp_path: Path) -> None
         (b"hello\nworld\n", 'ts = "ts"\n', "see the formats in the manual"),
     ],
 )
-def test_advice_is_what_helps(data: bytes, mapped: str, said: str, tmp_path: Path) -> None:
+def test_advice_is_what_helps(data: bytes, mapped: str, said: str, tmp_path: Path, at_once: Command) -> None:
     put(tmp_path, "log", data)
     (tmp_path / "m.toml").write_text(mapped)
     given = ["--map", "m.toml"] if mapped else []
     for args in (["scan", "log", "--out", "out"], ["marks", "log", "--out", "out.marks"], ["drill", "A-JUN", "--into", "log", "--out", "out.jsonl"]):
-        done = command(*args, *given, cwd=tmp_path)
-        assert done.returncode == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1, (args, done.stderr)
+        done = at_once(*args, *given)
+        assert done.exit_code == 2 and said in done.stderr and len(done.stderr.splitlines()) == 1, (args, done.stderr)
 
 
-def test_an_empty_file_is_no_rejected_record_whoever_reads_it(tmp_path: Path) -> None:
+def test_an_empty_file_is_no_rejected_record_whoever_reads_it(tmp_path: Path, at_once: Command) -> None:
     put(tmp_path, "a.jsonl", GOOD)
     put(tmp_path, "b.jsonl", b"")
-    scanned = json.loads(command("scan", "a.jsonl", "b.jsonl", "--out", "out", "--json", cwd=tmp_path).stdout)
-    marked = json.loads(command("marks", "a.jsonl", "b.jsonl", "--out", "out.marks", "--json", cwd=tmp_path).stdout)
+    scanned = json.loads(at_once("scan", "a.jsonl", "b.jsonl", "--out", "out", "--json").stdout)
+    marked = json.loads(at_once("marks", "a.jsonl", "b.jsonl", "--out", "out.marks", "--json").stdout)
     assert scanned["calls_rejected"] == marked["calls_rejected"] == 0 and scanned["notices"] == marked["notices"] != {"count": 0, "first": []}
 
 
