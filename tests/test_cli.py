@@ -65,6 +65,7 @@ MISTAKES = {
     "unknown tradecraft": ["limits", "good.jsonl", "--tradecraft", "A-JUM"],
     "power out of range": ["limits", "good.jsonl", "--power", "1"],
     "limits over a folder": ["limits", "good.jsonl", "--out", "mine"],
+    "demo into another folder": ["demo", "--out", "mine"],
     "unknown shell": ["completion", "tcsh"],
 }
 

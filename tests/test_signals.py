@@ -11,15 +11,10 @@ from stillwatch.calls import SCHEMA
 from stillwatch.detectors.declare import every_detector
 from stillwatch.features.declare import every_feature
 from stillwatch.linking.declare import every_tie
+from stillwatch.records import LOGGED, MARKS
 
 PAGE = (Path(__file__).parents[1] / "docs" / "signals.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")][1:]
-LOG = {
-    "terms": "prompt", "wordings": "prompt", "asked": "prompt", "capability": "prompt", "delivered": "response", "answered": "response", "net": "ip",
-    "toolset": "tool_names",
-}  # fmt: skip
-"Mark -> the log's column that it comes from, where the names differ."
-
 NEEDS = {name: {c for f in detector.reads for c in every_feature()[f].reads} for name, detector in every_detector().items()}
 NEEDS |= {name: set(tie.reads) for name, tie in every_tie().items()}
 EVERYWHERE = {"account"}
@@ -34,8 +29,12 @@ def test_every_detector_and_tie_has_its_row_with_its_columns(name: str) -> None:
     rows = _of(name)
     assert rows, f"{name} is missing"
     told = {column for row in rows for column in re.findall(r"`(\w+)`", row[2])}
-    assert {LOG.get(column, column) for column in NEEDS[name]} - EVERYWHERE <= told
+    assert {LOGGED.get(column, column) for column in NEEDS[name]} - EVERYWHERE <= told
     assert all(all(row) and len(row) == 5 for row in rows), "look-alike and blind spot are stated"
+
+
+def test_what_a_mark_is_made_from_is_a_column_of_logs() -> None:
+    assert set(LOGGED) == set(MARKS.names) - set(SCHEMA.names) and set(LOGGED.values()) <= set(SCHEMA.names)
 
 
 def test_only_what_exists_is_named() -> None:

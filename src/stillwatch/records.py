@@ -172,6 +172,13 @@ def arrow_schema(record: type) -> pa.Schema:
 MARKS: pa.Schema = arrow_schema(Marks)
 "Arrow schema of a batch of marks."
 
+LOGGED = {
+    "answered": "response", "asked": "prompt", "call": "call_id", "capability": "prompt", "delivered": "response", "mail": "email_domain", "net": "ip",
+    "org_known": "org", "prompt_tokens": "prompt", "response_tokens": "response", "script": "prompt", "terms": "prompt", "toolset": "tool_names",
+    "upstream": "upstream_id", "wordings": "prompt",
+}  # fmt: skip
+"Mark -> the column of a log that it is made from, where the names differ: what a user is told is missing is what a log can hold."
+
 MARKS_VERSION = b"2"
 "Version of marks that have left the house: raised whenever a mark is computed otherwise."
 

@@ -41,6 +41,12 @@ def _cell(rows: Sequence[Row], campaign: str) -> str:
     return f"{', '.join(each['verdict'] for each in mine)} ({statistics.mean(each['recall'] for each in mine):.2f})"
 
 
+def _like(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
+    """Rows of the campaigns and seeds that others have: what stands beside those."""
+    there = {(row["campaign"], row["seed"]) for row in others}
+    return [row for row in rows if (row["campaign"], row["seed"]) in there]
+
+
 def _of_factor(rows: Sequence[Row], factor: str) -> list[Row]:
     return [row for row in rows if row["factor"] == factor]
 
@@ -63,6 +69,13 @@ def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list
             cells.append(f"{sum(each)} of {len(each)}" if each else "")
         out.append(f"| **{said}** | " + " | ".join(cells) + " |")
     return out
+
+
+def _beside_centre(rows: Sequence[Row], said: str, columns: Sequence[tuple[str, list[Row]]]) -> list[str]:
+    """A grid with the centre's logs of the same campaigns and seeds in front."""
+    return _grid(
+        [row for _, several in columns for row in several], [(said, _like(_of(rows, "centre"), [row for _, several in columns for row in several])), *columns]
+    )
 
 
 def _centre(rows: list[Row]) -> list[str]:
@@ -133,7 +146,7 @@ def _ladder(rows: list[Row]) -> list[str]:
     values = list(dict.fromkeys(row["value"] for row in rows if row["factor"] == "ladder"))
     columns = [(value, _of(rows, "ladder", value)) for value in values]
     out = ["| rung | alerts | reviews | watches | nothing | accounts named | missed |", "|---|---|---|---|---|---|---|"]
-    for value, several in [("(centre)", _of(rows, "centre")), *columns]:
+    for value, several in [("(centre)", _like(_of(rows, "centre"), _of_factor(rows, "ladder"))), *columns]:
         told = [(name, one) for row in several for name, one in found(row)]
         counts = Counter(one["verdict"] for _, one in told)
         missed = Counter(name for name, one in told if one["verdict"] not in NAMED)
@@ -180,7 +193,7 @@ def _cost(rows: list[Row]) -> list[str]:
         "| campaign | cheapest rung on which it is not named in any seed | accounts for its calls | USD an exchange, at USD 5 an account | beside the centre |",
         "|---|---|---|---|---|",
     ]
-    for name in sorted({name for row in _of(rows, "centre") for name, _ in found(row)}):
+    for name in sorted({name for row in _of_factor(rows, "ladder") for name, _ in found(row)}):
         options: list[tuple[float, str, int]] = []
         for value in dict.fromkeys(row["value"] for row in rows if row["factor"] == "ladder"):
             each = [row for row in _of(rows, "ladder", value) if name in row["found"]]
@@ -275,18 +288,18 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
     centre = _of(rows, "centre")
     parts: list[tuple[str, str, str, Callable[[], list[str]], list[Row]]] = [
         ("alone", "Every documented campaign, alone", "Three factors of the cut are printed: the drill cuts days first (to 2), then accounts (to 20), then calls an account (to 4). Precision: of the accounts in cases that are mostly the campaign's, those that are.", lambda: _centre(rows), centre),
-        ("scales", "More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The history grows with the log: twelve times its calls at ten times the campaign, ten times at a hundred (short: little more than the log's), as many at a thousand, where a longer one is too long to make (multiplied, as the log is; decision 039).", lambda: _grid(rows, [("10, alone", centre), *scales]), _of_factor(rows, "scale")),
-        ("infrastructure", "Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _grid(rows, [("nothing shared", centre), ("shared", _of(rows, "infrastructure", "shared"))]), _of_factor(rows, "infrastructure")),
-        ("reference", "The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _grid(rows, [("whole", centre), *history]), _of_factor(rows, "history")),
-        ("prevalence", "As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _grid(rows, [("9 %", centre), *prevalence]), _of_factor(rows, "prevalence")),
+        ("scales", "More innocents, and company", "Innocent traffic in campaigns; together: all twelve in one log. Campaigns that replay reasoning are then told in one case, so that none is mostly of one of them (-): such a campaign counts as found where half of its accounts are named. The history grows with the log: twelve times its calls at ten times the campaign, ten times at a hundred (short: little more than the log's), as many at a thousand, where a longer one is too long to make (multiplied, as the log is; decision 039).", lambda: _grid(rows, [("10, alone", centre), *((value, several) for value, several in scales if several)]), _of_factor(rows, "scale")),
+        ("infrastructure", "Shared infrastructure", "Six payers and offices for the whole campaign: its accounts are fewer strangers.", lambda: _beside_centre(rows, "nothing shared", [("shared", _of(rows, "infrastructure", "shared"))]), _of_factor(rows, "infrastructure")),
+        ("reference", "The reference", "None; one history of eight; as large, of another mix of classes; and whole with the campaign itself in one of its histories (2 % of its calls).", lambda: _beside_centre(rows, "whole", history), _of_factor(rows, "history")),
+        ("prevalence", "As more of the traffic", "The campaign as a share of all calls: it must not be learned as normal.", lambda: _beside_centre(rows, "9 %", prevalence), _of_factor(rows, "prevalence")),
         ("ladder", "How they adapt", f"One thing changed at a time, on {_which(_of_factor(rows, 'ladder'))}. Where the digests are gone and the campaign relays ordinary users' own requests, nothing in the log tells the relay from an innocent reseller (A-SEP-MS, A-SEP-DS, A-SEP-XM without digests): unidentifiable, so a miss there is none.", lambda: _ladder(rows), _of_factor(rows, "ladder")),
         ("cost", "What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), _of_factor(rows, "ladder")),
         ("beside", "Beside what the field has", "One seed, everybody with one history. A detector names accounts from its highest number down, up to as many innocent accounts as Stillwatch names on the same log, one in a thousand, one in a hundred; found: at least half of the campaign's accounts. Right: per cent of the campaign's accounts named at as many false accounts as Stillwatch. Details: `trials/baselines/beside.py`.", lambda: _beside(rows), _of_factor(rows, "beside")),
         ("signals", "Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), centre),
         ("classes", "Innocents by class", "All logs of ten times the campaign with the whole reference; the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), small),
         ("languages", "Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), small),
-        ("cases", "Cases of innocents", "Cases of which most accounts are innocent, over all logs with a reference (scale, verdict, class).", lambda: [
-            ", ".join(f"{scale} {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "None.", "",
+        ("cases", "Cases of innocents", "Cases of which most accounts are innocent, over all logs with a reference: innocent calls in campaigns, verdict, and what the largest group of its accounts is (a class, or a campaign of which fewer than half of them are).", lambda: [
+            ", ".join(f"{scale:g} times: {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "None.", "",
             f"Placebo, over the {len(placebos)} scans of the centre: {placebo[0]} alerts, {placebo[1]} reviews.",
         ], [row for row in rows if row["history"] != "none"]),
     ]  # fmt: skip

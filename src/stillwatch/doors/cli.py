@@ -354,7 +354,7 @@ def drill(scenario: str, out: Path, json_: bool, seen_before: float | None, hide
     """Make a log with documented campaigns planted into benign traffic, or into a log of your own, and the truth beside it.
 
     SCENARIO is a campaign's id (such as A-JUN), a built-in name (such as mixed) or a TOML file; the manual lists and
-    describes them. The truth is LOG.truth.parquet: call_id, account, organisation, campaign, class. The options of the ladder
+    describes them. The truth is LOG.truth.parquet (LOG without its ending): call_id, account, organisation, campaign, class. The options of the ladder
     are applied to all of the scenario's campaigns. The ladder's last rung, watching answers for countermeasures, has no meaning
     in a log without any, so there is no option for it.
     """
@@ -385,6 +385,7 @@ def demo(out: Path, json_: bool) -> None:
     campaigns = [json.loads(line) for line in (out / "scan" / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
     click.echo(words.scanned(summary, campaigns, out / "scan"))
     click.echo(words.compared(summary["compared"]))
+    click.echo(words.next_steps(out / "scan", door.key_in(out), campaigns[0]["accounts"][0]))
 
 
 @main.command()

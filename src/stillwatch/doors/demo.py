@@ -11,21 +11,35 @@ import pyarrow.parquet as pq
 
 from stillwatch import flow
 from stillwatch.doors.report import page
+from stillwatch.errors import UserError
 
 KEY = "00" * 32
 "Known to everybody: the demo has no secrets, and two runs of it should show the same."
 
 
 def run(out: Path, progress: Callable[[str, int], None]) -> dict[str, Any]:
-    """Make `out`/history.parquet, `out`/log.parquet and `out`/scan; returns the summary with `planted` and `compared`."""
+    """Make `out`/history.parquet, `out`/log.parquet and `out`/scan; returns the summary with `planted` and `compared`. Raises: UserError for a folder of something else."""
+    key = key_in(out)
+    _refuse_others(out, key)
     out.mkdir(parents=True, exist_ok=True)
-    key = out / "demo.key"
     key.touch(mode=0o600)
     key.write_text(KEY + "\n", encoding="ascii")
     flow.rehearse("demo-history", out / "history.parquet", progress=progress)
     planted = flow.rehearse("demo", out / "log.parquet", progress=progress)
     summary = flow.watch([str(out / "log.parquet")], out / "scan", history=[str(out / "history.parquet")], key=key, progress=progress, render=page.render)
     return {**summary, "planted": planted, "compared": compare(out / "scan", out / "log.truth.parquet")}
+
+
+def key_in(out: Path) -> Path:
+    """Where the key of a demo lies; it is made first, so a demo that was stopped is known by it as well."""
+    return out / "demo.key"
+
+
+def _refuse_others(out: Path, key: Path) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not key.is_file() or key.read_bytes() != KEY.encode() + b"\n":
+        raise UserError("is there already and is no earlier demo", str(out), "name a new folder with --out, or empty this one yourself")
 
 
 def compare(scan: Path, truth: Path) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def pages() -> dict[str, str]:
 def commands(group: click.Group, name: str) -> Lines:
     """Every command of a group, and of the groups in it, with its arguments and options."""
     yield from ("# Commands", "", inspect.cleandoc(group.help or ""), "")
-    yield "Exit codes: 0 done, 2 the user's mistake (or Ctrl-C), 1 our fault; an error is one line: what, where, what to try."
+    yield "Exit codes: 0 done, 2 the user's mistake (or Ctrl-C), 1 our fault (of `verify`: something differs); an error is one line: what, where, what to try."
     for path, command in _commands(group, name):
         arguments = [each for each in command.params if isinstance(each, click.Argument)]
         options = [each for each in command.params if isinstance(each, click.Option)]

@@ -138,6 +138,11 @@ def drilled(planted: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def next_steps(scan: Path, key: Path, account: str) -> str:
+    """What to try on the demo's result, whose key is not the user's own."""
+    return f"try: stillwatch explain {scan} {account} --key {key}\n     stillwatch verify {scan} --key {key}"
+
+
 def compared(found: Mapping[str, Any]) -> str:
     """The demo's comparison of the scan with the truth."""
     lines = [

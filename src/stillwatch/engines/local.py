@@ -16,7 +16,7 @@ from stillwatch.engines.disk import OnDisk, once
 from stillwatch.engines.runs import Run
 from stillwatch.engines.shelf import in_order
 from stillwatch.parts import One, Parts
-from stillwatch.records import MARKS
+from stillwatch.records import LOGGED, MARKS
 from stillwatch.traffic import Ints, Traffic
 
 WORKERS = 2
@@ -138,5 +138,5 @@ def gather(
 
 
 def off(reads: Mapping[str, Sequence[str]], present: frozenset[str]) -> dict[str, list[str]]:
-    """Of members and the columns they read: those that cannot run, with the missing columns."""
-    return {name: missing for name, columns in reads.items() if (missing := sorted(set(columns) - present))}
+    """Of members and the marks they read: those that cannot run, with the columns that the log lacks for it."""
+    return {name: missing for name, columns in reads.items() if (missing := sorted({LOGGED.get(each, each) for each in set(columns) - present}))}
