@@ -281,7 +281,7 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
     history = [(value, _of(rows, "history", value)) for value in ("none", "one", "other mix", "older")]
     scales = [(value, _of(rows, "scale", value)) for value in ("100, alone", "100, together", "100, together, short history", "1000, together", "1000, alone")]
     prevalence = [(f"{100 * share:g} %", _of(rows, "prevalence", f"{100 * share:g} %")) for share in PREVALENCE]
-    small = [row for row in rows if row["scale"] == 10 and row["until"] == 1 and row["history"] == "whole"]
+    small = [row for row in rows if row["factor"] in ("centre", "benign")]
     false = Counter((row["scale"], each["verdict"], each["main"]) for row in rows if row["history"] != "none" for each in row["false"])
     placebos = [row["placebo"] for row in rows if row["placebo"]]
     placebo = [sum(each[at] for each in placebos) for at in (0, 1)]
@@ -296,7 +296,7 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
         ("cost", "What hiding costs", "Per exchange that the campaign gets out, accounts alone; the price of its cover is not in it.", lambda: _cost(rows), _of_factor(rows, "ladder")),
         ("beside", "Beside what the field has", "One seed, everybody with one history. A detector names accounts from its highest number down, up to as many innocent accounts as Stillwatch names on the same log, one in a thousand, one in a hundred; found: at least half of the campaign's accounts. Right: per cent of the campaign's accounts named at as many false accounts as Stillwatch. Details: `trials/baselines/beside.py`.", lambda: _beside(rows), _of_factor(rows, "beside")),
         ("signals", "Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), centre),
-        ("classes", "Innocents by class", "All logs of ten times the campaign with the whole reference; the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), small),
+        ("classes", "Innocents by class", "The logs of the centre, and the same without a campaign; the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), small),
         ("languages", "Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), small),
         ("cases", "Cases of innocents", "Cases of which most accounts are innocent, over all logs with a reference: innocent calls in campaigns, verdict, and what the largest group of its accounts is (a class, or a campaign of which fewer than half of them are).", lambda: [
             ", ".join(f"{scale:g} times: {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "None.", "",
