@@ -101,6 +101,16 @@ def test_a_scan_may_go_on_with_itself(logs: Logs, tmp_path: Path) -> None:
     assert (tmp_path / "scan" / "campaigns.jsonl").read_bytes() == (tmp_path / "both" / "campaigns.jsonl").read_bytes()
 
 
+def test_a_reference_that_is_not_taken_over_is_told(logs: Logs, tmp_path: Path) -> None:
+    table = pq.read_table(logs.log)
+    for name, part in (("one", table.slice(0, 500)), ("two", table.slice(500, 500))):
+        pq.write_table(part, tmp_path / f"{name}.parquet")
+    _scan(logs, tmp_path / "first", tmp_path / "one.parquet")
+    summary = flow.watch([str(tmp_path / "two.parquet")], tmp_path / "out", onto=tmp_path / "first", key=logs.key)
+    assert [each["reason"] for each in summary["notices"]["first"]] == ["its reference is not taken over: name the same --history again"]
+    assert _scan(logs, tmp_path / "again", tmp_path / "two.parquet", onto=tmp_path / "first")["notices"]["count"] == 0
+
+
 def test_what_cannot_be_gone_on_with_is_refused(logs: Logs, tmp_path: Path) -> None:
     table = pq.read_table(logs.log)
     pq.write_table(table.slice(0, 500), tmp_path / "one.parquet")

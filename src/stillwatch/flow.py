@@ -93,6 +93,8 @@ def watch(
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:
+            if onto is not None and not history and (Path(onto) / states.REFERENCE).exists():
+                rejected.notice(Rejected(str(onto), None, "its reference is not taken over: name the same --history again"))
             reference = replace(_reference(history, how, step, events, rejected.notice, cluster), pool=pool)
             log = gather(logs, how, rejected, staging / RUNS, before.runs, lambda count: step("reading", count), cluster)
         if log is None:
