@@ -270,6 +270,14 @@ def test_two_that_follow_into_one_folder_do_not_mix(tmp_path: Path, monkeypatch:
     assert flow.follow(log, out, key=key, once=True)["calls_read"] == 40
 
 
+def test_a_scan_takes_the_place_of_no_stream(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(_lines(20, 0)) + b"\n")
+    flow.follow([str(tmp_path / "a.jsonl")], tmp_path / "out", key=tmp_path / "key", once=True)
+    with pytest.raises(UserError, match="holds a stream"):
+        flow.watch([str(tmp_path / "a.jsonl")], tmp_path / "out", key=tmp_path / "key")
+    assert flow.follow([str(tmp_path / "a.jsonl")], tmp_path / "out", key=tmp_path / "key", once=True)["calls_read"] == 20
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly(tmp_path: Path, number: int) -> None:
     """Started on an empty folder; files appear; it stops with 0 and everything is examined or kept."""

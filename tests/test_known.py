@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,17 @@ def test_explain_says_whether_it_is_said_of_the_account(scanned: Path, logs: Log
         assert ("this account too" if covers else "not this account") in explained.explained(told)
         assert "known" not in redacted(told)
     assert story(scanned / "without", lead["accounts"][0], logs.key)["known"] == []
+    other = _lines(scanned / "with")[1]
+    told = story(scanned / "with", other["accounts"][0], logs.key)
+    (said,) = [each for each in told["known"] if each["campaign"] == other["campaign"]]
+    assert said["covers_account"] is None and "whether this account is not known" in explained.explained(told), "it names the case by its id alone"
+
+
+def test_cases_that_were_damaged_are_named(scanned: Path, logs: Logs, tmp_path: Path) -> None:
+    shutil.copytree(scanned / "with", tmp_path / "scan")
+    (tmp_path / "scan" / "campaigns.jsonl").write_text("{bad\n")
+    with pytest.raises(UserError, match="the result was changed"):
+        story(tmp_path / "scan", _lines(scanned / "with")[0]["accounts"][0], logs.key)
 
 
 def test_units_other_than_accounts_are_named_as_they_are_linked(logs: Logs, tmp_path: Path) -> None:

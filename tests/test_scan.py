@@ -268,6 +268,17 @@ def _is_new(stage: Path) -> bool:
         return False
 
 
+def test_sigterm_ends_a_scan_as_ctrl_c_does(logs: Logs, tmp_path: Path) -> None:
+    bench = _bench(logs, tmp_path)
+    process = bench.start()
+    while process.poll() is None and not bench.stages():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate()
+    assert process.returncode == 2 and b"stopped before the end" in said and len(said.strip().splitlines()) == 1
+    assert not bench.stages() and not (bench.work / "scan").exists()
+
+
 def _bench(logs: Logs, folder: Path) -> Bench:
     table = pq.read_table(logs.log).slice(0, 3000).to_pylist()
     for i, row in enumerate(table):

@@ -96,7 +96,12 @@ def _shared(one: str, other: str) -> int:
 
 
 def _campaigns(folder: Path) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in (folder / "campaigns.jsonl").read_bytes().splitlines()]
+    """The cases as the scan wrote them. Raises: UserError where they are damaged."""
+    path = folder / "campaigns.jsonl"
+    try:
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise UserError("the cases cannot be read: the result was changed", str(path), "see with `stillwatch verify` what differs, or scan again") from error
 
 
 def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
@@ -113,7 +118,7 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     told["ties"] = tied(told["clusters"], touches, families, ties, held.among("holders", "key", {each["key"] for each in ties}), innocents)
     covering = {(each["campaign"], each["entry"]) for each in held.of("known", account)}
     told["known"] = [
-        {"campaign": line["campaign"], "covers_account": (line["campaign"], each["entry"]) in covering, **each}
+        {"campaign": line["campaign"], "covers_account": None if each["share"] is None else (line["campaign"], each["entry"]) in covering, **each}
         for line in _campaigns(folder) if line["campaign"] in told["campaigns"]
         for each in line["known"]
     ]  # fmt: skip

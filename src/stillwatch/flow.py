@@ -33,8 +33,8 @@ from stillwatch.records import NO_CONTEXT, Context, Rejected
 from stillwatch.results import Found, Reference
 from stillwatch.sources import Log, Reading, apart, gather, named, notices, unusable, whole, write_marks, write_rejected
 from stillwatch.store import asked as asking
+from stillwatch.store import checkpoints, keys, memberships, names, scans, seals, states
 from stillwatch.store import context as contexts
-from stillwatch.store import keys, memberships, names, scans, seals, states
 from stillwatch.store import known as knowledge
 from stillwatch.store import plantings as kept_plantings
 from stillwatch.store import prices as price_list
@@ -83,6 +83,8 @@ def watch(
     step = progress or (lambda name, count: None)
     mapped = None if mapping is None else maps.load(mapping)
     priced = price_list.load(prices)
+    if checkpoints.commits(Path(out)):
+        raise UserError("holds a stream that `follow` goes on with", str(out), "name another folder with --out")
     with scans.publish(Path(out), "scan") as staging, _engine(engine, work, staging) as cluster:
         passing = fleeting and key is None and not keys.default_path().exists()
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key, _earlier_scan(history, onto))

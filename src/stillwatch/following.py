@@ -225,6 +225,8 @@ def ended(at: Stream, logs: Sequence[str], once: bool) -> dict[str, Any]:
     Raises: UserError where all there is had been looked at, and no record could be used.
     """
     if not at.runs:
+        if once and not at.rejected:
+            raise UserError("nothing to read yet", ", ".join(logs), "name a file that is there, or leave --once out to wait for one")
         if once:
             first = f" ({len(at.rejected)} rejected; the first: {at.rejected[0]['reason']})" if at.rejected else ""
             raise UserError(f"no usable record{first}", ", ".join(logs), "describe the columns with --map FILE, or see the formats in the manual")

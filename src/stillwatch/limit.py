@@ -305,7 +305,7 @@ def _says(bench: Bench, by_itself: Alone) -> list[str]:
         said.append("no history was given: only reasoning replayed between accounts can be found, and every other tradecraft at no size")
     if by_itself.alerts or by_itself.reviews:
         said.append(
-            f"the log shows {by_itself.alerts} alerts and {by_itself.reviews} reviews by itself: it is attacked already, or nearly. Others are found somewhat more easily"
+            f"the log shows {by_itself.alerts} alert{'s' if by_itself.alerts != 1 else ''} and {by_itself.reviews} review{'s' if by_itself.reviews != 1 else ''} by itself: it is attacked already, or nearly. Others are found somewhat more easily"
             " beside them, or as part of them, so a log without them has larger limits"
         )
     if "wordings" not in bench.into.log.present:

@@ -15,6 +15,7 @@ from stillwatch.records import NO_CONTEXT
 from stillwatch.results import Reference
 from stillwatch.sources import Log, Reading, gather
 from stillwatch.store import keys
+from stillwatch.traffic import Owners
 
 REFERENCES: dict[tuple[str, ...], Reference] = {}
 "References that were read already: children that are forked from here share them."
@@ -35,7 +36,7 @@ def examined(logs: Sequence[Log], work: Path, reference: Reference, key: Path) -
         assert log is not None, "a log without a usable record"
         found = examination.judged(log, reference, _quiet)
         accounts = found.parts.owners.accounts
-        lines = [_line(case, [log.names[int(accounts[at])] for at in _accounts(case)]) for case in found.cases]
+        lines = [_line(case, found.traffic.owners, [log.names[int(accounts[at])] for at in _accounts(case)]) for case in found.cases]
         tested = sum(weigh.is_tested(each) for each in found.linked.clusters)
     return lines, {"placebo": None, "calls_read": log.read, "clusters_tested": tested, "seconds": round(time.monotonic() - began, 3)}
 
@@ -45,14 +46,14 @@ def _accounts(case: list[Judged]) -> list[int]:
     return each
 
 
-def _line(case: list[Judged], names: list[str]) -> dict[str, Any]:
+def _line(case: list[Judged], owners: Owners, names: list[str]) -> dict[str, Any]:
     lead = case[0]
     return {
         "verdict": lead.verdict,
         "log10_e": round(lead.log10_e, 4),
         "q": round(lead.q, 8),
         "accounts": names,
-        "conditions": tell._conditions(case, 0),
+        "conditions": tell._conditions(case, owners),
         "ties": tell._ties(case),
         "signals": [{"name": each.name, "fires": each.fires} for each in lead.evidence],
         "left_out": [],

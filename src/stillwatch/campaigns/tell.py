@@ -12,19 +12,38 @@ import pyarrow.compute as pc
 from stillwatch.campaigns.judge import LADDER, Judged, accounts_of
 from stillwatch.campaigns.timeline import timeline
 from stillwatch.evidence.strangers import log10_mean
-from stillwatch.records import NO_CONTEXT, Campaign, Context
-from stillwatch.traffic import Ints, Traffic, codes, strangers
+from stillwatch.records import NO_CONTEXT, Campaign, Cluster, Context
+from stillwatch.traffic import Ints, Owners, Traffic, codes, strangers
 
 FACTORS = {"volume": "volume_and_coordination", "concentration": "concentration", "coordination": "coordinated_accounts", "timeline": "development_timeline"}
 "Detectors' factor -> the factor's name in a case (US bill H.R. 8283)."
 
 INFERENCES = {
-    "volume": "Even load without rest suggests a pool behind one scheduler rather than independent users.",
-    "concentration": "Requests this narrow suit the training of a model on that capability.",
-    "coordination": "Accounts without a visible relation act for one job.",
-    "timeline": "Accounts that answer a release, a refusal or a ban together and within hours suggest one hand behind them.",
+    "capability concentration": "Requests this narrow suit the training of a model on that capability.",
+    "coverage sweep": "A subject is covered from end to end without repeating anything, as training data are.",
+    "dealt job": "One list of jobs is dealt out over the accounts.",
+    "frozen client": "One relay stands behind the accounts.",
+    "grading": "Grades of answer after answer suit a reward model.",
+    "image work": "What is asked of images suits the training of a model that sees.",
+    "load balance": "Load this even suggests a pool behind one scheduler rather than independent users.",
+    "logit-bias sweep": "A bias that is moved from token to token reads the model's probabilities off.",
+    "many addresses": "Requests pass through rotating proxies, or a pool lends its accounts.",
+    "model pivot": "Accounts that take up a release together and within hours suggest one hand behind them.",
+    "model retreat": "Accounts that answer refusals together with an older model suggest one hand behind them.",
+    "no ramp": "Accounts that are at work in full on their first day were made for a job.",
+    "no telemetry": "A relay copies the client's headers.",
+    "open loop": "A list that was written beforehand is worked off, whatever the answers say.",
+    "output harvest": "Probabilities and several answers to one question suit the training of a model.",
+    "path failover": "One list goes on by another account or path where one is blocked.",
+    "payment rush": "Accounts that pay together when a way to pay is closed suggest one hand behind them.",
+    "pool handover": "A second pool goes on with what a banned one did.",
+    "reasoning elicitation": "Reasoning that is written out in answer after answer suits the training of a model.",
+    "reasoning replay": "Reasoning is carried from account to account: they act for one job.",
+    "round the clock": "Work without rest suggests a list that is worked off rather than people.",
+    "small plan": "Many small accounts do together what one large customer would have to sign for.",
+    "tool orchestration": "One harness runs behind the accounts.",
 }
-"What is inferred when a factor's detector fires."
+"What is inferred when a detector fires."
 
 ALTERNATIVES = {
     "evaluation suite, exercise or release-day benchmark": "the same public list",
@@ -44,11 +63,18 @@ def _shares(names: Sequence[str], labels: Ints) -> dict[str, float]:
     return {names[int(values[i])]: round(float(counts[i] / counts.sum()), 6) for i in order}
 
 
-def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
+def _users(cluster: Cluster) -> Ints:
+    """Its members that use any of its families again in other prompts; the others are in it by replays alone."""
+    found: Ints = cluster.accounts[cluster.carried.any(axis=1)]
+    return found
+
+
+def _conditions(case: list[Judged], owners: Owners) -> dict[str, Any]:
     lead = case[0]
     # The leading cluster may be one of replays alone: what wording says is told from the case's strongest cluster by wording.
     weighed = max((one.weighed for one in case), key=lambda one: -math.inf if one.strangers is None else one.strangers)
     cluster = weighed.cluster
+    unrelated = strangers(owners, _users(cluster))
     before = int(np.median(cluster.before)) if len(cluster.before) else 0
     share = round(float(cluster.share.min()), 6) if len(cluster.share) else None
     told = {
@@ -100,10 +126,10 @@ def _conditions(case: list[Judged], unrelated: int) -> dict[str, Any]:
 def _ties(case: list[Judged]) -> list[dict[str, Any]]:
     families = sum(int(one.weighed.cluster.family.max(initial=-1)) + 1 for one in case)
     wordings = sum(len(one.weighed.cluster.family) for one in case)
-    members = len(accounts_of(case))
+    members = len(np.unique(np.concatenate([_users(one.weighed.cluster) for one in case])))
     told: list[dict[str, Any]] = []
-    if families:
-        text = f"{members} accounts use {families} pieces of template ({wordings} marks) again in other prompts"
+    if members:
+        text = f"{members} accounts use {families} piece{'s' if families != 1 else ''} of template ({wordings} mark{'s' if wordings != 1 else ''}) again in other prompts"
         told.append({"kind": "template", "keys": families, "accounts": members, "expected": None, "text": text})
     for name, keys, accounts, expected in case[0].weighed.cluster.ties:
         if expected is not None and accounts <= 2 * expected:
@@ -128,8 +154,8 @@ def _factors(case: list[Judged], left_out: int, calls: int, accounts: int, unrel
         )
     for each in case[0].evidence:
         factors[FACTORS[each.factor]]["observed"].append(each.text)
-        if each.fires and (line := INFERENCES.get(each.factor)) and line not in factors[FACTORS[each.factor]]["inferred"]:
-            factors[FACTORS[each.factor]]["inferred"].append(line)
+        if each.fires:
+            factors[FACTORS[each.factor]]["inferred"].append(INFERENCES[each.name])
     return factors
 
 
@@ -207,7 +233,7 @@ def tell(
         log10_e=round(lead.log10_e, 4),
         q=round(lead.q, 8),
         p_floor=float(f"{lead.p_floor:.3e}"),
-        conditions=_conditions(whole, strangers(traffic.owners, everybody)),
+        conditions=_conditions(whole, traffic.owners),
         accounts=[int(traffic.accounts[a]) for a in accounts],
         calls=len(calls),
         first_ts=int(ts.min()),

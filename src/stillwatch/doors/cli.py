@@ -19,6 +19,7 @@ from click.shell_completion import get_completion_class
 from stillwatch import __version__
 from stillwatch.doors import exchanging, joined, matching, packs, pooled, rungs, shared, traced, words
 from stillwatch.doors.progress import Progress
+from stillwatch.doors.stopping import as_interrupt
 from stillwatch.errors import StillwatchError, UserError
 
 # numba and pyarrow take half a second to import: what needs them is imported inside the commands, so that help is quick.
@@ -47,7 +48,8 @@ class _Guarded(click.Group):
         """Run, and turn what goes wrong into advice."""
         in_json = "--json" in (args[0] if args and args[0] is not None else sys.argv[1:])
         try:
-            code = super().main(*args, **{"prog_name": "stillwatch", **rest, "standalone_mode": False})
+            with as_interrupt():
+                code = super().main(*args, **{"prog_name": "stillwatch", **rest, "standalone_mode": False})
         except click.exceptions.Exit as done:
             code = done.exit_code
         except click.ClickException as error:

@@ -49,11 +49,15 @@ def _when(ts: int) -> str:
     return datetime.fromtimestamp(ts // 1_000_000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+KNOWN = {True: "this account too", False: "not this account", None: "whether this account is not known"}
+"Whether an entry covers the account; of one that names a campaign by its id alone that cannot be told."
+
+
 def _known(known: Sequence[Mapping[str, Any]]) -> list[str]:
     """What was known beforehand of its campaigns, and whether that is said of this account."""
     if not known:
         return []
-    lines = [f"  {each['campaign']}, {'this account too' if each['covers_account'] else 'not this account'}: {each['text']}" for each in known]
+    lines = [f"  {each['campaign']}, {KNOWN[each['covers_account']]}: {each['text']}" for each in known]
     return ["Known beforehand (--known; no verdict changes for it)", *lines]
 
 
@@ -105,7 +109,7 @@ def _signals(signals: Sequence[Mapping[str, Any]], inside: Sequence[str]) -> lis
     rows = [
         (("* " if each["fires"] else "  ") + each["name"], _number(each["value"]), _number(each["own"]), _range(each), each["unit"]) for each in mine[:SIGNALS]
     ]
-    title = f"Signals of {campaign} (* beyond what is usual; account: on its own calls of the campaign)"
+    title = f"Signals of {campaign} (* speaks, by a threshold of its own; account: on its own calls of the campaign)"
     return _table(title, ("signal", "campaign", "account", "usual", "unit"), rows, len(mine), "<>>><")
 
 

@@ -1,13 +1,28 @@
-"""Ctrl-C and SIGTERM as a wish to stop: the first lets the work end where nothing is lost, the second ends it at once."""
+"""Ctrl-C and SIGTERM as a wish to stop. Of work that goes on for good the first lets it end where nothing is lost, the second ends it at once; other work ends at once, with nothing left behind."""
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def as_interrupt() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt inside the block, as Ctrl-C does: whoever runs in a container or under systemd is stopped by it."""
+    mine = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if mine:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if mine:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class Stopping:
