@@ -22,6 +22,7 @@ from stillwatch.doors.report import page
 from stillwatch.errors import UserError
 from stillwatch.features.declare import every_feature
 from stillwatch.linking.declare import every_tie
+from stillwatch.records import LOGGED
 
 TEXT = {"prompt", "prompt_tokens", "response_tokens", "wordings", "terms", "answered", "asked", "delivered", "capability", "script"}
 "Marks that come from text alone."
@@ -62,9 +63,9 @@ def test_detectors_that_need_text_are_off_and_name_it(bare: Path) -> None:
         needs = {column for feature in detector.reads for column in features[feature].reads}
         lacks = sorted(needs & TEXT)
         if lacks:
-            assert set(lacks) <= set(detectors[name]["off"]), name
+            assert {LOGGED.get(each, each) for each in lacks} <= set(detectors[name]["off"]), name
         else:
-            assert detectors[name] == "on" or not set(detectors[name]["off"]) & TEXT, name
+            assert detectors[name] == "on" or not set(detectors[name]["off"]) & {"prompt", "response"}, name
     assert sum(state == "on" for state in detectors.values()) >= 8
 
 
@@ -85,7 +86,7 @@ def test_replays_are_still_found_and_the_rest_is_said_to_be_undecided(bare: Path
 def test_the_command_line_names_what_is_off(bare: Path, logs: Logs, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "stillwatch", "scan", str(bare / "nothing.parquet"), "--out", str(tmp_path / "scan"), "--key", str(logs.key)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "200"}, timeout=120)
-    assert "reasoning elicitation (no asked, delivered)" in done.stdout and "nothing could be decided" in done.stdout
+    assert "reasoning elicitation (no prompt, response)" in done.stdout and "nothing could be decided" in done.stdout
 
 
 @pytest.fixture(scope="module")

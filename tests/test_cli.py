@@ -124,6 +124,14 @@ def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(
     assert text == SNAPSHOT.read_text()
 
 
+def test_an_interrupt_anywhere_ends_with_2(tmp_path: Path) -> None:
+    """Also inside code that is made from a text, as dataclasses and compiled kernels are."""
+    said = "from stillwatch.doors import cli\ncli.get_completion_class = lambda shell: exec('raise KeyboardInterrupt')\ncli.main(['completion', 'bash'])\n"
+    (tmp_path / "interrupted.py").write_text(said)
+    done = subprocess.run([sys.executable, "-m", "interrupted"], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2 and "stopped before the end" in done.stderr
+
+
 def test_mistakes_in_json(place: Path) -> None:
     done = run("scan", "nowhere.parquet", "--out", "o", "--json", cwd=place)
     assert done.returncode == 2 and set(json.loads(done.stdout)["error"]) == {"what", "where", "try"}

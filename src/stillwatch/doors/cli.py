@@ -60,6 +60,7 @@ class _Guarded(click.Group):
             code = _fail(error, in_json, 1)
         except (KeyboardInterrupt, click.exceptions.Abort):
             # The three codes are all there are: whoever stopped it was the user.
+            exec("")  # where code made from a text was interrupted, Python notes to end by a signal whatever is caught; running another forgets it
             code = _fail(UserError("stopped before the end; nothing is half-written", "", "run it again"), in_json, 2)
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
