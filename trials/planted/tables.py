@@ -300,7 +300,7 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
         ("languages", "Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), small),
         ("cases", "Cases of innocents", "Cases of which most accounts are innocent, over all logs with a reference: innocent calls in campaigns, verdict, and what the largest group of its accounts is (a class, or a campaign of which fewer than half of them are).", lambda: [
             ", ".join(f"{scale:g} times: {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "None.", "",
-            f"Placebo, over the {len(placebos)} scans of the centre: {placebo[0]} alerts, {placebo[1]} reviews.",
+            f"Placebo, over the {len(placebos)} whole scans: {placebo[0]} alerts, {placebo[1]} reviews.",
         ], [row for row in rows if row["history"] != "none"]),
     ]  # fmt: skip
     for name, head, said, made, there in parts:
