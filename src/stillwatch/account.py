@@ -116,17 +116,18 @@ def _told(folder: Path, held: Memberships, account: int) -> dict[str, Any]:
     families = held.among("families", "cluster", {each["cluster"] for each in told["clusters"]})
     innocents = clusters[0]["outside_all"] if clusters else held.count("accounts")
     told["ties"] = tied(told["clusters"], touches, families, ties, held.among("holders", "key", {each["key"] for each in ties}), innocents)
+    cases = _campaigns(folder)
     covering = {(each["campaign"], each["entry"]) for each in held.of("known", account)}
     told["known"] = [
         {"campaign": line["campaign"], "covers_account": None if each["share"] is None else (line["campaign"], each["entry"]) in covering, **each}
-        for line in _campaigns(folder) if line["campaign"] in told["campaigns"]
+        for line in cases if line["campaign"] in told["campaigns"]
         for each in line["known"]
     ]  # fmt: skip
     own = {(each["campaign"], each["signal"]): each["value"] for each in held.of("own", account)}
     told["signals"] = [
         {"campaign": line["campaign"], "own": own.get((line["campaign"], signal["name"]))}
         | {name: signal.get(name) for name in ("name", "value", "unit", "benign_low", "benign_high", "p", "p_floor", "fires", "text")}
-        for line in _campaigns(folder) if line["campaign"] in asked
+        for line in cases if line["campaign"] in asked
         for signal in line["signals"]
     ]  # fmt: skip
     return told

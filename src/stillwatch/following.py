@@ -228,8 +228,8 @@ def ended(at: Stream, logs: Sequence[str], once: bool) -> dict[str, Any]:
         if once and not at.rejected:
             raise UserError("nothing to read yet", ", ".join(logs), "name a file that is there, or leave --once out to wait for one")
         if once:
-            first = f" ({len(at.rejected)} rejected; the first: {at.rejected[0]['reason']})" if at.rejected else ""
-            raise UserError(f"no usable record{first}", ", ".join(logs), "describe the columns with --map FILE, or see the formats in the manual")
+            first = f"{len(at.rejected)} rejected; the first: {at.rejected[0]['reason']}"
+            raise UserError(f"no usable record ({first})", ", ".join(logs), "describe the columns with --map FILE, or see the formats in the manual")
         return {}
     summary: dict[str, Any] = orjson.loads((at.out / "summary.json").read_bytes())
     return summary | {"unfinished_lines": growing.unfinished(logs, at.point.seen), "unexamined": at.point.calls_read - at.point.examined}

@@ -73,9 +73,8 @@ def _grid(rows: Sequence[Row], columns: Sequence[tuple[str, list[Row]]]) -> list
 
 def _beside_centre(rows: Sequence[Row], said: str, columns: Sequence[tuple[str, list[Row]]]) -> list[str]:
     """A grid with the centre's logs of the same campaigns and seeds in front."""
-    return _grid(
-        [row for _, several in columns for row in several], [(said, _like(_of(rows, "centre"), [row for _, several in columns for row in several])), *columns]
-    )
+    there = [row for _, several in columns for row in several]
+    return _grid(there, [(said, _like(_of(rows, "centre"), there)), *columns])
 
 
 def _centre(rows: list[Row]) -> list[str]:

@@ -113,13 +113,14 @@ def _cases(told: Rows, mine: Mapping[int, list[Row]], at_end: Mapping[int, list[
     for campaign in dict.fromkeys(each["campaign"] for each in told):
         of = [each for each in told if each["campaign"] == campaign]
         closest = max(of, key=lambda each: (min(each["carries"] / each["needed"], each["carries_kin"] / each["needed_kin"]), -each["cluster"]))
-        # Of a member, as the case counts its calls: those that carry anything of the clusters that name it. Of others what would make them one.
+        # Of a member its calls in the clusters that name it; of others those that would make them one.
         inside = [each for each in of if each["in"]]
-        worded = {row["ts"] for each in inside or of for row in mine.get(each["cluster"], []) if row["family"] < each["families"]}
-        replayed = {row["ts"] for each in inside or of for row in at_end.get(each["cluster"], [])}
+        counted = inside or of
+        worded = {row["ts"] for each in counted for row in mine.get(each["cluster"], []) if row["family"] < each["families"]}
+        replayed = {row["ts"] for each in counted for row in at_end.get(each["cluster"], [])}
         made.append({
             "campaign": campaign, "verdict": of[0]["verdict"], "in": bool(inside), "left_out": any(each["left_out"] for each in of), "clusters": len(of),
-            "clusters_in": sum(each["in"] for each in of), "carries": closest["carries"], "needed": closest["needed"],
+            "clusters_in": len(inside), "carries": closest["carries"], "needed": closest["needed"],
             "carries_kin": closest["carries_kin"], "needed_kin": closest["needed_kin"],
             "calls": len(worded | replayed), "replays": len(replayed),
         })  # fmt: skip
