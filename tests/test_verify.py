@@ -105,6 +105,12 @@ def test_it_leaves_the_folder_as_it_was(copied: Path, logs: Logs) -> None:
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in copied.rglob("*") if path.is_file()} == held
 
 
+def test_rejected_records_that_were_changed_are_the_only_file_that_is_named(copied: Path, logs: Logs) -> None:
+    with (copied / "rejected.jsonl").open("ab") as file:
+        file.write(b'{"file": "log.parquet", "line": 7, "reason": "ts is missing"}\n')
+    assert _verify(copied, logs)["differences"] == [{"where": "rejected.jsonl", "what": "is not the file that was sealed"}]
+
+
 @pytest.mark.parametrize("how", ["history scans", "no history", "unit key", "unit end_user", "pseudonymous", "onto", "marks", "follow"])
 def test_scans_made_in_any_way_verify_without_their_logs(how: str, made: Path, logs: Logs, tmp_path: Path) -> None:
     shutil.copy(logs.log, tmp_path / "log.parquet")

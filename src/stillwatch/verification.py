@@ -108,7 +108,7 @@ def verified(folder: Path, key: Path | None, written_down: str | None, step: Pro
     if made.differences:
         return made
     held = runs.found(folder / RUNS)
-    again = made_again(folder, secret, key, held, step)
+    again = made_again(folder, secret, key, held, step, _lost(folder, seal))
     step("comparing", 0)
     made.differences = list(differences(folder, again, keys.fingerprint(secret)))
     made.differences += _unrecomputed(folder, seal, again, {each.where.split(":")[0] for each in made.differences}, render)
@@ -132,16 +132,24 @@ def _evidence(folder: Path, seal: Seal, written_down: str | None) -> Iterator[Di
         yield from (Difference(str(path.relative_to(folder)), "is not the file that was sealed") for path in damaged)
 
 
-def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Run], step: Progress) -> Again:
-    """Examine the kept marks with the kept reference and whatever the scan was asked, and say what its files must hold."""
+def _lost(folder: Path, seal: Seal) -> int:
+    """Records that were rejected: by their file, and where that is not the one that was sealed, as the summary says; that file is told of by itself."""
+    path = folder / "rejected.jsonl"
+    if path.is_file() and seal.results.get(path.name) in (None, seals.digest(path)):
+        return sum(row.get("line") is not None for row in _rows(path) if isinstance(row, dict))
+    told = _summary(folder).get("calls_rejected")
+    return told if isinstance(told, int) else 0
+
+
+def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Run], step: Progress, lost: int = 0) -> Again:
+    """Examine the kept marks with the kept reference and whatever the scan was asked, and say what its files must hold. `lost`: records that were rejected."""
     told, fingerprint = asked.read(folder), keys.fingerprint(secret)
     reference = replace(kept_reference(folder, secret, told.unit), pool=told.calibration or NO_POOL)
     with tempfile.TemporaryDirectory() as scratch:
         log = kept_log(held, Path(scratch))
         found = examine(log, reference, step, told.prices, told.context or NO_CONTEXT, told.known or NOTHING_KNOWN)
         known = None if told.pseudonymous else _names(folder, secret, key, found)
-        rejected = results.Lost(sum(row.get("line") is not None for row in _rows(folder / "rejected.jsonl") if isinstance(row, dict)))
-        summary = results.summary(found, log, reference, rejected, 0.0)
+        summary = results.summary(found, log, reference, results.Lost(lost), 0.0)
     summary["context"] = None if told.context is None else results.told(told.context, found.parts.owners.accounts)
     summary["known"] = None if told.known is None else results.known(told.known, found)
     summary["calibration"] = None if told.calibration is None else innocents_of(reference).told()
