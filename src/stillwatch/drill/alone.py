@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 import pyarrow as pa
 
@@ -16,6 +17,19 @@ from stillwatch.drill.world import World
 
 LEAST_DAYS = 1 / 24
 "A log shorter than an hour is planted as if it were one."
+
+
+ON_TOPICS = 0.6
+"Share of a list for reasoning that asks about some topic; the rest is word problems, of which the small corpus has a handful a language."
+
+
+class Lists(Texts):
+    """Texts whose job lists stay lists: a thousand accounts with one handful of word problems, in other numbers, would read as a list that everybody has."""
+
+    def _item(self, rng: Random, use: str, language: str, topic: str) -> str:
+        if use == "reasoning" and rng.random() < ON_TOPICS:
+            return self.question(rng, language, topic, "prose", "reason", "code")
+        return super()._item(rng, use, language, topic)
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ def alone(name: str, accounts: int, calls_each: int, *, start: float, days: floa
     span = days_of(campaign, days)
     planted = Planted(name, 0.5)
     scenario = Scenario("alone", calls=accounts * calls_each, seed=seed, days=max(days, LEAST_DAYS), start=int(start), campaigns=(planted,))
-    world = World(scenario, Texts(f"{seed}/alone", None, scenario.split), name)
+    world = World(scenario, Lists(f"{seed}/alone", None, scenario.split), name)
     campaign.plant(world, planted, Scale(accounts * calls_each, accounts, span, {}))
     finish(world, planted)
     first, last = int(start * 1e6), int((start + max(days, LEAST_DAYS) * DAY) * 1e6) - 1
