@@ -10,6 +10,7 @@ from typing import Any
 
 from pages import interval, put
 from planted.judged import LADDER, NAMED
+from planted.plan import LADDER as RUNGS
 from planted.plan import PREFIXES, PREVALENCE
 
 Row = dict[str, Any]
@@ -141,8 +142,14 @@ def _mean(values: Iterable[float]) -> str:
     return f"{statistics.mean(several):.2f}" if several else "-"
 
 
+def _rungs(rows: list[Row]) -> list[str]:
+    """Rungs of which there are results, in the ladder's order: kept rows come in another."""
+    there = {row["value"] for row in rows if row["factor"] == "ladder"}
+    return [rung for rung in RUNGS if rung in there]
+
+
 def _ladder(rows: list[Row]) -> list[str]:
-    values = list(dict.fromkeys(row["value"] for row in rows if row["factor"] == "ladder"))
+    values = _rungs(rows)
     columns = [(value, _of(rows, "ladder", value)) for value in values]
     out = ["| rung | alerts | reviews | watches | nothing | accounts named | missed |", "|---|---|---|---|---|---|---|"]
     for value, several in [("(centre)", _like(_of(rows, "centre"), _of_factor(rows, "ladder"))), *columns]:
@@ -194,7 +201,7 @@ def _cost(rows: list[Row]) -> list[str]:
     ]
     for name in sorted({name for row in _of_factor(rows, "ladder") for name, _ in found(row)}):
         options: list[tuple[float, str, int]] = []
-        for value in dict.fromkeys(row["value"] for row in rows if row["factor"] == "ladder"):
+        for value in _rungs(rows):
             each = [row for row in _of(rows, "ladder", value) if name in row["found"]]
             if each and not any(row["found"][name]["verdict"] in NAMED for row in each):
                 accounts = statistics.mean(row["found"][name]["accounts"] for row in each)

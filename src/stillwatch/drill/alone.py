@@ -19,17 +19,16 @@ LEAST_DAYS = 1 / 24
 "A log shorter than an hour is planted as if it were one."
 
 
-ON_TOPICS = 0.6
-"Share of a list for reasoning that asks about some topic; the rest is word problems, of which the small corpus has a handful a language."
+ABOUT = 0.6
+"Share of the items of a list for reasoning in which something is told before the problem."
 
 
 class Lists(Texts):
-    """Texts whose job lists stay lists: a thousand accounts with one handful of word problems, in other numbers, would read as a list that everybody has."""
+    """Texts whose job lists stay lists at any size: the small corpus has a handful of problems a language, and thousands of them in other numbers would read as a list that everybody has."""
 
     def _item(self, rng: Random, use: str, language: str, topic: str) -> str:
-        if use == "reasoning" and rng.random() < ON_TOPICS:
-            return self.question(rng, language, topic, "prose", "reason", "code")
-        return super()._item(rng, use, language, topic)
+        item = super()._item(rng, use, language, topic)
+        return f"{self.line(rng, language, topic, 'docs', 'patterns')} {item}" if use == "reasoning" and rng.random() < ABOUT else item
 
 
 @dataclass(frozen=True)

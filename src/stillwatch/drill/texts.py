@@ -186,13 +186,8 @@ class Texts:
         """An item of a job list in words of the small corpus."""
         patterns = {"reasoning": "problems", "engineering": "tasks", "grading": "questions", "sensitive": "sensitive"}[use]
         if patterns == "questions":
-            return self.question(rng, language, topic, *WEIGHTS)
+            return grammar.expand(rng.choice(rng.choice(self.words(language, "questions"))["patterns"]), rng, self.fills(language, topic))
         return self.line(rng, language, topic, patterns, "patterns")
-
-    def question(self, rng: Random, language: str, topic: str, *kinds: str) -> str:
-        """A question on a topic, of one of the kinds named."""
-        kind = rng.choice([each for each in self.words(language, "questions") if each["ask"] in kinds])
-        return grammar.expand(rng.choice(kind["patterns"]), rng, self.fills(language, topic))
 
     def wording(self, rng: Random, tasks: tuple[str, ...], cares: int = 2, topic: str = "", language: str = "en", forms: int = 1) -> Wording:
         """A wording of its own around a slot: role, rules, task. Every application, library and campaign has its wordings from here."""
