@@ -19,16 +19,21 @@ LEAST_DAYS = 1 / 24
 "A log shorter than an hour is planted as if it were one."
 
 
+ENOUGH = 10
+"Problems in a language from which its lists for reasoning need nothing besides."
+
 ABOUT = 0.6
-"Share of the items of a list for reasoning in which something is told before the problem."
+"Share of the items of the others in which something is told before the problem."
 
 
 class Lists(Texts):
-    """Texts whose job lists stay lists at any size: the small corpus has a handful of problems a language, and thousands of them in other numbers would read as a list that everybody has."""
+    """Texts whose job lists stay lists at any size: thousands of the few problems that the small corpus has in some languages would read, in other numbers, as a list that everybody has."""
 
     def _item(self, rng: Random, use: str, language: str, topic: str) -> str:
         item = super()._item(rng, use, language, topic)
-        return f"{self.line(rng, language, topic, 'docs', 'patterns')} {item}" if use == "reasoning" and rng.random() < ABOUT else item
+        if use != "reasoning" or len(self.words(language, "problems", "patterns")) >= ENOUGH or rng.random() >= ABOUT:
+            return item
+        return f"{self.line(rng, language, topic, 'docs', 'patterns')} {item}"
 
 
 @dataclass(frozen=True)
