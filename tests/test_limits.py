@@ -82,7 +82,7 @@ def test_the_log_is_not_touched_and_nothing_is_left(bench: limit.Bench, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("name", "accounts", "calls_each"), [("O-SEP", 40, 8), ("A-FEB-DS", 120, 16), ("F-OCT", 60, 16), ("A-SEP-AL", 60, 16)])
+@pytest.mark.parametrize(("name", "accounts", "calls_each"), [("O-SEP", 40, 8), ("A-FEB-DS", 60, 16), ("F-OCT", 60, 16), ("A-SEP-AL", 60, 16)])
 def test_a_planting_is_judged_as_a_scan_would(bench: limit.Bench, name: str, accounts: int, calls_each: int) -> None:
     with planting.planted(bench.into, every_campaign()[name], made(bench, name, accounts, calls_each, 0), 0) as (log, guilty):
         short = judged(log, bench.reference, _quiet, about=guilty, others=bench.standing)

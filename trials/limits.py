@@ -27,7 +27,7 @@ from planted.grounds import Store
 from stillwatch import flow, limit
 from stillwatch.campaigns.discovered import Field
 from stillwatch.drill import compose, scenario
-from stillwatch.drill.alone import Lists, days_of
+from stillwatch.drill.alone import days_of
 from stillwatch.drill.declare import Scale, every_campaign
 from stillwatch.drill.ladder import finish
 from stillwatch.drill.scenario import Planted, Scenario
@@ -101,7 +101,7 @@ def fresh_log(seed: int, args: argparse.Namespace, reference: Reference, how: Re
         assert log is not None and isinstance(log.parts, One)
         bench = limit.Bench(limit.Ground(log, how, 0, 0, log.parts.traffic.marks), reference, 0)
         limit.examined_alone(bench)
-    return Fresh(chosen, {"corpora": drawn, "built-in": Lists(f"{seed}/campaigns", None, chosen.split)}, log, how, reference, bench.accused, bench.standing)
+    return Fresh(chosen, {"corpora": drawn, "built-in": Texts(f"{seed}/campaigns", None, chosen.split)}, log, how, reference, bench.accused, bench.standing)
 
 
 def stated(paths: list[Path]) -> list[Job]:

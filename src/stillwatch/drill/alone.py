@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from random import Random
 
 import pyarrow as pa
 
@@ -17,23 +16,6 @@ from stillwatch.drill.world import World
 
 LEAST_DAYS = 1 / 24
 "A log shorter than an hour is planted as if it were one."
-
-
-ENOUGH = 10
-"Problems in a language from which its lists for reasoning need nothing besides."
-
-ABOUT = 0.6
-"Share of the items of the others in which something is told before the problem."
-
-
-class Lists(Texts):
-    """Texts whose job lists stay lists at any size: thousands of the few problems that the small corpus has in some languages would read, in other numbers, as a list that everybody has."""
-
-    def _item(self, rng: Random, use: str, language: str, topic: str) -> str:
-        item = super()._item(rng, use, language, topic)
-        if use != "reasoning" or len(self.words(language, "problems", "patterns")) >= ENOUGH or rng.random() >= ABOUT:
-            return item
-        return f"{self.line(rng, language, topic, 'docs', 'patterns')} {item}"
 
 
 @dataclass(frozen=True)
@@ -62,7 +44,7 @@ def alone(name: str, accounts: int, calls_each: int, *, start: float, days: floa
     span = days_of(campaign, days)
     planted = Planted(name, 0.5)
     scenario = Scenario("alone", calls=accounts * calls_each, seed=seed, days=max(days, LEAST_DAYS), start=int(start), campaigns=(planted,))
-    world = World(scenario, Lists(f"{seed}/alone", None, scenario.split), name)
+    world = World(scenario, Texts(f"{seed}/alone", None, scenario.split), name)
     campaign.plant(world, planted, Scale(accounts * calls_each, accounts, span, {}))
     finish(world, planted)
     first, last = int(start * 1e6), int((start + max(days, LEAST_DAYS) * DAY) * 1e6) - 1

@@ -172,22 +172,21 @@ class Texts:
 
     def _deck(self, use: str, language: str) -> Iterator[str]:
         rng = Random(f"{self._seed}/{use}/{language}")
+        patterns = {"reasoning": "problems", "engineering": "tasks", "grading": "questions", "sensitive": "sensitive"}[use]
         texts = [" ".join(text) for text in self._pool(use).every()] if self._folder else []
         rng.shuffle(texts)
         while True:
             topic = rng.choice(self.topics())
-            item = texts.pop() if texts else self._item(rng, use, language, topic)
+            if texts:
+                item = texts.pop()
+            elif patterns == "questions":
+                item = grammar.expand(rng.choice(rng.choice(self.words(language, "questions"))["patterns"]), rng, self.fills(language, topic))
+            else:
+                item = self.line(rng, language, topic, patterns, "patterns")
             if use == "grading":
                 answer = " ".join(self.line(rng, language, topic, "answer", "plain") for _ in range(rng.randrange(2, 6)))
                 item = f"{item}\n\n{answer}"
             yield item
-
-    def _item(self, rng: Random, use: str, language: str, topic: str) -> str:
-        """An item of a job list in words of the small corpus."""
-        patterns = {"reasoning": "problems", "engineering": "tasks", "grading": "questions", "sensitive": "sensitive"}[use]
-        if patterns == "questions":
-            return grammar.expand(rng.choice(rng.choice(self.words(language, "questions"))["patterns"]), rng, self.fills(language, topic))
-        return self.line(rng, language, topic, patterns, "patterns")
 
     def wording(self, rng: Random, tasks: tuple[str, ...], cares: int = 2, topic: str = "", language: str = "en", forms: int = 1) -> Wording:
         """A wording of its own around a slot: role, rules, task. Every application, library and campaign has its wordings from here."""
