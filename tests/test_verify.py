@@ -80,7 +80,7 @@ def copied(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 def again(made: Path, logs: Logs) -> Again:
     """What the files of `whole` must hold."""
-    return verification.made_again(made / "whole", SECRET, logs.key, runs.found(made / "whole" / RUNS), lambda name, count: None)
+    return verification.made_again(made / "whole", SECRET, logs.key, runs.found(made / "whole" / RUNS), lambda name, count: None, 0)
 
 
 def _verify(folder: Path, logs: Logs, **rest: Any) -> dict[str, Any]:

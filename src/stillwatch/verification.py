@@ -141,7 +141,7 @@ def _lost(folder: Path, seal: Seal) -> int:
     return told if isinstance(told, int) else 0
 
 
-def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Run], step: Progress, lost: int = 0) -> Again:
+def made_again(folder: Path, secret: bytes, key: Path | None, held: list[runs.Run], step: Progress, lost: int) -> Again:
     """Examine the kept marks with the kept reference and whatever the scan was asked, and say what its files must hold. `lost`: records that were rejected."""
     told, fingerprint = asked.read(folder), keys.fingerprint(secret)
     reference = replace(kept_reference(folder, secret, told.unit), pool=told.calibration or NO_POOL)
