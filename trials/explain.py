@@ -269,7 +269,7 @@ def main() -> None:
         alone = rng.sample([change for change in several if change.flipped and change.kind != SHORT], 10)
         for change in [*failed, *alone]:
             scanned([change])
-        recheck = f"{sum(change.flipped for change in failed)} of {len(failed)} not as told in company flip alone; {sum(c.flipped for c in alone)} of {len(alone)} others do"
+        recheck = f"of {len(failed)} that did not do as told among others {sum(change.flipped for change in failed)} did when made alone, and of {len(alone)} that did {sum(c.flipped for c in alone)}"
         print(recheck, flush=True)
         by_name = {each.campaign: {log.names[a] for a in each.accounts} for each in base.campaigns}
         in_file = {

@@ -1,6 +1,6 @@
 """A campaign split over three members in three processes, and a convenor in a fourth: what each finds alone, what they find together, and what went over the wire.
 
-    python trials/joint_members.py --work WORK [--corpora DIR] [--seeds 721 722] [--campaigns A-JUN G-FEB ""] [--into docs/exchange/joint.md]
+    python trials/joint_members.py --work WORK [--corpora DIR] [--seeds 721 722] [--campaigns A-JUN G-FEB A-SEP-AL ""] [--into docs/exchange/joint.md]
 
 Logs and histories are dealt as in trials/members.py (half of the innocent organisations are customers of several members). Each member runs `stillwatch joint` with its own log, keys and
 certificate; the convenor runs `stillwatch serve`. All that each sends and is answered is kept as it was before TLS, and searched for account ids, organisations and prompts.
@@ -153,7 +153,7 @@ def together(
     for member, who in enumerate(NAMES):
         told = json.loads(said[who][0]) if running[who].returncode == 0 else None
         found["members"].append(None if told is None else _beside([(each["verdict"], each["accounts"]) for each in told["findings"]], case.guilty[member]))
-        found.setdefault("said", {})[who] = said[who][1].strip()[-300:] if told is None else ""
+        found.setdefault("said", {})[who] = "\n".join(said[who]).strip()[-300:] if told is None else ""
     found["bytes"] = {path.name: path.stat().st_size for path in sorted(wire.iterdir()) if path.suffix in (".sent", ".got")}
     return found
 
@@ -230,7 +230,7 @@ def main() -> None:
     reading.add_argument("--work", type=Path, required=True)
     reading.add_argument("--corpora", type=Path)
     reading.add_argument("--seeds", type=int, nargs="+", default=[721, 722])
-    reading.add_argument("--campaigns", nargs="*", default=["A-JUN", "G-FEB", ""])
+    reading.add_argument("--campaigns", nargs="*", default=["A-JUN", "G-FEB", "A-SEP-AL", ""])
     reading.add_argument("--into", type=Path)
     args = reading.parse_args()
     run(args)

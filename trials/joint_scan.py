@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaigns import weigh
-from stillwatch.campaigns.judge import accounts_of, cases, judge
+from stillwatch.campaigns.judge import accounts_of, all_of, cases, judge
+from stillwatch.campaigns.unexplained import NONE
 from stillwatch.detectors.declare import every_detector, evidence
 from stillwatch.engines.local import Gathered
 from stillwatch.evidence import joint
@@ -220,25 +222,26 @@ def _said(at: Sequence[Member], parts: Any, linked: linking.Linked, candidates: 
     compared = [i not in described or all(described[i].values.get(name) is not None for name in COMPARED) for i in range(len(candidates))]
     examined = [one or q <= weigh.ALERT for one, q in zip(compared, q_replay, strict=True)]
     found = joint.judge(*given, examined)
-    judged = []
-    for i in strong:
-        if found[i].step == 2:
-            continue  # nobody could examine it, and it was a review at most
-        weighed = _weighed(described[i].cluster, found[i], strangers[i], ends[i], q_replay[i], count)
-        judged.append(judge(weighed, described[i].values, described[i].evidence, described[i].speaking))
+    asked = [i for i in strong if found[i].step < 2]  # the others nobody could examine, and they were reviews at most
+    organisations = len(np.unique(count.rows.organisation[count.rows.today]))
+    listed = []
+    for i in asked:
+        weighed = _weighed(described[i].cluster, found[i], strangers[i], ends[i], q_replay[i], count, organisations)
+        listed.append((weighed, partial(judge, values=described[i].values, evidence=described[i].evidence, speaking=described[i].speaking)))
+    judged, _ = all_of(listed, NONE)
     rests = [list(found[i].rests_on) for i in strong if found[i].q <= weigh.ALERT and found[i].rests_on]
-    listed = [(case[0].verdict, [int(parts.owners.accounts[a]) for a in accounts_of(case)]) for case in cases(judged)]
-    return Said(listed, rests, _strange(count, len(at)), tested)
+    named = [(case[0].verdict, [int(parts.owners.accounts[a]) for a in accounts_of(case)]) for case in cases(judged)]
+    return Said(named, rests, _strange(count, len(at)), tested)
 
 
-def _weighed(cluster: Cluster, found: joint.Judged, strangers: float, ends: float | None, q_replay: float, count: Count) -> weigh.Weighed:
+def _weighed(cluster: Cluster, found: joint.Judged, strangers: float, ends: float | None, q_replay: float, count: Count, organisations: int) -> weigh.Weighed:
     """As a member's own scan weighs, with the joint count; what the joint verdict holds back is at most a review."""
     place = np.searchsorted(count.wordings, cluster.wordings)
     share = np.array([max(count.told[:, a]) for a in count.alphabet[place]])
     mine = replace(cluster, now=np.minimum(count.all.now[place], cluster.strangers), before=count.all.before[place], share=share)
     q = found.q if found.step == 0 else max(found.q, weigh.ALERT * 1.01)
     q_replay = q_replay if found.step == 0 else 1.0
-    return weigh.Weighed(mine, None if np.isinf(strangers) else strangers, (), ends, found.log10_e, q, q_replay, 0.0)
+    return weigh.Weighed(mine, None if np.isinf(strangers) else strangers, (), ends, found.log10_e, q, q_replay, 0.0, organisations=organisations)
 
 
 @dataclass(frozen=True)

@@ -206,7 +206,7 @@ def table(args: argparse.Namespace) -> None:
     benign = [row for row in rows if not row["campaign"]]
     text = [
         "# Alerts of a stream", "",
-        "Printed by `python trials/streaming.py` (`null`, `run --corpora DIR`, `table`). What an alert is: [decision 011](decisions/011-alerts-of-a-stream.md).", "",
+        "Printed by `python trials/streaming.py` (`null`, `run --corpora DIR`, `cost`, `table`). What an alert is: [decision 011](decisions/011-alerts-of-a-stream.md).", "",
         "## Where nothing is to be found", "",
         "Simulated worlds in which today's organisations and the history's come from one process: heavy-tailed exposure, wordings of all popularities, bursts, repeated prompts"
         " (`trials/worlds.py`), looked at in micro-batches of random size. 95 % intervals.", "",

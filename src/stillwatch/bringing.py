@@ -62,7 +62,7 @@ class Bench:
         self.tokens, self.brought = _brought(self._today, self._before, self._users, wordings, self._linked, by_owner, chance)
 
     def describe(self, asked: Sequence[int]) -> list[dict[str, Any]]:
-        """What can be told of some of the groups: values of features on the member's own calls, ties, and how many accounts."""
+        """What can be told of some of the groups: values of features on the member's own calls, ties, and how many accounts and calls."""
         clusters = [self._linked.clusters[at] for at in self._groups(asked)]
         if not clusters:
             return []
@@ -73,7 +73,12 @@ class Bench:
         groups = Groups(traffic, np.concatenate([each.calls for each in whole]), label, len(whole), NO_CONTEXT)
         values = columns(groups, list(every_feature().values()), missing)
         return [
-            {"values": {name: _told(column[at]) for name, column in values.items()}, "ties": [list(tie) for tie in each.ties], "accounts": len(each.accounts)}
+            {
+                "values": {name: _told(column[at]) for name, column in values.items()},
+                "ties": [list(tie) for tie in each.ties],
+                "accounts": len(each.accounts),
+                "calls": len(each.calls),
+            }
             for at, each in enumerate(whole)
         ]
 

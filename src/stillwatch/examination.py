@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.campaigns import discovered, judge, left_out, membership, picture, tell, unexplained, weigh
+from stillwatch.campaigns import discovered, judge, left_out, membership, picture, tell, weigh
 from stillwatch.campaigns.aside import without_those_beside
 from stillwatch.campaigns.kindred import Together
 from stillwatch.campaigns.known import NOTHING_KNOWN, Known, beside, covered_members
@@ -143,9 +143,7 @@ def judged(
         asks.append(partial(judge.judge, values=mine, evidence=said, speaking=speaking))
     settled, field = discovered.settled(weighed, [_verdict(ask) for ask in asks], others)
     listed = [(each, ask) for each, ask in zip(settled, asks, strict=True) if weigh.worth_a_look([each])]
-    steps = [judge.steps(ask(each).exculpations) for each, ask in listed]
-    explained = unexplained.sizes([each for each, _ in listed], steps, others.explained)
-    found = [ask(unexplained.beside(each, explained)) for each, ask in listed]
+    found, explained = judge.all_of(listed, others.explained)
     return Examined(parts, seen, links, linked, traffic, placed, found, replace(field, explained=explained), kept, tie_off)
 
 

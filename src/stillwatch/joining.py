@@ -7,14 +7,15 @@ A cluster is as its members found it, each in its own log; those that are mostly
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from stillwatch.campaigns import weigh
-from stillwatch.campaigns.judge import CROWD, CROWD_GROWS, FEW, MANY, MANY_OF, judge
+from stillwatch.campaigns import unexplained, weigh
+from stillwatch.campaigns.judge import CROWD, CROWD_GROWS, FEW, MANY, MANY_OF, Judged, all_of, judge
 from stillwatch.codes import Ints, merged
 from stillwatch.detectors.declare import Range, every_detector, evidence
 from stillwatch.evidence import joint
@@ -35,14 +36,15 @@ ALIKE = 0.5
 COMPARED = ("shared_slots", "own_business")
 "What compares the carriers of one member: without it nothing could exculpate."
 
-MOST_VALUE = 1e12
-"Values of features beyond this are nonsense."
+MOST_VALUE, MOST_CALLS = 1e12, 10**11
+"Values of features, and calls of one cluster, beyond this are nonsense."
 
 
 def method() -> str:
     """Digest of what must be the same at all members: features, detectors and ties by their declarations, and the numbers that verdicts hang on."""
     said = [f"{each.name} {each.unit}" for each in every_feature().values()] + sorted(every_detector()) + sorted(every_tie())
     said += [str(each) for each in (weigh.ALERT, weigh.REVIEW, weigh.LONG, weigh.STRANGERS_LEAST, joint.HELD_BY, ALIKE, FEW, MANY, MANY_OF, CROWD, CROWD_GROWS)]
+    said += [str(each) for each in (unexplained.ONE_IN, unexplained.RARER, unexplained.COVERED)]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 
 
@@ -183,10 +185,12 @@ class Together:
         verdicts = joint.judge(*self._given, compared)
         found: dict[str, list[tuple[int, str, bool]]] = {name: [] for name in self._names}
         ranges = self._ranges()
-        for i in self._strong:
-            if verdicts[i].step == 2:
-                continue  # nobody could examine it, and it was a review at most
-            verdict = self._verdict(i, verdicts[i], told[i], ranges)
+        # Those that nobody could examine and that are reviews at most are not told.
+        asked = [i for i in self._strong if verdicts[i].step < 2]
+        first = np.cumsum([0, *(told[i].accounts for i in asked)]).tolist()
+        listed = [self._weighed(i, verdicts[i], told[i], at) for i, at in zip(asked, first[:-1], strict=True)]
+        said, _ = all_of([(each, self._judge(told[i], ranges)) for i, each in zip(asked, listed, strict=True)], unexplained.NONE)
+        for i, verdict in zip(asked, (each.verdict for each in said), strict=True):
             if verdict == "watch":
                 continue
             for member, at in self._hypotheses[i].groups:
@@ -197,13 +201,14 @@ class Together:
         """Members' values, averaged by strangers; ties added up."""
         values: dict[str, list[tuple[float, float]]] = {}
         ties: dict[str, list[float]] = {}
-        accounts = 0
+        accounts, calls = 0, 0
         each = self._hypotheses[i]
         for member, at in each.groups:
             row = _sound(self._names[member], described[self._names[member]][at])
             mine = self._rows_.member == member
             weight = len(np.unique(self._rows_.organisation[mine & self._rows_.today & np.isin(self._rows_.wording, each.wordings)]))
             accounts += row["accounts"]
+            calls += row["calls"]
             for name, value in row["values"].items():
                 if value is not None and weight:
                     values.setdefault(name, []).append((value, weight))
@@ -214,23 +219,28 @@ class Together:
                 known[2] += expected or 0.0
         mean = {name: sum(v * w for v, w in several) / sum(w for _, w in several) for name, several in values.items()}
         told = tuple((name, int(keys), int(joined), float(expected)) for name, (keys, joined, expected) in sorted(ties.items()))
-        return _Told({name: mean.get(name) for name in every_feature()}, told, accounts)
+        return _Told({name: mean.get(name) for name in every_feature()}, told, accounts, calls)
 
-    def _verdict(self, i: int, found: joint.Judged, told: _Told, ranges: Mapping[str, Range]) -> str:
-        """By the ladder of a single scan, with the joint count; what the joint verdict holds back is at most a review."""
-        each, nothing = self._hypotheses[i], np.zeros(0, np.int64)
+    def _weighed(self, i: int, found: joint.Judged, told: _Told, first: int) -> weigh.Weighed:
+        """By the joint count; what the joint verdict holds back is at most a review. `first`: number of its first account, which stands for one that nobody tells, as calls do."""
+        each = self._hypotheses[i]
         now, before = self._count.now[each.wordings], self._count.before[each.wordings]
         share = self._told.max(axis=0)[self._alphabet[each.wordings]]
         cluster = Cluster(
-            name=0, accounts=np.arange(told.accounts), calls=nothing, strangers=int(now.max()), family=each.family, now=now, before=before,
-            carriers=now + before, share=share, named=now, share_named=share, replaying=0, carried=np.zeros((0, 0), np.bool_), ties=told.ties, wordings=each.wordings,
+            name=0, accounts=np.arange(first, first + told.accounts), calls=np.broadcast_to(np.int64(0), told.calls), strangers=int(now.max()), family=each.family, now=now,
+            before=before, carriers=now + before, share=share, named=now, share_named=share, replaying=0, carried=np.zeros((0, 0), np.bool_), ties=told.ties,
+            wordings=each.wordings,
         )  # fmt: skip
         q = found.q if found.step == 0 else max(found.q, weigh.ALERT * 1.01)
-        weighed = weigh.Weighed(cluster, self._strangers[i], (), None, found.log10_e, q, 1.0, 0.0, organisations=self._organisations)
+        return weigh.Weighed(cluster, self._strangers[i], (), None, found.log10_e, q, 1.0, 0.0, organisations=self._organisations)
+
+    @staticmethod
+    def _judge(told: _Told, ranges: Mapping[str, Range]) -> Callable[[weigh.Weighed], Judged]:
+        """The ladder of a single scan, for one cluster."""
         detectors = every_detector()
         said = [one for detector in detectors.values() if (one := evidence(detector, told.values, ranges)) is not None]
         speaking = frozenset(name for name, detector in detectors.items() if detector.speaks_of_purpose)
-        return judge(weighed, told.values, said, speaking).verdict
+        return partial(judge, values=told.values, evidence=said, speaking=speaking)
 
     def _ranges(self) -> dict[str, Range]:
         """The widest range of innocents that any member has: nobody's usual is another's sign."""
@@ -247,6 +257,7 @@ class _Told:
     values: dict[str, float | None]
     ties: tuple[tuple[str, int, int, float | None], ...]
     accounts: int
+    calls: int
 
 
 def _codes(several: Sequence[Sequence[bytes]]) -> list[Ints]:
@@ -257,13 +268,14 @@ def _codes(several: Sequence[Sequence[bytes]]) -> list[Ints]:
 
 def _sound(member: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a member told of a group. Raises: Refused naming it where it is nonsense."""
-    values, ties, accounts = row.get("values"), row.get("ties"), row.get("accounts")
+    values, ties, accounts, calls = row.get("values"), row.get("ties"), row.get("accounts"), row.get("calls")
 
     def number(value: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_VALUE
 
     good = (
         isinstance(values, dict) and isinstance(ties, list) and type(accounts) is int and 0 < accounts <= 10_000_000
+        and type(calls) is int and accounts <= calls <= MOST_CALLS
         and all(value is None or number(value) for value in values.values()) and set(values) <= set(every_feature())
         and all(
             isinstance(tie, list) and len(tie) == 4 and tie[0] in every_tie() and number(tie[1]) and number(tie[2]) and (tie[3] is None or number(tie[3])) and tie[2] <= accounts

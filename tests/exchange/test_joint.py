@@ -56,9 +56,12 @@ def signs() -> dict[str, Any]:
     return found | SIGNS
 
 
-def part_of(member: int, strangers: int = 8) -> tuple[Tokens, Brought]:
-    """Some strangers of today with the campaign's wording, one firm that all members know with the library's, and a history in which the habit is common."""
-    words = np.array([CAMPAIGN, LIBRARY, HABIT])
+def part_of(member: int, strangers: int = 8, novelties: int = 0) -> tuple[Tokens, Brought]:
+    """Some strangers of today with the campaign's wording, one firm that all members know with the library's, and a history in which the habit is common.
+
+    `novelties`: other wordings of as many strangers each.
+    """
+    words = np.array([CAMPAIGN, LIBRARY, HABIT, *(8 * (2_000_000 + at) for at in range(novelties))])
     wording, unit, today, owned = [], [], [], []
     tokens: list[int] = []
 
@@ -75,14 +78,16 @@ def part_of(member: int, strangers: int = 8) -> tuple[Tokens, Brought]:
     units: list[int] = []
     for each in range(strangers):
         organisation(1_000 * (member + 1) + each, [0], True)
+        for at in range(novelties):
+            organisation(10**6 * (member + 1) + 1_000 * at + each, [3 + at], True)
     organisation(77, [1], True)  # the firm that is everybody's customer
     for each in range(3):
         organisation(50_000 * (member + 1) + each, [2], True)
     for each in range(30):
         organisation(60_000 * (member + 1) + each, [2], False)
     made = Brought(
-        np.array([0, 0, 0]), np.array(wording), np.array(unit), np.array(today), np.array(owned), len(units), (0.3, 0.3, 0.3),
-        tuple(Group(np.array([word]), np.array([0])) for word in range(3)), {},
+        np.zeros(len(words), np.int64), np.array(wording), np.array(unit), np.array(today), np.array(owned), len(units), (0.3, 0.3, 0.3),
+        tuple(Group(np.array([word]), np.array([0])) for word in range(len(words))), {},
     )  # fmt: skip
     return Tokens(words, np.array(tokens)), made
 
@@ -90,7 +95,8 @@ def part_of(member: int, strangers: int = 8) -> tuple[Tokens, Brought]:
 class Table:
     """A convenor, members, and everything that was said."""
 
-    def __init__(self, strangers: Sequence[int] = (8, 8, 8), until: int = 10**15, **values: Any) -> None:
+    def __init__(self, strangers: Sequence[int] = (8, 8, 8), until: int = 10**15, novelties: int = 0, calls: int = 80, **values: Any) -> None:
+        self.novelties, self.calls = novelties, calls
         self.now, self.keys = 0, {name: Ed25519PrivateKey.generate() for name in NAMES}
         asked = Asked("daily 1", NAMES, "m", until)
         self.convened = Convened(asked, count=joining.Together, start=_at_once, publics=self.publics, chance=chance(1), clock=lambda: self.now)
@@ -103,10 +109,14 @@ class Table:
         return [self.keys[name].public_key().public_bytes_raw()] if name in self.keys else []
 
     def part(self, name: str, member: int, strangers: int, kind: type[Part] = Part) -> Part:
-        tokens, told = part_of(member, strangers)
+        tokens, told = part_of(member, strangers, self.novelties)
 
         def describe(groups: Sequence[int]) -> list[dict[str, Any]]:
-            return [{"values": dict(self.values), "ties": [["payment", 3, 8, 0.1]], "accounts": 8} for _ in groups]
+            explained = {"own_business": 1.0}
+            return [
+                {"values": self.values | (explained if group > 2 else {}), "ties": [["payment", 3, 8, 0.1]], "accounts": 8, "calls": self.calls}
+                for group in groups
+            ]
 
         return kind(Mine(name, "daily 1", "m", self.keys[name], tokens, told, describe, self.publics), work=Here(), chance=chance(10 + member))
 
@@ -150,13 +160,21 @@ def test_what_speaks_for_innocence_counts_together() -> None:
 def test_a_case_is_judged_by_the_organisations_of_all_members_together(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, judge = set[int](), joining.judge
 
-    def looked(weighed: Weighed, *rest: Any) -> Judged:
+    def looked(weighed: Weighed, **rest: Any) -> Judged:
         seen.add(weighed.organisations)
-        return judge(weighed, *rest)
+        return judge(weighed, **rest)
 
     monkeypatch.setattr(joining, "judge", looked)
     Table().play(*NAMES)
     assert seen == {3 * 8 + 1 + 3 * 3}, "the firm that all have is one, and who calls in the history alone is none"
+
+
+def test_what_nothing_explains_is_expected_where_much_like_it_is_explained() -> None:
+    """As in one scan: among many groups as large that are innocent, one with few calls is missed sooner than one with many (decision 042)."""
+    alert = dict.fromkeys(NAMES, [(0, "alert")])
+    for novelties, calls, found in ((2, 8, alert), (12, 8, dict.fromkeys(NAMES, [])), (12, 800, alert)):
+        told = Table(novelties=novelties, calls=calls).play(*NAMES)
+        assert {name: [(each.group, each.verdict) for each in rows] for name, rows in told.items()} == found, (novelties, calls)
 
 
 def test_what_rests_on_one_member_is_a_review_that_says_so() -> None:
@@ -339,12 +357,20 @@ def test_nonsense_is_answered_and_never_raises() -> None:
 
 
 def test_what_a_member_tells_of_a_cluster_must_be_numbers() -> None:
-    for values in ({"own_business": "x"}, {"own_business": 1e300}, {"nobody's feature": 1.0}):
+    for values, calls in (
+        ({"own_business": "x"}, 80),
+        ({"own_business": 1e300}, 80),
+        ({"nobody's feature": 1.0}, 80),
+        ({}, 7),
+        ({}, 10**15),
+        ({}, 8.5),
+        ({}, None),
+    ):
         table = Table(strangers=(12, 12, 12))
         liar = table.parts["west"]._mine
 
-        def lies(groups: Sequence[int], told: dict[str, Any] = values) -> list[dict[str, Any]]:
-            return [{"values": told, "ties": [], "accounts": 8} for _ in groups]
+        def lies(groups: Sequence[int], told: dict[str, Any] = values, many: Any = calls) -> list[dict[str, Any]]:
+            return [{"values": told, "ties": [], "accounts": 8, "calls": many} for _ in groups]
 
         table.parts["west"] = Part(replace(liar, describe=lies), work=Here(), chance=chance(9))
         for _ in range(60):

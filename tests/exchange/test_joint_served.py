@@ -28,7 +28,7 @@ def case(exchange: Exchange) -> Case:
 
 
 def test_one_is_killed_and_one_comes_late(case: Case, exchange: Exchange) -> None:
-    told = together(case, exchange, exchange.folder, exchange.folder / "coalition.key", late={"south": 3.0}, killed="west", patience=6)
+    told = together(case, exchange, exchange.folder, exchange.folder / "coalition.key", late={"south": 3.0}, killed="west", patience=15)
     assert told["exit"]["north"] == told["exit"]["south"] == 0 and told["exit"]["west"] != 0, told["said"]
     assert told["members"][2] is None and told["members"][0] is not None, "the others ended without it"
     assert not (exchange.folder / "west-joint").exists(), "never half a result"

@@ -11,7 +11,7 @@ from typing import Any
 from pages import interval, put
 from planted.judged import LADDER, NAMED
 from planted.plan import LADDER as RUNGS
-from planted.plan import PREFIXES, PREVALENCE
+from planted.plan import PREFIXES, PREVALENCE, SIDE_BY_SIDE
 
 Row = dict[str, Any]
 
@@ -20,6 +20,13 @@ NOVEL = ("viral prompt", "new framework", "prompt library", "benchmark in parts"
 
 HALF = 0.5
 "Share of a campaign's accounts in alerts or reviews from which it is found, though no case is mostly its own: several that replay reasoning are one case."
+
+KINDS = {
+    "drift": "drift: the second day has another mix", "unseen class": "unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form)",
+    "built-in texts": "built-in texts: the project's own small corpus in place of the corpora, while the reference has the corpora's",
+    SIDE_BY_SIDE: "side by side: twenty worlds of fifty times the campaign in one log (decision 040)",
+}  # fmt: skip
+"What the kinds of benign worlds are."
 
 ONE_ACCOUNT = 5.0
 "What an account with card, proxy and registration costs its user, USD: an assumption, for the attacker's cost."
@@ -262,16 +269,27 @@ def _worlds(rows: list[Row]) -> list[str]:
     return out
 
 
+def _spans(seeds: Iterable[int]) -> str:
+    """Seeds, those that follow one another as first to last."""
+    ends: list[list[int]] = []
+    for seed in sorted(set(seeds)):
+        if ends and seed == ends[-1][1] + 1:
+            ends[-1][1] = seed
+        else:
+            ends.append([seed, seed])
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in ends)
+
+
 def worlds(rows: list[Row]) -> str:
     """The section of benign worlds."""
     false = Counter((each["verdict"], each["main"]) for row in rows for each in row["false"])
-    seeds = [row["seed"] for row in rows]
+    seeds = _spans(row["seed"] for row in rows)
+    kinds = "; ".join(text for kind, text in KINDS.items() if any(row["value"] == kind for row in rows))
     return "\n".join([
         "## Innocents alone: is the error rate real?", "",
         "Printed by `python trials/trial.py run --corpora DIR --work WORK --tier worlds`, `keep --work WORK` and `tell --work WORK --kept`; each run has a hashing key of its own.", "",
-        f"{len(rows):,} worlds of innocents alone (seeds {min(seeds):,} to {max(seeds):,}), each of a mix of classes of its own that nothing was tuned on (the declared weights times a log-normal factor of sigma 1, one class in six missing), beside"
-        " the whole reference, which grows with the log (twelve times its calls for the smallest, ten times at a hundred times the campaign, as many at a thousand). drift: the second day has another mix; unseen class: six in a hundred calls are of a class that the drill does not have (strangers fill in one new form); built-in texts: the project's own small corpus in place of"
-        " the corpora, while the reference has the corpora's; side by side: twenty worlds of fifty times the campaign in one log (decision 040). An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
+        f"{len(rows):,} worlds of innocents alone (seeds {seeds}), each of a mix of classes of its own that nothing was tuned on (the declared weights times a log-normal factor of sigma 1, one class in six missing), beside"
+        f" the whole reference (two million calls; from a hundred times the campaign on as decision 039 says). {kinds}. An alert promises a false discovery rate of 1 %, a review 10 %; with nobody guilty every discovery is false, so that is the share of worlds which may have one.", "",
         *_worlds(rows), "",
         "Cases (verdict, class of most accounts): " + (", ".join(f"{verdict} of {main} x{count}" for (verdict, main), count in sorted(false.items())) or "none") + ".", "",
         "By class:", "", *_rates(rows, "innocent", "people"), "", "By language of the prompts:", "", *_rates(rows, "innocent_by_language", "people_by_language"),
@@ -304,7 +322,7 @@ def sections(rows: list[Row]) -> Iterable[tuple[str, str]]:
         ("signals", "Without one signal", "The centre's campaigns, judged again without each signal in turn.", lambda: _without(rows), centre),
         ("classes", "Innocents by class", "The logs of the centre, and the same without a campaign; the same innocents stand in all logs of a seed, so intervals are narrower than they should be.", lambda: _rates(small, "innocent", "people"), small),
         ("languages", "Innocents by language", "Told by writing system and function words, for this table only.", lambda: _rates(small, "innocent_by_language", "people_by_language"), small),
-        ("cases", "Cases of innocents", "Cases of which most accounts are innocent, over all logs with a reference: innocent calls in campaigns, verdict, and what the largest group of its accounts is (a class, or a campaign of which fewer than half of them are).", lambda: [
+        ("cases", "Cases that are no one campaign's", "Alerts and reviews of which no campaign has more than half of the accounts, over all logs with a reference, cut off ones too: cases of innocents, or of several campaigns together. Innocent calls in campaigns, verdict, and what the largest group of its accounts is (a class, or a campaign).", lambda: [
             ", ".join(f"{scale:g} times: {verdict} of {main} x{count}" for (scale, verdict, main), count in sorted(false.items())) or "None.", "",
             f"Placebo, over the {len(placebos)} whole scans: {placebo[0]} alerts, {placebo[1]} reviews.",
         ], [row for row in rows if row["history"] != "none"]),

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
+from stillwatch.campaigns.unexplained import NONE
 from stillwatch.campaigns.weigh import REVIEW, Weighed
 from stillwatch.codes import Ints
 from stillwatch.evidence.discoveries import q_values
@@ -34,7 +33,7 @@ class Field:
     "Those of them that are reviews at least, and what may be a review at most."
     by_name: Scores
     "What may be a review by organisations counted by name, with that evidence."
-    explained: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    explained: Ints = field(default_factory=lambda: NONE)
     "(unrelated organisations, calls) of each group that is explained."
 
     def placed(self, each: Weighed, verdict: Verdict) -> Weighed:

@@ -13,7 +13,7 @@ from scipy.special import gammainc
 
 from stillwatch.campaigns.exculpations import Exculpation, exculpations
 from stillwatch.campaigns.kindred import SAME_CASE
-from stillwatch.campaigns.unexplained import carriers, to_be_expected
+from stillwatch.campaigns.unexplained import beside, carriers, sizes, to_be_expected
 from stillwatch.campaigns.weigh import ALERT, REVIEW, Weighed
 from stillwatch.codes import Ints
 from stillwatch.records import Cluster, Evidence
@@ -160,6 +160,16 @@ def judge(
             f" of so many, {expected:.2g} like this one that nobody could explain are to be expected"
         )
     return Judged(weighed, LADDER[min(step, 2)], tried, evidence, purpose, values, reasons)
+
+
+def all_of(listed: Sequence[tuple[Weighed, Callable[[Weighed], Judged]]], others: Ints) -> tuple[list[Judged], Ints]:
+    """Every cluster of a log, each judged beside the groups that explanations cover; and those groups, (unrelated organisations, calls) of each.
+
+    `listed`: clusters, with what judges each; `others`: such groups that stand besides.
+    """
+    covered = [steps(ask(each).exculpations) for each, ask in listed]
+    explained = sizes([each for each, _ in listed], covered, others)
+    return [ask(beside(each, explained)) for each, ask in listed], explained
 
 
 def steps(exculpations: Sequence[Exculpation], uncounted: frozenset[str] = frozenset()) -> float:

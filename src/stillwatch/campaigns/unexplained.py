@@ -25,6 +25,9 @@ COVERED = 2.0
 APART = 0.5
 "Share of a group's accounts that may stand in larger ones, for it to be a group of its own."
 
+NONE: Ints = np.zeros((0, 2), np.int64)
+"No group."
+
 
 def carriers(cluster: Cluster) -> int:
     """Most unrelated organisations of this log that have one of its wordings."""
