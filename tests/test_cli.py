@@ -67,6 +67,15 @@ MISTAKES = {
     "limits over a folder": ["limits", "good.jsonl", "--out", "mine"],
     "demo into another folder": ["demo", "--out", "mine"],
     "unknown shell": ["completion", "tcsh"],
+    "no command": [],
+    "no command of a group": ["pack"],
+    "a number without end": ["scan", "good.jsonl", "--out", "o", "--known", "long.toml"],
+    "brackets without end": ["drill", "deep.toml", "--out", "o.parquet"],
+    "a map without end": ["scan", "flat.csv", "--out", "o", "--map", "long.toml"],
+    "prices without end": ["scan", "good.jsonl", "--out", "o", "--prices", "long.toml"],
+    "endless weight": ["drill", "A-JUN", "--out", "o.parquet", "--benign", "homework=inf"],
+    "no packs": ["scan", "good.jsonl", "--out", "o", "--packs", "nowhere"],
+    "trust for nothing": ["scan", "good.jsonl", "--out", "o", "--trust", "other.key"],
 }
 
 
@@ -88,6 +97,8 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "who.toml").write_text('call_id = "question"\naccount = "hwo"\n')
     (tmp_path / "other.key").write_text("22" * 32)
     (tmp_path / "other.key").chmod(0o600)
+    (tmp_path / "long.toml").write_text(f"[[programme]]\nname = {'9' * 5000}\n")
+    (tmp_path / "deep.toml").write_text(f"calls = {'[' * 5000}\n")
     (tmp_path / "logs").mkdir()
     for name in ("a.jsonl", "b.jsonl", "a.truth.parquet", "b.rejected.jsonl"):
         (tmp_path / "logs" / name).write_bytes((tmp_path / "good.jsonl").read_bytes())

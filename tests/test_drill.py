@@ -141,6 +141,16 @@ def test_a_log_without_time_or_calls_is_refused(wrong: dict[str, Any]) -> None:
         ("campaigns = 3\n", "no list of tables"),
         ("[[campaigns]]\nshare = 0.1\n", "has no id"),
         ('[[campaigns]]\nid = "A-JUN"\nshare = 0\n', "share is 0"),
+        ('[[campaigns]]\nid = "A-JUN"\nshare = 0.6\n[[campaigns]]\nid = "O-SEP"\nshare = 0.6\n', "campaigns are 120% of the calls"),
+        ("days = inf\n", "days is inf"),
+        ("days = 1e300\n", "days is 1e"),
+        ("days = nan\n", "days is nan"),
+        ("start = -99999999999\n", "start is -"),
+        ("start = 99999999999999999\n", "start is 9"),
+        ("least_calls = 1001\n", "least_calls is 1001"),
+        ("least_calls = -1\n", "least_calls is -1"),
+        ('split = "z"\n', "split is 'z'"),
+        ('[benign]\n"ordinary chat" = 1e308\nhomework = 1e308\n', "leave nobody"),
     ],
 )
 def test_mistakes_inside_a_scenario_are_told(text: str, said: str) -> None:

@@ -201,6 +201,13 @@ def test_limits_are_stated_with_their_intervals_and_what_they_hold_for(kept: tup
     assert "holds for these tradecrafts" in text and f"{mine['accounts']:,}" in text and "by itself" in text, "the demo's log shows campaigns of its own"
 
 
+@pytest.mark.parametrize("tried", [3, [[1, 2]], [["O-SEP", 4, "x", [], None, "y"]], [None]])
+def test_plantings_that_were_damaged_are_named(tried: Any, tmp_path: Path) -> None:
+    (tmp_path / "limits.json").write_text(json.dumps({"identity": "x", "tried": tried}))
+    with pytest.raises(UserError, match="is damaged"):
+        flow.kept_plantings.read(tmp_path, "x")
+
+
 def test_what_was_measured_is_not_measured_again(
     kept: tuple[Path, dict[str, Any], list[dict[str, Any]]], logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

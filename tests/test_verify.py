@@ -29,7 +29,7 @@ from stillwatch.earlier import RUNS
 from stillwatch.engines import runs
 from stillwatch.errors import UserError
 from stillwatch.records import MARKS
-from stillwatch.store import keys, seals
+from stillwatch.store import keys, names, seals
 from stillwatch.verification import Again, Difference
 
 SECRET = bytes.fromhex(KEY)
@@ -300,6 +300,26 @@ def test_a_changed_result_is_noticed_whoever_made_the_digests_anew(
     assert not told["verified"] and told["differences"]
     where = {_report: "report.html", _count: "summary.json: alerts", _account: "accounts.parquet", _figure: "campaigns.jsonl: line 1"}.get(change, "")
     assert any(each["where"].startswith(where) for each in told["differences"])
+
+
+def test_who_holds_the_key_and_seals_another_name_for_an_account_is_found_out(copied: Path, logs: Logs) -> None:
+    """The marks tell the keyed hash of each account; a name is its own only where it has that hash."""
+    scan = json.loads((copied / "summary.json").read_bytes())["scan"]
+    first = json.loads((copied / "campaigns.jsonl").read_bytes().splitlines()[0])["accounts"][0]
+    held = names.open(logs.key, SECRET, scan)
+    try:
+        other = {account: "acct_somebody_else" if name == first else name for account, name in held.items()}
+        names.seal(logs.key, SECRET, scan, list(other), other.values())
+        assert _verify(copied, logs)["verified"], "as the results have it, the name is the account's"
+        for path in (copied / "campaigns.jsonl", copied / "report.html"):
+            path.write_bytes(path.read_bytes().replace(first.encode(), b"acct_somebody_else"))
+        accounts = pq.read_table(copied / "accounts.parquet")
+        renamed = pa.array(["acct_somebody_else" if name == first else name for name in accounts["account"].to_pylist()])
+        pq.write_table(accounts.set_column(accounts.column_names.index("account"), "account", renamed), copied / "accounts.parquet")
+        seals.write(copied, seals.evidence(copied), SECRET)
+        assert {"campaigns.jsonl: line 1, accounts", "accounts.parquet"} <= {each["where"] for each in _verify(copied, logs)["differences"]}
+    finally:
+        names.seal(logs.key, SECRET, scan, list(held), held.values())
 
 
 @pytest.mark.parametrize(("name", "value"), [("seconds", None), ("peak_bytes", []), ("versions", "new")])

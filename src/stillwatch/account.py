@@ -19,6 +19,9 @@ from stillwatch.store import keys, names
 from stillwatch.store.memberships import Memberships
 
 HEX = re.compile(r"[0-9a-f]{16}")
+
+NEEDED = {"campaign", "accounts", "known", "signals"}
+"What is read of a case here."
 "A keyed hash as results show it."
 
 LIKE = 5_000
@@ -81,7 +84,7 @@ def _plain(name: str) -> str:
 def _near(folder: Path, account: str, key: Path | None, secret: bytes | None) -> str | None:
     """The account of the scan whose name is most like this one."""
     known: Iterable[str] = (name for campaign in _campaigns(folder) for name in campaign["accounts"])
-    scan = orjson.loads((folder / "summary.json").read_bytes()).get("scan")
+    scan = _scan(folder)
     if scan and secret is not None:
         # Where the sealed names were moved away, those of the campaigns remain.
         with contextlib.suppress(UserError):
@@ -95,12 +98,24 @@ def _shared(one: str, other: str) -> int:
     return max(sum(a == b for a, b in zip(one, other, strict=False)), sum(a == b for a, b in zip(one[::-1], other[::-1], strict=False)))
 
 
+def _scan(folder: Path) -> str | None:
+    """The scan's id, by which its names are sealed; None where the summary does not tell it any more."""
+    try:
+        told = orjson.loads((folder / "summary.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return told.get("scan") if isinstance(told, dict) and isinstance(told.get("scan"), str) else None
+
+
 def _campaigns(folder: Path) -> list[dict[str, Any]]:
     """The cases as the scan wrote them. Raises: UserError where they are damaged."""
     path = folder / "campaigns.jsonl"
     try:
-        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
-    except (OSError, orjson.JSONDecodeError) as error:
+        lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
+        if not all(isinstance(line, dict) and line.keys() >= NEEDED for line in lines):
+            raise ValueError
+        return lines
+    except (OSError, ValueError) as error:
         raise UserError("the cases cannot be read: the result was changed", str(path), "see with `stillwatch verify` what differs, or scan again") from error
 
 

@@ -83,6 +83,8 @@ def watch(
     step = progress or (lambda name, count: None)
     mapped = None if mapping is None else maps.load(mapping)
     priced = price_list.load(prices)
+    if packs is not None and not packs.is_dir():
+        raise UserError("there is no such folder of packs", str(packs), "name the folder that `stillwatch pack import` took them into")
     if checkpoints.commits(Path(out)):
         raise UserError("holds a stream that `follow` goes on with", str(out), "name another folder with --out")
     with scans.publish(Path(out), "scan") as staging, _engine(engine, work, staging) as cluster:

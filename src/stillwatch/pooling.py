@@ -66,6 +66,10 @@ def heard(files: Sequence[Path], trusted: Sequence[Path], roots: Sequence[Path],
     format; what has expired is left out, and said.
     """
     if not files:
+        if trusted or roots:
+            raise UserError(
+                "nothing is to be trusted: no calibration of others is named", str([*trusted, *roots][0]), "name what they told with --calibration FILE"
+            )
         return Pool()
     signers = packing.signers_of(trusted, roots)
     versions = {name: each.digest for name, each in packing.definitions().items()}

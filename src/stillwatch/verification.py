@@ -179,7 +179,7 @@ def _parts(held: list[runs.Run], scratch: Path) -> Parts:
 
 
 def _names(folder: Path, secret: bytes, key: Path | None, found: Found) -> dict[int, str]:
-    """The log's own name of every member: as it is sealed beside the key, else as the results have it, where that name has the member's keyed hash."""
+    """The log's own name of every member: as it is sealed beside the key, else as the results have it; no name whose keyed hash is not the member's, wherever it stands."""
     members = {account for campaign in found.campaigns for account in campaign.accounts}
     called = {account: f"{account & (2**64 - 1):016x}" for account in members}
     plain = sorted({name for line in _rows(folder / "campaigns.jsonl") for name in _written(line)})
@@ -188,7 +188,9 @@ def _names(folder: Path, secret: bytes, key: Path | None, found: Found) -> dict[
         sealed = names.open(key, secret, str(_summary(folder).get("scan")))
     except (UserError, ValueError):
         return called
-    return called | {account: name for account, name in sealed.items() if account in members and name != f"{account & (2**64 - 1):016x}"}
+    kept = [(account, name) for account, name in sealed.items() if account in members]
+    hashes = account_hashes([name for _, name in kept], secret)
+    return called | {account: name for (account, name), own in zip(kept, hashes, strict=True) if own == account}
 
 
 def _written(line: Any) -> list[str]:

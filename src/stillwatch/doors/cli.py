@@ -83,6 +83,8 @@ def _usage(error: click.ClickException) -> UserError:
         return UserError(f"no such option: {error.option_name}", "", f"did you mean {near[0]}?" if near else "see --help")
     context = getattr(error, "ctx", None)
     where = "" if context is None or context.parent is None else context.info_name or ""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and isinstance(context, click.Context) and isinstance(context.command, click.Group):
+        return UserError("no command is named", where, f"one of {', '.join(context.command.list_commands(context))}; see --help")
     message = error.format_message().split(". Did you mean")[0].rstrip(".").replace("\n", " ")
     attempt = "see --help"
     if isinstance(context, click.Context) and isinstance(context.command, click.Group) and "No such command" in message:
@@ -174,7 +176,8 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
         click.echo(json.dumps(summary))
         return
     _notice(summary)
-    campaigns = [json.loads(line) for line in (out / "campaigns.jsonl").read_text(encoding="utf-8").splitlines()]
+    written = Path(os.path.realpath(out)) / "campaigns.jsonl"  # where the scan put it, whatever `..` stands in the name
+    campaigns = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
     click.echo(words.scanned(summary, campaigns, out))
 
 
@@ -190,7 +193,7 @@ def scan(logs: tuple[str, ...], out: Path, json_: bool, **options: Any) -> None:
 @with_unit
 @with_key
 @click.option("--pseudonymous", is_flag=True, help="Leave keyed hashes in the results instead of the log's own account ids.")
-@as_json
+@click.option("--json", "json_", is_flag=True, help="Print JSON Lines instead of words: each alert as it is raised, the summary last.")
 def follow(logs: tuple[str, ...], out: Path, until_idle: float | None, once: bool, json_: bool, **options: Any) -> None:
     """Scan logs as they come: folders and globs are watched for new files, and DIR is at every moment the result of a scan.
 

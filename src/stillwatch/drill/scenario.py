@@ -14,6 +14,7 @@ from typing import Any
 
 from stillwatch.drill.declare import every_campaign, every_class
 from stillwatch.errors import UserError
+from stillwatch.files import toml
 
 
 def _within(name: str, value: Any, most: float) -> None:
@@ -85,6 +86,10 @@ RUNGS = {
 "Option of a campaign -> the rung of the adaptive ladder that it is. The last rung, watching answers for countermeasures, has no meaning in a log without any."
 
 
+LONGEST, LATEST, MOST, MOST_PLANTED = 3_650.0, 4_102_444_800, 1_000_000_000, 1.0 + 1e-9
+"Days of a log, its first second, its calls, and the share of them that campaigns are, at most."
+
+
 @dataclass(frozen=True)
 class Scenario:
     """A log to be made."""
@@ -121,9 +126,17 @@ class Scenario:
     def __post_init__(self) -> None:
         """Refuse shares that leave nobody new, and a log without time or calls. Raises: UserError."""
         _within("seen_before", self.seen_before, 0.95)
-        for name, value in (("days", self.days), ("calls", self.calls)):
-            if not value > 0:
-                raise UserError(f"{name} is {value}", self.name, "give more than 0")
+        for name, value, most in (("days", self.days, LONGEST), ("calls", self.calls, MOST)):
+            if not 0 < value <= most:
+                raise UserError(f"{name} is {value}", self.name, f"give more than 0, at most {most:,}")
+        if not 0 <= self.start <= LATEST:
+            raise UserError(f"start is {self.start}", self.name, f"give seconds since 1970, at most {LATEST} (the year 2100)")
+        if not 0 <= self.least_calls <= self.calls:
+            raise UserError(f"least_calls is {self.least_calls}", self.name, "give 0 or more, at most as many as the log has")
+        if self.split not in ("a", "b"):
+            raise UserError(f"split is {self.split!r}", self.name, "give a or b")
+        if (whole := sum(each.share for each in self.campaigns)) > MOST_PLANTED:
+            raise UserError(f"campaigns are {whole:.0%} of the calls", self.name, f"give shares of at most {MOST_PLANTED:g} together")
 
     def with_overrides(self, seed: int | None = None, calls: int | None = None) -> Scenario:
         """The same scenario with another seed or size."""
@@ -146,9 +159,11 @@ class Scenario:
                 if name not in every_class():
                     near = difflib.get_close_matches(name, every_class(), 1, 0.4)
                     raise UserError("no such class", name, f"did you mean {near[0]}?" if near else f"classes: {', '.join(every_class())}")
-            if not sum(benign.values()) > 0 or min(weights.values()) < 0:
+            if not 0 < sum(benign.values()) < math.inf or min(weights.values()) < 0:
                 raise UserError(
-                    "weights of benign classes leave nobody", ", ".join(f"{name}={weight:g}" for name, weight in weights.items()), "give some above 0"
+                    "weights of benign classes leave nobody",
+                    ", ".join(f"{name}={weight:g}" for name, weight in weights.items()),
+                    "give finite ones, some above 0",
                 )
             benign = {name: weight for name, weight in benign.items() if weight > 0}
         return dataclasses.replace(self, campaigns=campaigns, benign=benign, **innocents)
@@ -183,14 +198,14 @@ def load(name: str) -> Scenario:
 def parse(text: str, where: str) -> Scenario:
     """A scenario from TOML."""
     try:
-        told = tomllib.loads(text)
+        told = toml(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"is not TOML: {error}", where, "see docs/reference for an example") from error
     benign = _known(told.pop("benign", {}), tuple(every_class()), text, where)
     for name, weight in benign.items():
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
             raise UserError(f'the weight of "{name}" is {weight!r}', where, "give a number from 0 on")
-    if benign and not sum(benign.values()) > 0:
+    if benign and not 0 < sum(benign.values()) < math.inf:
         raise UserError("weights of benign classes leave nobody", where, "give some above 0, or none to have every class")
     listed = told.pop("campaigns", [])
     if not isinstance(listed, list):

@@ -22,7 +22,7 @@ from typing import Any
 
 from stillwatch.calls import REQUIRED, SCHEMA
 from stillwatch.errors import UserError, nearest, spot
-from stillwatch.files import written
+from stillwatch.files import toml, written
 from stillwatch.intake.times import BOUNDS, UNITS
 
 
@@ -72,7 +72,7 @@ def load(path: str | Path) -> Mapping:
     file = str(path)
     text = written(Path(path), "the map")
     try:
-        table = tomllib.loads(text)
+        table = toml(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the map is not TOML: {error}", file, 'write lines such as account = "customer"') from error
     columns: dict[str, str] = {}

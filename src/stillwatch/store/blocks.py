@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.errors import UserError, nearest, spot
-from stillwatch.files import written
+from stillwatch.files import toml, written
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def read(path: Path, what: str, kinds: Mapping[str, Sequence[str]]) -> dict[str,
     attempt = f"write blocks that begin with {', '.join(names[:-1])} or {names[-1]}"
     text = written(path, what)
     try:
-        table = tomllib.loads(text)
+        table = toml(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
         where = f"{file}:{place[1]}:{place[2]}" if place else file

@@ -13,6 +13,9 @@ from stillwatch.store import scans
 
 KIND, FILE, WORDS = "limits", "limits.json", "limits.txt"
 
+ROW = (str, int, int, int, str | None, int | float)
+"A planting: tradecraft, calls an account, accounts, its number, verdict, share held."
+
 
 def read(folder: Path, identity: str) -> list[list[Any]]:
     """Plantings that a folder holds already; none where it is new.
@@ -25,6 +28,8 @@ def read(folder: Path, identity: str) -> list[list[Any]]:
     try:
         told = orjson.loads(path.read_bytes())
         held, mine = told["identity"], told["tried"]
+        if not all(isinstance(row, list) and len(row) == len(ROW) and all(map(isinstance, row, ROW)) for row in mine):
+            raise TypeError
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise UserError("is damaged", str(path), "delete that folder yourself, or name a new one") from error
     if held != identity:

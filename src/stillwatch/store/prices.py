@@ -11,7 +11,7 @@ from typing import Any
 
 from stillwatch.campaigns.taken import Price, Prices
 from stillwatch.errors import UserError
-from stillwatch.files import written
+from stillwatch.files import toml, written
 
 _BLOCK = "[[price]]: models (list of names), input, output and, if known, cached in US dollars for a million tokens, as_of (a day)"
 
@@ -25,7 +25,7 @@ def load(path: Path | None = None) -> Prices:
         where = str(path)
         text = written(path, "the prices")
     try:
-        table = tomllib.loads(text)
+        table = toml(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"the prices are not TOML: {error}", where, f"write blocks of {_BLOCK}") from error
     return _prices(table, where)

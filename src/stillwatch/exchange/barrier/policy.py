@@ -13,6 +13,7 @@ from stillwatch.errors import UserError, nearest, spot
 from stillwatch.exchange.barrier.coarse import STEPS
 from stillwatch.exchange.stix.moments import DAY, parsed
 from stillwatch.exchange.stix.words import ACTIONS, TLP, Iep
+from stillwatch.files import toml
 
 PURPOSES = ("detection", "research")
 "What may be allowed: finding distillation in one's own traffic, and measuring methods. Never pricing, sales or a decision about a customer."
@@ -170,7 +171,7 @@ def _day(value: Any) -> int | None:
 def parse(text: str, where: str) -> Policy:
     """A policy from the text of its file. Raises: UserError with line and column for whatever cannot be understood."""
     try:
-        told = tomllib.loads(text)
+        told = toml(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
         at = f"{where}:{place[1]}:{place[2]}" if place else where
