@@ -317,7 +317,8 @@ def test_who_holds_the_key_and_seals_another_name_for_an_account_is_found_out(co
         renamed = pa.array(["acct_somebody_else" if name == first else name for name in accounts["account"].to_pylist()])
         pq.write_table(accounts.set_column(accounts.column_names.index("account"), "account", renamed), copied / "accounts.parquet")
         seals.write(copied, seals.evidence(copied), SECRET)
-        assert {"campaigns.jsonl: line 1, accounts", "accounts.parquet"} <= {each["where"] for each in _verify(copied, logs)["differences"]}
+        where = [each["where"] for each in _verify(copied, logs)["differences"]]
+        assert "accounts.parquet" in where and any(each.startswith("campaigns.jsonl: line 1, accounts") for each in where), where
     finally:
         names.seal(logs.key, SECRET, scan, list(held), held.values())
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Collection
+from typing import Any
 
 
 class StillwatchError(Exception):
@@ -36,6 +38,17 @@ def spot(text: str, word: str, first: int = 1) -> tuple[int, int] | None:
         if found:
             return number, found.start() + 1
     return None
+
+
+def toml(text: str) -> dict[str, Any]:
+    """What a file that a person wrote says. Raises: tomllib.TOMLDecodeError, for numbers of thousands of digits and brackets in thousands of brackets as well."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        what = "brackets inside brackets without end" if isinstance(error, RecursionError) else str(error).split(";")[0]
+        raise tomllib.TOMLDecodeError(what) from error
 
 
 def nearest(word: str, among: Collection[str]) -> str | None:

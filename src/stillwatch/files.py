@@ -12,10 +12,8 @@ import fcntl
 import hashlib
 import os
 import time
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from stillwatch.errors import UserError
 
@@ -36,17 +34,6 @@ def written(path: Path, what: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "not UTF-8 text"
         raise UserError(f"{what} cannot be read ({reason})", str(path), "check the path") from error
-
-
-def toml(text: str) -> dict[str, Any]:
-    """What a file that a person wrote says. Raises: tomllib.TOMLDecodeError, for numbers of thousands of digits and brackets in thousands of brackets as well."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        raise
-    except (ValueError, RecursionError) as error:
-        what = "brackets inside brackets without end" if isinstance(error, RecursionError) else str(error).split(";")[0]
-        raise tomllib.TOMLDecodeError(what) from error
 
 
 def rejected_path(out: Path) -> Path:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.drill.declare import every_campaign, every_class
-from stillwatch.errors import UserError
-from stillwatch.files import toml
+from stillwatch.errors import UserError, toml
 
 
 def _within(name: str, value: Any, most: float) -> None:

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.calls import REQUIRED, SCHEMA
-from stillwatch.errors import UserError, nearest, spot
-from stillwatch.files import toml, written
+from stillwatch.errors import UserError, nearest, spot, toml
+from stillwatch.files import written
 from stillwatch.intake.times import BOUNDS, UNITS
 
 

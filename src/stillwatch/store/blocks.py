@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stillwatch.errors import UserError, nearest, spot
-from stillwatch.files import toml, written
+from stillwatch.errors import UserError, nearest, spot, toml
+from stillwatch.files import written
 
 
 @dataclass(frozen=True)

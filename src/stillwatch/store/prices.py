@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stillwatch.campaigns.taken import Price, Prices
-from stillwatch.errors import UserError
-from stillwatch.files import toml, written
+from stillwatch.errors import UserError, toml
+from stillwatch.files import written
 
 _BLOCK = "[[price]]: models (list of names), input, output and, if known, cached in US dollars for a million tokens, as_of (a day)"
 

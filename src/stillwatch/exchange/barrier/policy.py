@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from stillwatch.errors import UserError, nearest, spot
+from stillwatch.errors import UserError, nearest, spot, toml
 from stillwatch.exchange.barrier.coarse import STEPS
 from stillwatch.exchange.stix.moments import DAY, parsed
 from stillwatch.exchange.stix.words import ACTIONS, TLP, Iep
-from stillwatch.files import toml
 
 PURPOSES = ("detection", "research")
 "What may be allowed: finding distillation in one's own traffic, and measuring methods. Never pricing, sales or a decision about a customer."
