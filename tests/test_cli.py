@@ -135,6 +135,11 @@ def test_every_mistake_is_one_line_that_says_what_where_and_what_to_try(
     assert text == SNAPSHOT.read_text()
 
 
+def test_a_result_lies_where_its_name_leads_whatever_is_not_there_on_the_way(place: Path) -> None:
+    done = run("scan", "good.jsonl", "--out", "nowhere/../there", cwd=place)
+    assert done.returncode == 0 and (place / "there" / "campaigns.jsonl").exists(), done.stderr
+
+
 def test_an_interrupt_anywhere_ends_with_2(tmp_path: Path) -> None:
     """Also inside code that is made from a text, as dataclasses and compiled kernels are."""
     said = "from stillwatch.doors import cli\ncli.get_completion_class = lambda shell: exec('raise KeyboardInterrupt')\ncli.main(['completion', 'bash'])\n"

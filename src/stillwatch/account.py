@@ -19,10 +19,10 @@ from stillwatch.store import keys, names
 from stillwatch.store.memberships import Memberships
 
 HEX = re.compile(r"[0-9a-f]{16}")
-
-NEEDED = {"campaign", "accounts", "known", "signals"}
-"What is read of a case here."
 "A keyed hash as results show it."
+
+LISTS = ("accounts", "known", "signals")
+"What is read of a case here, besides its id."
 
 LIKE = 5_000
 "Names among which a misspelt one is looked for, at most."
@@ -87,7 +87,7 @@ def _near(folder: Path, account: str, key: Path | None, secret: bytes | None) ->
     scan = _scan(folder)
     if scan and secret is not None:
         # Where the sealed names were moved away, those of the campaigns remain.
-        with contextlib.suppress(UserError):
+        with contextlib.suppress(UserError, ValueError):
             known = names.open(key, secret, scan).values()
     like = sorted({name for name in known if abs(len(name) - len(account)) <= 2}, key=lambda name: (-_shared(name, account), name))
     return next(iter(difflib.get_close_matches(account, like[:LIKE], 1)), None)
@@ -112,7 +112,7 @@ def _campaigns(folder: Path) -> list[dict[str, Any]]:
     path = folder / "campaigns.jsonl"
     try:
         lines = [orjson.loads(line) for line in path.read_bytes().splitlines()]
-        if not all(isinstance(line, dict) and line.keys() >= NEEDED for line in lines):
+        if not all(isinstance(line, dict) and "campaign" in line and all(isinstance(line.get(name), list) for name in LISTS) for line in lines):
             raise ValueError
         return lines
     except (OSError, ValueError) as error:

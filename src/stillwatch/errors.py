@@ -41,14 +41,15 @@ def spot(text: str, word: str, first: int = 1) -> tuple[int, int] | None:
 
 
 def toml(text: str) -> dict[str, Any]:
-    """What a file that a person wrote says. Raises: tomllib.TOMLDecodeError, for numbers of thousands of digits and brackets in thousands of brackets as well."""
+    """What a file that a person wrote says. Raises: ValueError, for numbers of thousands of digits and brackets inside thousands of brackets as well."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         raise
-    except (ValueError, RecursionError) as error:
-        what = "brackets inside brackets without end" if isinstance(error, RecursionError) else str(error).split(";")[0]
-        raise tomllib.TOMLDecodeError(what) from error
+    except ValueError as error:
+        raise ValueError(str(error).split(";")[0]) from error  # the rest is advice to programmers
+    except RecursionError as error:
+        raise ValueError("brackets inside brackets without end") from error
 
 
 def nearest(word: str, among: Collection[str]) -> str | None:

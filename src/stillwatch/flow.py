@@ -6,6 +6,7 @@ Longer than most files because a scan, a stream, its limits and a drill are told
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -85,15 +86,15 @@ def watch(
     priced = price_list.load(prices)
     if packs is not None and not packs.is_dir():
         raise UserError("there is no such folder of packs", str(packs), "name the folder that `stillwatch pack import` took them into")
-    if checkpoints.commits(Path(out)):
+    if checkpoints.commits(Path(os.path.realpath(out))):  # `..` behind a folder that is not there leads somewhere all the same
         raise UserError("holds a stream that `follow` goes on with", str(out), "name another folder with --out")
     with scans.publish(Path(out), "scan") as staging, _engine(engine, work, staging) as cluster:
+        pool = pooling.heard(calibration, trust, roots, datetime.now(UTC).date().isoformat())
         passing = fleeting and key is None and not keys.default_path().exists()
         secret = keys.load_or_create(Path(out).parent / "hashing.key" if passing else key, _earlier_scan(history, onto))
         how = Reading(secret, key, mapped, unit)
         events = NO_CONTEXT if context is None else contexts.load(context, secret)
         beforehand = _beforehand(known, secret)
-        pool = pooling.heard(calibration, trust, roots, datetime.now(UTC).date().isoformat())
         (staging / RUNS).mkdir(parents=True)
         before = earlier.NOTHING if onto is None else earlier.taken_up(onto, staging, keys.fingerprint(secret), unit, key, secret)
         with results.Rejections(staging, before.rejected) as rejected:

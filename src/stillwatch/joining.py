@@ -187,8 +187,7 @@ class Together:
         ranges = self._ranges()
         # Those that nobody could examine and that are reviews at most are not told.
         asked = [i for i in self._strong if verdicts[i].step < 2]
-        first = np.cumsum([0, *(told[i].accounts for i in asked)]).tolist()
-        listed = [self._weighed(i, verdicts[i], told[i], at) for i, at in zip(asked, first[:-1], strict=True)]
+        listed = [self._weighed(i, verdicts[i], told[i]) for i in asked]
         said, _ = all_of([(each, self._judge(told[i], ranges)) for i, each in zip(asked, listed, strict=True)], unexplained.NONE)
         for i, verdict in zip(asked, (each.verdict for each in said), strict=True):
             if verdict == "watch":
@@ -198,17 +197,18 @@ class Together:
         return {name: sorted(rows) for name, rows in found.items()}
 
     def _values(self, i: int, described: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> _Told:
-        """Members' values, averaged by strangers; ties added up."""
+        """Members' values, averaged by strangers; ties and accounts added up."""
         values: dict[str, list[tuple[float, float]]] = {}
         ties: dict[str, list[float]] = {}
-        accounts, calls = 0, 0
+        sizes: dict[int, list[int]] = {}
         each = self._hypotheses[i]
         for member, at in each.groups:
             row = _sound(self._names[member], described[self._names[member]][at])
             mine = self._rows_.member == member
             weight = len(np.unique(self._rows_.organisation[mine & self._rows_.today & np.isin(self._rows_.wording, each.wordings)]))
-            accounts += row["accounts"]
-            calls += row["calls"]
+            size = sizes.setdefault(member, [0, 0])
+            size[0] += row["accounts"]
+            size[1] += row["calls"]
             for name, value in row["values"].items():
                 if value is not None and weight:
                     values.setdefault(name, []).append((value, weight))
@@ -219,15 +219,15 @@ class Together:
                 known[2] += expected or 0.0
         mean = {name: sum(v * w for v, w in several) / sum(w for _, w in several) for name, several in values.items()}
         told = tuple((name, int(keys), int(joined), float(expected)) for name, (keys, joined, expected) in sorted(ties.items()))
-        return _Told({name: mean.get(name) for name in every_feature()}, told, accounts, calls)
+        return _Told({name: mean.get(name) for name in every_feature()}, told, *_size(list(sizes.values())))
 
-    def _weighed(self, i: int, found: joint.Judged, told: _Told, first: int) -> weigh.Weighed:
-        """By the joint count; what the joint verdict holds back is at most a review. `first`: number of its first account, which stands for one that nobody tells, as calls do."""
+    def _weighed(self, i: int, found: joint.Judged, told: _Told) -> weigh.Weighed:
+        """By the joint count; what the joint verdict holds back is at most a review. Nobody tells which accounts and calls these are: one number, its own, stands for them all, which takes no memory."""
         each = self._hypotheses[i]
         now, before = self._count.now[each.wordings], self._count.before[each.wordings]
         share = self._told.max(axis=0)[self._alphabet[each.wordings]]
         cluster = Cluster(
-            name=0, accounts=np.arange(first, first + told.accounts), calls=np.broadcast_to(np.int64(0), told.calls), strangers=int(now.max()), family=each.family, now=now,
+            name=0, accounts=np.broadcast_to(np.int64(i), told.accounts), calls=np.broadcast_to(np.int64(i), told.calls), strangers=int(now.max()), family=each.family, now=now,
             before=before, carriers=now + before, share=share, named=now, share_named=share, replaying=0, carried=np.zeros((0, 0), np.bool_), ties=told.ties,
             wordings=each.wordings,
         )  # fmt: skip
@@ -258,6 +258,16 @@ class _Told:
     ties: tuple[tuple[str, int, int, float | None], ...]
     accounts: int
     calls: int
+
+
+def _size(told: Sequence[Sequence[int]]) -> tuple[int, int]:
+    """Accounts of a cluster, and its calls: at most as if who tells the most of those had told the others' mean, for the more calls, the less is thought to be missed by explanations.
+
+    `told`: each member's (accounts, calls).
+    """
+    accounts, calls = (sum(column) for column in zip(*told, strict=True))
+    others = calls - max(each for _, each in told)
+    return accounts, min(calls, others * len(told) // (len(told) - 1)) if len(told) > 1 else calls
 
 
 def _codes(several: Sequence[Sequence[bytes]]) -> list[Ints]:

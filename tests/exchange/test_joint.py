@@ -177,6 +177,22 @@ def test_what_nothing_explains_is_expected_where_much_like_it_is_explained() -> 
         assert {name: [(each.group, each.verdict) for each in rows] for name, rows in told.items()} == found, (novelties, calls)
 
 
+def test_one_member_neither_talks_calls_up_nor_fills_the_convenors_memory() -> None:
+    for told in ({"calls": 10**11}, {"accounts": 10**7, "calls": 10**7}):
+        table = Table(novelties=12, calls=8)
+        liar = table.parts["west"]._mine
+
+        def lies(groups: Sequence[int], told: dict[str, Any] = told, honest: Any = liar.describe) -> list[dict[str, Any]]:
+            return [row | told for row in honest(groups)]
+
+        table.parts["west"] = Part(replace(liar, describe=lies), work=Here(), chance=chance(12))
+        table.next["west"] = table.parts["west"].hello()
+        assert table.play(*NAMES) == dict.fromkeys(NAMES, []), told
+    assert (
+        joining._size([(8, 80), (8, 80), (8, 10**11)]) == (24, 240) and joining._size([(8, 80)]) == (8, 80) and joining._size([(8, 80), (8, 70)]) == (16, 140)
+    )
+
+
 def test_what_rests_on_one_member_is_a_review_that_says_so() -> None:
     found = Table(strangers=(60, 2, 2)).play(*NAMES)
     assert [(each.verdict, each.rests) for each in found["south"]] == [("review", True)]

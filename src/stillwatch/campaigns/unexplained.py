@@ -45,7 +45,7 @@ def sizes(weighed: Sequence[Weighed], steps: Sequence[float], others: Ints) -> I
     seen: set[int] = set()
     found = [others]
     for cluster in covered:
-        mine = cluster.accounts.tolist()
+        mine = np.unique(cluster.accounts).tolist()
         if sum(account in seen for account in mine) <= APART * len(mine):
             found.append(np.array([[carriers(cluster), len(cluster.calls)]], np.int64))
             seen.update(mine)

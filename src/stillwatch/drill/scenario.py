@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,7 +16,19 @@ from stillwatch.errors import UserError, toml
 
 def _within(name: str, value: Any, most: float) -> None:
     if isinstance(value, int | float) and not 0 <= value <= most:
-        raise UserError(f"{name} is {value:g}", "the scenario", f"give a share from 0 to {most:g}")
+        raise UserError(f"{name} is {_short(value)}", "the scenario", f"give a share from 0 to {most:g}")
+
+
+def _short(value: float) -> str:
+    """A number that may have been written with hundreds of digits."""
+    return f"{value:g}" if isinstance(value, float) or abs(value) < 2**53 else f"{str(value)[:20]}..."
+
+
+def _weights(benign: Mapping[str, float], where: str) -> None:
+    """Refuse weights of classes that deal nobody. Raises: UserError."""
+    wrong = ", ".join(f"{name}={_short(weight)}" for name, weight in benign.items() if not 0 <= weight <= HEAVIEST)
+    if wrong or (benign and not sum(benign.values()) > 0):
+        raise UserError("weights of benign classes leave nobody", wrong or where, f"give some above 0, none above {HEAVIEST:g}")
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,11 @@ RUNGS = {
 "Option of a campaign -> the rung of the adaptive ladder that it is. The last rung, watching answers for countermeasures, has no meaning in a log without any."
 
 
-LONGEST, LATEST, MOST, MOST_PLANTED = 3_650.0, 4_102_444_800, 1_000_000_000, 1.0 + 1e-9
-"Days of a log, its first second, its calls, and the share of them that campaigns are, at most."
+LONGEST, LATEST, MOST, MOST_LEAST, MOST_PLANTED = 31_110.0, 4_102_444_800, 1_000_000_000, 10_000, 1.0 + 1e-9
+"Days of a log (those that logs may be of, 2015 to 2100), its first second, its calls, the fewest of an organisation, and the share that campaigns are, at most."
+
+HEAVIEST = 1e9
+"Weight of a benign class."
 
 
 @dataclass(frozen=True)
@@ -127,15 +140,15 @@ class Scenario:
         _within("seen_before", self.seen_before, 0.95)
         for name, value, most in (("days", self.days, LONGEST), ("calls", self.calls, MOST)):
             if not 0 < value <= most:
-                raise UserError(f"{name} is {value}", self.name, f"give more than 0, at most {most:,}")
+                raise UserError(f"{name} is {_short(value)}", self.name, f"give more than 0, at most {most:,}")
         if not 0 <= self.start <= LATEST:
-            raise UserError(f"start is {self.start}", self.name, f"give seconds since 1970, at most {LATEST} (the year 2100)")
-        if not 0 <= self.least_calls <= self.calls:
-            raise UserError(f"least_calls is {self.least_calls}", self.name, "give 0 or more, at most as many as the log has")
+            raise UserError(f"start is {_short(self.start)}", self.name, f"give seconds since 1970, at most {LATEST} (the year 2100)")
+        if not 0 <= self.least_calls <= MOST_LEAST:
+            raise UserError(f"least_calls is {_short(self.least_calls)}", self.name, f"give 0 to {MOST_LEAST:,}")
         if self.split not in ("a", "b"):
             raise UserError(f"split is {self.split!r}", self.name, "give a or b")
         if (whole := sum(each.share for each in self.campaigns)) > MOST_PLANTED:
-            raise UserError(f"campaigns are {whole:.0%} of the calls", self.name, f"give shares of at most {MOST_PLANTED:g} together")
+            raise UserError(f"campaigns are {whole:g} of the calls", self.name, f"give shares of at most {MOST_PLANTED:g} together")
 
     def with_overrides(self, seed: int | None = None, calls: int | None = None) -> Scenario:
         """The same scenario with another seed or size."""
@@ -158,12 +171,7 @@ class Scenario:
                 if name not in every_class():
                     near = difflib.get_close_matches(name, every_class(), 1, 0.4)
                     raise UserError("no such class", name, f"did you mean {near[0]}?" if near else f"classes: {', '.join(every_class())}")
-            if not 0 < sum(benign.values()) < math.inf or min(weights.values()) < 0:
-                raise UserError(
-                    "weights of benign classes leave nobody",
-                    ", ".join(f"{name}={weight:g}" for name, weight in weights.items()),
-                    "give finite ones, some above 0",
-                )
+            _weights(benign, self.name)
             benign = {name: weight for name, weight in benign.items() if weight > 0}
         return dataclasses.replace(self, campaigns=campaigns, benign=benign, **innocents)
 
@@ -198,14 +206,13 @@ def parse(text: str, where: str) -> Scenario:
     """A scenario from TOML."""
     try:
         told = toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UserError(f"is not TOML: {error}", where, "see docs/reference for an example") from error
     benign = _known(told.pop("benign", {}), tuple(every_class()), text, where)
     for name, weight in benign.items():
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-            raise UserError(f'the weight of "{name}" is {weight!r}', where, "give a number from 0 on")
-    if benign and not 0 < sum(benign.values()) < math.inf:
-        raise UserError("weights of benign classes leave nobody", where, "give some above 0, or none to have every class")
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise UserError(f'the weight of "{name}" is {str(weight)[:40]!r}', where, "give a number from 0 on")
+    _weights(benign, where)
     listed = told.pop("campaigns", [])
     if not isinstance(listed, list):
         raise UserError("campaigns is no list of tables", where, 'write [[campaigns]], id = "A-JUN", share = 0.1')

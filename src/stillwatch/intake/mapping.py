@@ -14,7 +14,6 @@ Identifiers may be whole numbers in a mapped log.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +72,7 @@ def load(path: str | Path) -> Mapping:
     text = written(Path(path), "the map")
     try:
         table = toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UserError(f"the map is not TOML: {error}", file, 'write lines such as account = "customer"') from error
     columns: dict[str, str] = {}
     units: dict[str, str] = {}

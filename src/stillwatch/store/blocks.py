@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ def read(path: Path, what: str, kinds: Mapping[str, Sequence[str]]) -> dict[str,
     text = written(path, what)
     try:
         table = toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
         where = f"{file}:{place[1]}:{place[2]}" if place else file
         raise UserError(f"not TOML: {str(error)[: place.start() if place else None]}", where, attempt) from error

@@ -53,9 +53,6 @@ KINDS: dict[str, tuple[str, ...]] = {
 SAYS = (BENIGN, CAMPAIGN)
 "What an earlier verdict can be."
 
-AS_IF = re.compile(r"[0-9]+(\.[0-9]+){3}(:[0-9]+)?|\[[0-9a-fA-F:.]+\](:[0-9]+)?")
-"What is meant as an address and may be none: four numbers, or one with a port. Anything else may be a name that stands for one in the log."
-
 PREFIXES = {4: (16, 24), 6: (40, 48)}
 "Version of IP -> the widest network that can be named, and the network that marks keep of each address."
 
@@ -131,19 +128,9 @@ def _hashed(block: Block, word: str, names: list[str], key: bytes) -> list[int]:
     return mark.address_hashes(texts, key)
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
 def _addressed(block: Block, name: str) -> list[str]:
     """An address as it is, a network as all the networks in it that marks keep."""
     if "/" not in name:
-        if AS_IF.fullmatch(name.strip()) and not _is_address(name.strip()):
-            raise block.wrong("addresses", f'"{name}" is no address', "write an address without a port, as the log has it")
         return [name]
     try:
         network = ipaddress.ip_network(name.strip())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +25,7 @@ def load(path: Path | None = None) -> Prices:
         text = written(path, "the prices")
     try:
         table = toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UserError(f"the prices are not TOML: {error}", where, f"write blocks of {_BLOCK}") from error
     return _prices(table, where)
 

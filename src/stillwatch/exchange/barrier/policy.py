@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -171,7 +170,7 @@ def parse(text: str, where: str) -> Policy:
     """A policy from the text of its file. Raises: UserError with line and column for whatever cannot be understood."""
     try:
         told = toml(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         place = re.search(r" \(at line (\d+), column (\d+)\)$", str(error))
         at = f"{where}:{place[1]}:{place[2]}" if place else where
         raise UserError(f"not TOML: {str(error)[: place.start() if place else None]}", at, "see docs/exchange/barrier.md for an example") from error
