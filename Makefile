@@ -23,9 +23,9 @@ demo: $(RUN)
 demo-exchange: $(DEV)
 	$(BIN)/python trials/exchange_demo.py
 
-# Two processes, file by file.
+# As many processes as there are processors, four at most for their memory, file by file.
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(DEV)
 	$(BIN)/ruff check src tests trials
@@ -46,7 +46,7 @@ test-spark: $(SPARK)
 
 # Members' servers, clients and matching between processes, PostgreSQL and OpenSSL among them, which .ci/run installs; there a skip is a failure.
 test-exchange: $(DEV)
-	STILLWATCH_NO_SKIP=1 $(BIN)/python -m pytest -n 2 --dist loadfile tests/exchange
+	STILLWATCH_NO_SKIP=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/exchange
 
 # Against real servers and tables on this machine: S3, Cloud Storage, Azure, Delta, Iceberg, ClickHouse's engine, PostgreSQL, DuckDB. Needs npm and
 # PostgreSQL's programs, which .ci/run installs; there a skip is a failure.
